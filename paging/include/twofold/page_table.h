@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A page table, of any format and any stage of translation.
+ *
+ *	struct page_table table;
+ *	struct page_table_config config = {
+ *		.format = &x86_64_stage1, .input_bits = 48, .output_bits = 40,
+ *		.leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_2M,
+ *		.features = X86_64_NX, .memory_attributes = X86_64_PAT,
+ *	};
+ *	status = page_table_init(&table, &config, frames);
+ *	status = page_table_map_to(&table, virt, phys, (struct page_flags){ .read = 1 }, frames);
+ *
+ * Units: all addresses and sizes are bytes. Ranges are (start, size); the last page of the address
+ * space can be in one. Leaves are named by their size.
+ *
+ * Ordering: a descriptor is written with one 64-bit atomic store. A new table is linked by a
+ * release store after all of it is written. What the CPU needs on top (a barrier before the walker
+ * sees it, an invalidation) is the caller's, as the gather asks. Calls on one table are made one at
+ * a time; hardware may walk it, and set accessed and dirty bits in it, throughout.
+ */
+#ifndef TWOFOLD_PAGE_TABLE_H
+#define TWOFOLD_PAGE_TABLE_H
+
+#include "address.h"
+#include "frame.h"
+#include "page_flags.h"
+#include "status.h"
+#include "tlb_gather.h"
+
+#define PAGE_TABLE_MAX_LEVELS 6
+
+/* A format: whole operations, each compiled for its descriptors. See twofold/<isa>.h for them. */
+struct page_table_format;
+
+/*
+ * How the library reaches a table at physical address p: at pointer p + offset (modulo 2^64;
+ * offset 0 is the identity), or, if `map` is set, at the pointer that map(context, p, size) gives.
+ * Such a pointer is used until unmap(context, p, pointer), and at most PAGE_TABLE_MAX_LEVELS + 1 of
+ * them are held at once; map cannot fail.
+ */
+struct table_access {
+	uint64_t offset;
+	void *(*map)(void *context, phys_addr table, uint64_t size);
+	void (*unmap)(void *context, phys_addr table, void *pointer);
+	void *context;
+};
+
+struct page_table_config {
+	const struct page_table_format *format;
+	uint8_t input_bits;         /* width of an input address: 48, 57, ... */
+	uint8_t output_bits;        /* width of an output address: MAXPHYADDR, PARange */
+	uint64_t leaf_sizes;        /* the leaf sizes the MMU has, OR-ed; the granule among them */
+	uint32_t features;          /* the format's feature bits */
+	uint64_t memory_attributes; /* stage 1: IA32_PAT or MAIR, as the CPU has it */
+	struct table_access access;
+};
+
+/* The library's; read `root` (physical address of the root table), leave the rest. */
+struct page_table {
+	const struct page_table_format *format;
+	phys_addr root;
+	uint64_t offset;
+	uint64_t leaf_sizes;
+	uint64_t output_mask;     /* the address bits that an output address may have */
+	uint64_t types;           /* stage 1: memory type n is attribute index (types >> 8n) & 255 */
+	uint32_t features;
+	uint8_t input_bits;
+	uint8_t levels;           /* how many; level 0 has the granule-sized leaves */
+	struct table_access access;
+	uint64_t tables;          /* tables the tree has now, the root among them */
+};
+
+/* One leaf, or for page_table_query's PAGING_NOT_MAPPED the hole that the walk ended in. */
+struct page_mapping {
+	virt_addr virt; /* start of the leaf, not of the question */
+	phys_addr phys; /* where it goes; 0 for a hole */
+	uint64_t size;
+	struct page_flags flags; /* what the MMU grants: upper levels taken into account */
+};
+
+/* How a range operation may go about it. */
+enum page_table_mode {
+	/* Keep what was done when it fails; `done` says how far. Otherwise it is all or nothing. */
+	PAGING_RESUMABLE = 1 << 0,
+	/* unmap, protect: a leaf that the range covers in part is split, which may take frames. */
+	PAGING_SPLIT = 1 << 1,
+	/* unmap, protect: parts of the range that are not mapped are no error. */
+	PAGING_SKIP_HOLES = 1 << 2,
+};
+
+/* The circumstances of a range operation, and what came of it. One struct serves many calls. */
+struct page_table_op {
+	struct frame_allocator *frames; /* supplies tables; may be NULL where none can be needed */
+	struct tlb_gather *gather;      /* NULL: no walker uses the table, nothing need be flushed */
+	uint32_t mode;                  /* enum page_table_mode, OR-ed */
+	uint64_t leaf_sizes;            /* map: no other leaves than these; 0: all the table has */
+
+	/* Results. */
+	uint64_t done;          /* bytes of the range that are done (all of it, or 0 when atomic) */
+	virt_addr conflict;     /* on failure: the input address it is about */
+	uint64_t conflict_size; /* and the size of the leaf or hole that is in the way, else 0 */
+};
+
+/*
+ * Takes a root frame from `frames` and makes an empty table. PAGING_BAD_CONFIG, PAGING_NO_MEMORY,
+ * PAGING_OUTPUT_RANGE (the root frame lies beyond the output width).
+ */
+enum paging_status page_table_init(struct page_table *table, const struct page_table_config *config,
+				   struct frame_allocator *frames);
+
+/* Gives every table back to `frames`. No walker may use the table any more. */
+void page_table_destroy(struct page_table *table, struct frame_allocator *frames);
+
+/*
+ * Maps the granule-sized page at `virt` to `phys`. Both are multiples of the granule.
+ * PAGING_UNALIGNED, _INPUT_RANGE, _OUTPUT_RANGE, _BAD_FLAGS, _ALREADY_MAPPED, _NO_MEMORY, checked
+ * in this order. No invalidation is ever needed after it.
+ */
+enum paging_status page_table_map_to(struct page_table *table, virt_addr virt, phys_addr phys,
+				     struct page_flags flags, struct frame_allocator *frames);
+
+/*
+ * Maps [virt, virt + size) to [phys, phys + size) with the largest leaves that alignment, the MMU
+ * and op->leaf_sizes allow. Errors as page_table_map_to, and PAGING_BAD_SIZE. A mapping anywhere in
+ * the range, identical or not, is PAGING_ALREADY_MAPPED, with its leaf in op->conflict*.
+ */
+enum paging_status page_table_map(struct page_table *table, virt_addr virt, phys_addr phys,
+				  uint64_t size, struct page_flags flags, struct page_table_op *op);
+
+/*
+ * Removes every mapping in the range, and the tables that are empty then. Takes frames only to split
+ * (PAGING_SPLIT). PAGING_UNALIGNED, _BAD_SIZE, _INPUT_RANGE, _NOT_MAPPED, _WOULD_SPLIT, _NO_MEMORY,
+ * _GATHER_FULL.
+ */
+enum paging_status page_table_unmap(struct page_table *table, virt_addr virt, uint64_t size,
+				    struct page_table_op *op);
+
+/*
+ * Gives every mapping in the range the permissions, memory type and software bits of `flags`; output
+ * addresses and leaf sizes stay, and so do accessed and dirty: flags.idle and flags.dirty are
+ * ignored. Errors as page_table_unmap, and PAGING_BAD_FLAGS.
+ */
+enum paging_status page_table_protect(struct page_table *table, virt_addr virt, uint64_t size,
+				      struct page_flags flags, struct page_table_op *op);
+
+/*
+ * What the MMU answers for `virt` (any address, not only an aligned one): the leaf it lies in.
+ * PAGING_INPUT_RANGE; PAGING_NOT_MAPPED, with the hole in *mapping.
+ */
+enum paging_status page_table_query(const struct page_table *table, virt_addr virt,
+				    struct page_mapping *mapping);
+
+enum page_visit_kind {
+	PAGE_VISIT_LEAF = 1 << 0,
+	PAGE_VISIT_TABLE = 1 << 1, /* a table, before what is in it */
+	PAGE_VISIT_HOLE = 1 << 2,
+};
+
+struct page_visit {
+	enum page_visit_kind kind;
+	struct page_mapping mapping; /* of a table: what it spans, and where it lies */
+	uint64_t descriptor;         /* as it stands in memory */
+	unsigned int level;          /* of the entry; 0 has the granule-sized leaves */
+};
+
+/* Called in ascending order of address; false ends the walk with PAGING_STOPPED. It must not change
+ * the table. */
+typedef bool (*page_visitor)(void *context, const struct page_visit *visit);
+
+/*
+ * Shows `visitor` each entry of the kinds in `kinds` that touches the range. mapping.flags of a leaf
+ * are as page_table_query gives them. PAGING_BAD_SIZE, _INPUT_RANGE, _STOPPED.
+ */
+enum paging_status page_table_walk(const struct page_table *table, virt_addr virt, uint64_t size,
+				   unsigned int kinds, page_visitor visitor, void *context);
+
+/*
+ * The input addresses a table has: [0, *lower_last] and, if the format sign-extends,
+ * [*upper_first, 2^64). *upper_first is 0 where there is no upper half.
+ */
+void page_table_bounds(const struct page_table *table, virt_addr *lower_last,
+		       virt_addr *upper_first);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TWOFOLD_STATUS_H
+#define TWOFOLD_STATUS_H
+
+/*
+ * What an operation answers. Each code has one meaning in every format. Unless the operation was
+ * told to be resumable, anything but PAGING_OK means that the table is as it was before the call
+ * and that every frame taken went back.
+ */
+enum paging_status {
+	PAGING_OK = 0,
+	PAGING_UNALIGNED,      /* an address or size is not a multiple of the granule */
+	PAGING_BAD_SIZE,       /* size is zero, or the range wraps past 2^64 */
+	PAGING_INPUT_RANGE,    /* input address not canonical, or beyond the table's input width */
+	PAGING_OUTPUT_RANGE,   /* output address beyond the table's output width */
+	PAGING_ALREADY_MAPPED, /* a live mapping is in the way */
+	PAGING_BAD_FLAGS,      /* this format (with these features) cannot express the flags */
+	PAGING_NO_MEMORY,      /* the frame allocator had no frame for a table */
+	PAGING_NOT_MAPPED,     /* nothing is mapped there */
+	PAGING_WOULD_SPLIT,    /* the range covers part of a leaf and splitting was not allowed */
+	PAGING_GATHER_FULL,    /* the gather holds no more frames and has no way to flush */
+	PAGING_STOPPED,        /* a visitor asked to stop */
+	PAGING_BAD_CONFIG,     /* page_table_init: a field names what the format does not have */
+};
+
+/* A lower-case English phrase without a full stop, e.g. "already mapped". Never NULL. */
+const char *paging_status_text(enum paging_status status);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What must be invalidated before an operation's effect is real, and the table frames that may be
+ * reused only after that.
+ *
+ * A gather allocates nothing: both arrays are the caller's. When the range array is full the gather
+ * widens to "everything". When the frame array is full the operation calls `flush`, and if there is
+ * none it stops with PAGING_GATHER_FULL before it has changed anything.
+ *
+ * Freed tables are named in the array and nowhere else: nothing is ever written into a table that a
+ * walker may still read.
+ */
+#ifndef TWOFOLD_TLB_GATHER_H
+#define TWOFOLD_TLB_GATHER_H
+
+#include <stddef.h>
+
+#include "address.h"
+#include "frame.h"
+
+struct page_table;
+
+/* Translations of [start, last] (inclusive, input addresses) are stale. */
+struct tlb_range {
+	virt_addr start;
+	virt_addr last;
+	uint64_t leaf_size; /* the smallest leaf that was there: the stride to invalidate by */
+	bool tables;        /* a table above the leaves went away too: not a leaf-only invalidation */
+	bool global;        /* one of the leaves was global */
+};
+
+struct tlb_gather {
+	/* The caller fills these in; all else starts as zero. */
+	struct tlb_range *ranges;
+	size_t range_capacity;
+	struct frame *frames;
+	size_t frame_capacity;
+	struct frame_allocator *owner; /* where the frames go back to */
+	/* Invalidates what the gather asks for, on every CPU that may hold it, and returns when
+	 * that is complete. May be NULL. It leaves the gather alone: the library resets it. */
+	void (*flush)(struct tlb_gather *gather, void *context);
+	void *context;
+
+	/* The library fills these in. */
+	size_t range_count;
+	size_t frame_count;
+	bool everything;        /* the ranges did not fit: invalidate the whole address space */
+	bool everything_global; /* and a global leaf was among them */
+};
+
+/* Whether anything must be invalidated at all. */
+static inline bool tlb_gather_needed(const struct tlb_gather *gather)
+{
+	return gather->everything || gather->range_count != 0;
+}
+
+/* Ends a round: calls `flush` if anything is needed and it is set, gives the frames back to
+ * `owner`, and empties the gather. With no `flush`, the caller has invalidated by itself before. */
+void tlb_gather_finish(struct tlb_gather *gather);
+
+#endif
