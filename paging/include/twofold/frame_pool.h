@@ -13,7 +13,7 @@
 struct frame_pool {
 	struct frame_allocator allocator; /* pass its address to the library */
 	struct table_access access;
-	phys_addr next;  /* never given out: [next, end) */
+	phys_addr next; /* never given out: [next, end) */
 	phys_addr end;
 	phys_addr free[10]; /* heads of the lists of 2^(12+n) byte frames; FRAME_POOL_NONE: empty */
 	uint64_t in_use;    /* frames out now */

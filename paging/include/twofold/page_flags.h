@@ -14,14 +14,14 @@
  * Memory types                 x86_64 stage 1 (by PAT)   EPT type   AArch64
  */
 enum memory_type {
-	MEMORY_NORMAL = 0,       /* WB                    6 (WB)     normal, write-back */
-	MEMORY_WRITE_THROUGH,    /* WT                    4 (WT)     normal, write-through */
-	MEMORY_NONCACHEABLE,     /* WC                    1 (WC)     normal, non-cacheable */
-	MEMORY_DEVICE,           /* UC                    0 (UC)     Device-nGnRE */
-	MEMORY_WRITE_PROTECTED,  /* WP                    5 (WP)     - */
-	MEMORY_DEVICE_WEAK,      /* UC- (MTRRs may relax) -          Device-GRE */
-	MEMORY_DEVICE_STRICT,    /* -                     -          Device-nGnRnE */
-	MEMORY_TYPES,            /* how many there are */
+	MEMORY_NORMAL = 0,      /* WB                    6 (WB)     normal, write-back */
+	MEMORY_WRITE_THROUGH,   /* WT                    4 (WT)     normal, write-through */
+	MEMORY_NONCACHEABLE,    /* WC                    1 (WC)     normal, non-cacheable */
+	MEMORY_DEVICE,          /* UC                    0 (UC)     Device-nGnRE */
+	MEMORY_WRITE_PROTECTED, /* WP                    5 (WP)     - */
+	MEMORY_DEVICE_WEAK,     /* UC- (MTRRs may relax) -          Device-GRE */
+	MEMORY_DEVICE_STRICT,   /* -                     -          Device-nGnRnE */
+	MEMORY_TYPES,           /* how many there are */
 };
 
 /* Arm shareability. A coherent architecture (x86_64) satisfies every one of them and reports
@@ -51,18 +51,18 @@ struct page_flags {
 	uint32_t execute : 1;
 	uint32_t execute_privileged : 1;
 	uint32_t execute_user : 1;
-	uint32_t user : 1;         /* stage 1: unprivileged code may access it */
-	uint32_t global : 1;       /* stage 1: kept in the TLB across address spaces */
-	uint32_t idle : 1;         /* not accessed yet */
-	uint32_t dirty : 1;        /* written to */
-	uint32_t type : 3;         /* enum memory_type */
-	uint32_t share : 2;        /* enum shareability */
-	uint32_t ignore_pat : 1;   /* EPT: the guest's own memory type has no say (IPAT) */
-	uint32_t suppress_ve : 1;  /* EPT: violations exit, they never become #VE */
+	uint32_t user : 1;           /* stage 1: unprivileged code may access it */
+	uint32_t global : 1;         /* stage 1: kept in the TLB across address spaces */
+	uint32_t idle : 1;           /* not accessed yet */
+	uint32_t dirty : 1;          /* written to */
+	uint32_t type : 3;           /* enum memory_type */
+	uint32_t share : 2;          /* enum shareability */
+	uint32_t ignore_pat : 1;     /* EPT: the guest's own memory type has no say (IPAT) */
+	uint32_t suppress_ve : 1;    /* EPT: violations exit, they never become #VE */
 	uint32_t protection_key : 4; /* x86_64 stage 1 with protection keys */
-	uint32_t reserved0 : 12;   /* zero */
-	uint32_t software : 16;    /* the caller's bits; a format has room for fewer, see its page */
-	uint32_t reserved1 : 16;   /* zero */
+	uint32_t reserved0 : 12;     /* zero */
+	uint32_t software : 16;  /* the caller's bits; a format has room for fewer, see its page */
+	uint32_t reserved1 : 16; /* zero */
 };
 
 _Static_assert(sizeof(struct page_flags) == 8, "flags travel in one register");

@@ -60,15 +60,15 @@ struct page_table_config {
 struct page_table {
 	const struct page_table_format *format;
 	phys_addr root;
-	uint64_t offset;
+	uint64_t tables; /* tables the tree has now, the root among them */
 	uint64_t leaf_sizes;
-	uint64_t output_mask;     /* the address bits that an output address may have */
-	uint64_t types;           /* stage 1: memory type n is attribute index (types >> 8n) & 255 */
+	uint64_t memory_attributes; /* as in the configuration */
+	uint64_t type_index;        /* memory type n has attribute index (type_index >> 8n) & 255 */
 	uint32_t features;
 	uint8_t input_bits;
-	uint8_t levels;           /* how many; level 0 has the granule-sized leaves */
+	uint8_t output_bits;
+	uint8_t levels; /* how many; level 0 has the granule-sized leaves */
 	struct table_access access;
-	uint64_t tables;          /* tables the tree has now, the root among them */
 };
 
 /* One leaf, or for page_table_query's PAGING_NOT_MAPPED the hole that the walk ended in. */
@@ -92,9 +92,9 @@ enum page_table_mode {
 /* The circumstances of a range operation, and what came of it. One struct serves many calls. */
 struct page_table_op {
 	struct frame_allocator *frames; /* supplies tables; may be NULL where none can be needed */
-	struct tlb_gather *gather;      /* NULL: no walker uses the table, nothing need be flushed */
-	uint32_t mode;                  /* enum page_table_mode, OR-ed */
-	uint64_t leaf_sizes;            /* map: no other leaves than these; 0: all the table has */
+	struct tlb_gather *gather; /* NULL: no walker uses the table, nothing need be flushed */
+	uint32_t mode;             /* enum page_table_mode, OR-ed */
+	uint64_t leaf_sizes;       /* map: no other leaves than these; 0: all the table has */
 
 	/* Results. */
 	uint64_t done;          /* bytes of the range that are done (all of it, or 0 when atomic) */
@@ -129,17 +129,18 @@ enum paging_status page_table_map(struct page_table *table, virt_addr virt, phys
 				  uint64_t size, struct page_flags flags, struct page_table_op *op);
 
 /*
- * Removes every mapping in the range, and the tables that are empty then. Takes frames only to split
- * (PAGING_SPLIT). PAGING_UNALIGNED, _BAD_SIZE, _INPUT_RANGE, _NOT_MAPPED, _WOULD_SPLIT, _NO_MEMORY,
- * _GATHER_FULL.
+ * Removes every mapping in the range, and the tables that are empty then. Takes frames only to
+ * split (PAGING_SPLIT). PAGING_UNALIGNED, _BAD_SIZE, _INPUT_RANGE, _NOT_MAPPED, _WOULD_SPLIT,
+ * _NO_MEMORY, _GATHER_FULL. Emptied tables go to the gather, or without one to op->frames;
+ * PAGING_BAD_CONFIG if there is neither.
  */
 enum paging_status page_table_unmap(struct page_table *table, virt_addr virt, uint64_t size,
 				    struct page_table_op *op);
 
 /*
- * Gives every mapping in the range the permissions, memory type and software bits of `flags`; output
- * addresses and leaf sizes stay, and so do accessed and dirty: flags.idle and flags.dirty are
- * ignored. Errors as page_table_unmap, and PAGING_BAD_FLAGS.
+ * Gives every mapping in the range the permissions, memory type and software bits of `flags`;
+ * output addresses and leaf sizes stay, and so do accessed and dirty: flags.idle and flags.dirty
+ * are ignored. Errors as page_table_unmap, and PAGING_BAD_FLAGS.
  */
 enum paging_status page_table_protect(struct page_table *table, virt_addr virt, uint64_t size,
 				      struct page_flags flags, struct page_table_op *op);
@@ -169,8 +170,8 @@ struct page_visit {
 typedef bool (*page_visitor)(void *context, const struct page_visit *visit);
 
 /*
- * Shows `visitor` each entry of the kinds in `kinds` that touches the range. mapping.flags of a leaf
- * are as page_table_query gives them. PAGING_BAD_SIZE, _INPUT_RANGE, _STOPPED.
+ * Shows `visitor` each entry of the kinds in `kinds` that touches the range. mapping.flags of a
+ * leaf are as page_table_query gives them. PAGING_BAD_SIZE, _INPUT_RANGE, _STOPPED.
  */
 enum paging_status page_table_walk(const struct page_table *table, virt_addr virt, uint64_t size,
 				   unsigned int kinds, page_visitor visitor, void *context);

@@ -5,7 +5,8 @@
  *
  * A gather allocates nothing: both arrays are the caller's. When the range array is full the gather
  * widens to "everything". When the frame array is full the operation calls `flush`, and if there is
- * none it stops with PAGING_GATHER_FULL before it has changed anything.
+ * none it fails with PAGING_GATHER_FULL: having changed nothing, or, resumable, as far as it got
+ * (with room for PAGE_TABLE_MAX_LEVELS frames it always gets further).
  *
  * Freed tables are named in the array and nowhere else: nothing is ever written into a table that a
  * walker may still read.
@@ -25,8 +26,8 @@ struct tlb_range {
 	virt_addr start;
 	virt_addr last;
 	uint64_t leaf_size; /* the smallest leaf that was there: the stride to invalidate by */
-	bool tables;        /* a table above the leaves went away too: not a leaf-only invalidation */
-	bool global;        /* one of the leaves was global */
+	bool tables; /* a table above the leaves went away too: not a leaf-only invalidation */
+	bool global; /* one of the leaves was global */
 };
 
 struct tlb_gather {
@@ -38,7 +39,7 @@ struct tlb_gather {
 	struct frame_allocator *owner; /* where the frames go back to */
 	/* Invalidates what the gather asks for, on every CPU that may hold it, and returns when
 	 * that is complete. May be NULL. It leaves the gather alone: the library resets it. */
-	void (*flush)(struct tlb_gather *gather, void *context);
+	void (*flush)(const struct tlb_gather *gather, void *context);
 	void *context;
 
 	/* The library fills these in. */

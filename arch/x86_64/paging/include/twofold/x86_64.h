@@ -3,7 +3,7 @@
 #ifndef TWOFOLD_X86_64_H
 #define TWOFOLD_X86_64_H
 
-#include "page_table.h"
+#include "twofold/page_table.h"
 
 /*
  * Stage 1: 4-level (input_bits 48) and 5-level (57) paging, Intel SDM vol. 3A 4.5, AMD APM vol. 2
@@ -16,7 +16,8 @@ extern const struct page_table_format x86_64_stage1;
 #define X86_64_GLOBAL (UINT32_C(1) << 1) /* CR4.PGE is set */
 #define X86_64_PKU    (UINT32_C(1) << 2) /* CR4.PKE or PKS is set: protection keys */
 
-/* IA32_PAT as it is after reset (WB WT UC- UC, twice), and as Linux sets it, which has every type. */
+/* IA32_PAT as it is after reset (WB WT UC- UC, twice), and as Linux sets it, which has every type.
+ */
 #define X86_64_PAT_RESET UINT64_C(0x0007040600070406)
 #define X86_64_PAT       UINT64_C(0x0407050600070106)
 

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* Intel EPT: SDM vol. 3C 28.3 (tables 28-1 to 28-7). */
+#include "twofold/x86_64.h"
+
+#include "engine/engine.h"
+#include "geometry.h"
+
+#define READ        (UINT64_C(1) << 0)
+#define WRITE       (UINT64_C(1) << 1)
+#define EXECUTE     (UINT64_C(1) << 2)
+#define PERMISSIONS (READ | WRITE | EXECUTE)
+#define TYPE_SHIFT  3 /* of a leaf; bits 7:3 of a table entry are reserved */
+#define IGNORE_PAT  (UINT64_C(1) << 6)
+#define ACCESSED    (UINT64_C(1) << 8)
+#define DIRTY       (UINT64_C(1) << 9)
+#define SUPPRESS_VE (UINT64_C(1) << 63)
+
+#define SOFTWARE       UINT64_C(0x1f) /* flags.software is descriptor bits 56:52 */
+#define SOFTWARE_SHIFT 52
+
+#define NO_TYPE 0xff
+
+/* EPT memory types by enum memory_type, SDM vol. 3C 28.3.7.2 (as the PAT's, without UC-)... */
+static const uint8_t ept_types[8] = {
+	[MEMORY_NORMAL] = 6,
+	[MEMORY_WRITE_THROUGH] = 4,
+	[MEMORY_NONCACHEABLE] = 1,
+	[MEMORY_DEVICE] = 0,
+	[MEMORY_WRITE_PROTECTED] = 5,
+	[MEMORY_DEVICE_WEAK] = NO_TYPE,
+	[MEMORY_DEVICE_STRICT] = NO_TYPE,
+	[MEMORY_TYPES] = NO_TYPE,
+};
+
+/* ... and back. 2, 3 and 7 misconfigure a leaf; the library never writes them. */
+static const uint8_t memory_types[8] = {
+	MEMORY_DEVICE,        MEMORY_NONCACHEABLE,    MEMORY_DEVICE, MEMORY_DEVICE,
+	MEMORY_WRITE_THROUGH, MEMORY_WRITE_PROTECTED, MEMORY_NORMAL, MEMORY_DEVICE,
+};
+
+static enum paging_status ept_configure(struct page_table *table,
+					const struct page_table_config *config)
+{
+	if (config->memory_attributes != 0)
+		return PAGING_BAD_CONFIG;
+	return x86_configure(table, config,
+			     EPT_EXECUTE_ONLY | EPT_ACCESSED_DIRTY | EPT_SUPPRESS_VE);
+}
+
+static ALWAYS_INLINE bool ept_expressible(const struct page_table *table, struct page_flags flags)
+{
+	uint32_t features = table->features;
+
+	if (flags.write && !flags.read)
+		return false;
+	if (!flags.read && !(flags.execute && (features & EPT_EXECUTE_ONLY) != 0))
+		return false;
+	if (flags.execute_privileged || flags.execute_user || flags.user || flags.global)
+		return false;
+	if ((flags.idle || flags.dirty) && (features & EPT_ACCESSED_DIRTY) == 0)
+		return false;
+	if (flags.suppress_ve && (features & EPT_SUPPRESS_VE) == 0)
+		return false;
+	if (flags.protection_key != 0 || flags.reserved0 != 0 || flags.reserved1 != 0)
+		return false;
+	return ept_types[flags.type] != NO_TYPE && (flags.software & ~SOFTWARE) == 0;
+}
+
+static ALWAYS_INLINE bool ept_encode(const struct page_table *table, struct page_flags flags,
+				     uint64_t *attributes)
+{
+	uint64_t a;
+
+	if (!ept_expressible(table, flags))
+		return false;
+	a = (uint64_t)ept_types[flags.type] << TYPE_SHIFT;
+	a |= flags.read ? READ : 0;
+	a |= flags.write ? WRITE : 0;
+	a |= flags.execute ? EXECUTE : 0;
+	a |= flags.ignore_pat ? IGNORE_PAT : 0;
+	a |= flags.dirty ? DIRTY : 0;
+	a |= flags.suppress_ve ? SUPPRESS_VE : 0;
+	a |= (flags.software & SOFTWARE) << SOFTWARE_SHIFT;
+	if ((table->features & EPT_ACCESSED_DIRTY) != 0 && !flags.idle)
+		a |= ACCESSED;
+	*attributes = a;
+	return true;
+}
+
+static ALWAYS_INLINE struct page_flags ept_decode(const struct page_table *table, uint64_t a,
+						  struct inherited above)
+{
+	uint64_t granted = a & above.and;
+	struct page_flags flags = { .read = (granted & READ) != 0 };
+
+	flags.write = (granted & WRITE) != 0;
+	flags.execute = (granted & EXECUTE) != 0;
+	flags.ignore_pat = (a & IGNORE_PAT) != 0;
+	flags.type = memory_types[a >> TYPE_SHIFT & 7] & 7u;
+	flags.software = (uint16_t)(a >> SOFTWARE_SHIFT & SOFTWARE);
+	if ((table->features & EPT_SUPPRESS_VE) != 0)
+		flags.suppress_ve = (a & SUPPRESS_VE) != 0;
+	if ((table->features & EPT_ACCESSED_DIRTY) != 0) {
+		flags.idle = (a & ACCESSED) == 0;
+		flags.dirty = (a & DIRTY) != 0;
+	}
+	return flags;
+}
+
+static ALWAYS_INLINE uint64_t ept_leaf(uint64_t attributes, phys_addr phys, unsigned int level)
+{
+	return attributes | phys | (level == 0 ? 0 : X86_LARGE);
+}
+
+static ALWAYS_INLINE uint64_t ept_leaf_attributes(uint64_t descriptor, unsigned int level)
+{
+	(void)level;
+	return descriptor & ~(X86_ADDRESS | X86_LARGE);
+}
+
+static ALWAYS_INLINE phys_addr ept_leaf_address(uint64_t descriptor, unsigned int level)
+{
+	(void)level;
+	return descriptor & X86_ADDRESS;
+}
+
+static ALWAYS_INLINE bool ept_is_present(const struct page_table *table, uint64_t descriptor)
+{
+	(void)table;
+	return (descriptor & PERMISSIONS) != 0;
+}
+
+static ALWAYS_INLINE bool ept_is_global(uint64_t descriptor)
+{
+	(void)descriptor;
+	return false;
+}
+
+static ALWAYS_INLINE uint64_t ept_table(const struct page_table *table, phys_addr phys)
+{
+	uint64_t accessed = (table->features & EPT_ACCESSED_DIRTY) != 0 ? ACCESSED : 0;
+
+	return phys | PERMISSIONS | accessed;
+}
+
+static const struct encoder ept = {
+	.granule_shift = X86_GRANULE_SHIFT,
+	.index_bits = X86_INDEX_BITS,
+	.sign_extended = false,
+	.preserved = ACCESSED | DIRTY,
+	.configure = ept_configure,
+	.encode = ept_encode,
+	.decode = ept_decode,
+	.leaf = ept_leaf,
+	.leaf_attributes = ept_leaf_attributes,
+	.leaf_address = ept_leaf_address,
+	.is_global = ept_is_global,
+	.is_present = ept_is_present,
+	.is_leaf = x86_is_leaf,
+	.table = ept_table,
+	.table_address = x86_table_address,
+	.count = x86_count,
+	.with_count = x86_with_count,
+};
+
+PAGING_DEFINE_FORMAT(x86_64_ept, "x86_64 EPT", ept);

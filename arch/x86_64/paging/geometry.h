@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* What the x86_64 formats share: 4K granule, 9 bits a level, addresses in bits 51:12. */
+#ifndef X86_64_PAGING_GEOMETRY_H
+#define X86_64_PAGING_GEOMETRY_H
+
+#include "engine/encoder.h"
+
+#define X86_GRANULE_SHIFT 12
+#define X86_INDEX_BITS    9
+#define X86_ADDRESS       UINT64_C(0x000ffffffffff000) /* bits 51:12 */
+#define X86_LARGE         (UINT64_C(1) << 7)           /* a leaf above level 0 (PS) */
+
+/* Bits 61:52 of a table entry are ignored by the MMU in all of these formats; a table has up to
+ * 512 live entries. */
+#define X86_COUNT_SHIFT 52
+#define X86_COUNT       (UINT64_C(0x3ff) << X86_COUNT_SHIFT)
+
+static ALWAYS_INLINE uint64_t x86_count(uint64_t descriptor)
+{
+	return (descriptor & X86_COUNT) >> X86_COUNT_SHIFT;
+}
+
+static ALWAYS_INLINE uint64_t x86_with_count(uint64_t descriptor, uint64_t count)
+{
+	return (descriptor & ~X86_COUNT) | count << X86_COUNT_SHIFT;
+}
+
+static ALWAYS_INLINE phys_addr x86_table_address(uint64_t descriptor)
+{
+	return descriptor & X86_ADDRESS;
+}
+
+static ALWAYS_INLINE bool x86_is_leaf(uint64_t descriptor, unsigned int level)
+{
+	return level == 0 || (descriptor & X86_LARGE) != 0;
+}
+
+/* 4 or 5 levels, and addresses that fit a descriptor. */
+static ALWAYS_INLINE enum paging_status
+x86_configure(struct page_table *table, const struct page_table_config *config, uint32_t features)
+{
+	const uint64_t leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G;
+
+	if (config->input_bits != 48 && config->input_bits != 57)
+		return PAGING_BAD_CONFIG;
+	if (config->output_bits < 32 || config->output_bits > 52)
+		return PAGING_BAD_CONFIG;
+	if ((config->leaf_sizes & ~leaf_sizes) != 0 || (config->features & ~features) != 0)
+		return PAGING_BAD_CONFIG;
+	table->levels = (uint8_t)((config->input_bits - X86_GRANULE_SHIFT) / X86_INDEX_BITS);
+	return PAGING_OK;
+}
+
+#endif

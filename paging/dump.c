@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* Prints a table for people. Freestanding, so numbers are formatted here. */
+#include "twofold/dump.h"
+
+#include "engine/encoder.h"
+
+#define LINE_SIZE 160
+
+struct line {
+	char text[LINE_SIZE];
+	unsigned int length;
+};
+
+struct dump {
+	page_dump_line print;
+	void *context;
+	struct page_mapping run; /* size 0: none yet */
+	uint64_t total;          /* bytes in the run */
+	uint64_t leaves[64];     /* by log2 of the leaf size */
+};
+
+static void put_char(struct line *line, char c)
+{
+	if (line->length < LINE_SIZE - 1)
+		line->text[line->length++] = c;
+}
+
+static void put_text(struct line *line, const char *text)
+{
+	while (*text != '\0')
+		put_char(line, *text++);
+}
+
+static void put_address(struct line *line, uint64_t value)
+{
+	put_text(line, "0x");
+	for (unsigned int shift = 64; shift != 0; shift -= 4)
+		put_char(line, "0123456789abcdef"[value >> (shift - 4) & 0xf]);
+}
+
+/* Right-aligned in `width` columns. */
+static void put_number(struct line *line, uint64_t value, unsigned int width)
+{
+	char digits[20];
+	unsigned int count = 0;
+
+	do {
+		digits[count++] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value != 0);
+	for (unsigned int pad = count; pad < width; pad++)
+		put_char(line, ' ');
+	while (count != 0)
+		put_char(line, digits[--count]);
+}
+
+/* In the largest unit that divides it. */
+static void put_size(struct line *line, uint64_t bytes, unsigned int width)
+{
+	static const char units[] = "KMGTPE";
+	unsigned int unit = 0;
+
+	bytes >>= 10;
+	while (units[unit + 1] != '\0' && bytes != 0 && (bytes & 0x3ff) == 0) {
+		bytes >>= 10;
+		unit++;
+	}
+	put_number(line, bytes, width - 1);
+	put_char(line, units[unit]);
+}
+
+static void put_execute(struct line *line, struct page_flags flags)
+{
+	if (flags.execute)
+		put_char(line, 'x');
+	else if (flags.execute_privileged && flags.execute_user)
+		put_char(line, 'X');
+	else if (flags.execute_privileged)
+		put_char(line, 'p');
+	else
+		put_char(line, flags.execute_user ? 'u' : '-');
+}
+
+static void put_flags(struct line *line, struct page_flags flags)
+{
+	static const char types[8][4] = { "WB", "WT", "NC", "DEV", "WP", "UC-", "SO", "?" };
+
+	put_char(line, flags.read ? 'r' : '-');
+	put_char(line, flags.write ? 'w' : '-');
+	put_execute(line, flags);
+	put_char(line, ' ');
+	put_char(line, flags.user ? 'U' : '-');
+	put_char(line, flags.global ? 'G' : '-');
+	put_char(line, ' ');
+	put_text(line, types[flags.type]);
+	put_text(line, flags.ignore_pat ? "! " : " ");
+	put_char(line, flags.idle ? '-' : 'A');
+	put_char(line, flags.dirty ? 'D' : '-');
+	if (flags.protection_key != 0) {
+		put_text(line, " key=");
+		put_number(line, flags.protection_key, 0);
+	}
+	if (flags.software != 0) {
+		put_text(line, " sw=");
+		put_number(line, flags.software, 0);
+	}
+	if (flags.share != SHARE_DEFAULT) {
+		static const char *const names[4] = { "", " inner", " outer", " none" };
+
+		put_text(line, names[flags.share]);
+	}
+	if (flags.suppress_ve)
+		put_text(line, " no-ve");
+}
+
+static void print_line(const struct dump *dump, struct line *line)
+{
+	line->text[line->length] = '\0';
+	dump->print(dump->context, line->text);
+}
+
+static void print_run(const struct dump *dump)
+{
+	struct line line = { .length = 0 };
+
+	if (dump->run.size == 0)
+		return;
+	put_address(&line, dump->run.virt);
+	put_char(&line, '-');
+	put_address(&line, dump->run.virt + dump->total);
+	put_text(&line, " -> ");
+	put_address(&line, dump->run.phys);
+	put_char(&line, ' ');
+	put_size(&line, dump->total, 6);
+	put_char(&line, ' ');
+	put_size(&line, dump->run.size, 4);
+	put_char(&line, ' ');
+	put_flags(&line, dump->run.flags);
+	print_line(dump, &line);
+}
+
+static bool visit(void *context, const struct page_visit *v)
+{
+	struct dump *dump = context;
+	const struct page_mapping *m = &v->mapping;
+
+	dump->leaves[__builtin_ctzll(m->size)]++;
+	if (dump->run.size == m->size && dump->run.virt + dump->total == m->virt &&
+	    dump->run.phys + dump->total == m->phys &&
+	    page_flags_equal(dump->run.flags, m->flags)) {
+		dump->total += m->size;
+		return true;
+	}
+	print_run(dump);
+	dump->run = *m;
+	dump->total = m->size;
+	return true;
+}
+
+static void print_summary(const struct dump *dump, uint64_t tables)
+{
+	struct line line = { .length = 0 };
+	const char *separator = "";
+
+	for (unsigned int shift = 0; shift < 64; shift++) {
+		if (dump->leaves[shift] == 0)
+			continue;
+		put_text(&line, separator);
+		put_number(&line, dump->leaves[shift], 0);
+		put_text(&line, " x ");
+		put_size(&line, UINT64_C(1) << shift, 1);
+		separator = ", ";
+	}
+	if (line.length == 0)
+		put_text(&line, "nothing mapped");
+	put_text(&line, "; ");
+	put_number(&line, tables, 0);
+	put_text(&line, tables == 1 ? " table" : " tables");
+	print_line(dump, &line);
+}
+
+enum paging_status page_table_dump(const struct page_table *table, page_dump_line line,
+				   void *context)
+{
+	struct dump dump = { .print = line, .context = context };
+	virt_addr lower_last;
+	virt_addr upper_first;
+	enum paging_status status;
+
+	page_table_bounds(table, &lower_last, &upper_first);
+	status = page_table_walk(table, 0, lower_last + 1, PAGE_VISIT_LEAF, visit, &dump);
+	if (status == PAGING_OK && upper_first != 0)
+		status = page_table_walk(table, upper_first, lower_last + 1, PAGE_VISIT_LEAF, visit,
+					 &dump);
+	print_run(&dump);
+	print_summary(&dump, table->tables);
+	return status;
+}

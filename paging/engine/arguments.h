@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* Checks of what callers pass: the same for every operation, in the order page_table.h promises. */
+#ifndef PAGING_ENGINE_ARGUMENTS_H
+#define PAGING_ENGINE_ARGUMENTS_H
+
+#include "encoder.h"
+
+static ALWAYS_INLINE enum paging_status op_fail(struct page_table_op *op, enum paging_status status,
+						virt_addr where, uint64_t size)
+{
+	op->conflict = where;
+	op->conflict_size = size;
+	return status;
+}
+
+static ALWAYS_INLINE bool input_valid(const struct encoder *e, const struct page_table *table,
+				      virt_addr virt)
+{
+	return input_extend(e, table, virt & input_mask(table)) == virt;
+}
+
+/* [virt, last] lies in one half of the input addresses. */
+static ALWAYS_INLINE enum paging_status check_input(const struct encoder *e,
+						    const struct page_table *table, virt_addr virt,
+						    virt_addr last, virt_addr *bad)
+{
+	uint64_t sign = UINT64_C(1) << (table->input_bits - 1u);
+
+	*bad = virt;
+	if (!input_valid(e, table, virt))
+		return PAGING_INPUT_RANGE;
+	/* The first address past the half (or the space) that virt is in. */
+	*bad = e->sign_extended ? sign : input_mask(table) + 1;
+	if (!input_valid(e, table, last))
+		return PAGING_INPUT_RANGE;
+	if (e->sign_extended && ((virt ^ last) & sign) != 0)
+		return PAGING_INPUT_RANGE;
+	return PAGING_OK;
+}
+
+static ALWAYS_INLINE bool output_valid(const struct page_table *table, phys_addr phys,
+				       phys_addr last)
+{
+	return last >= phys && last >> table->output_bits == 0;
+}
+
+/* A range of whole granules. */
+static ALWAYS_INLINE enum paging_status check_range(const struct encoder *e,
+						    const struct page_table *table, virt_addr virt,
+						    uint64_t size, struct page_table_op *op)
+{
+	uint64_t granule = level_size(e, 0);
+	virt_addr bad;
+
+	op->done = 0;
+	op->conflict = virt;
+	op->conflict_size = 0;
+	if (!addr_is_aligned(virt | size, granule))
+		return PAGING_UNALIGNED;
+	if (size == 0 || virt + (size - 1) < virt)
+		return PAGING_BAD_SIZE;
+	if (check_input(e, table, virt, virt + (size - 1), &bad) != PAGING_OK)
+		return op_fail(op, PAGING_INPUT_RANGE, bad, 0);
+	return PAGING_OK;
+}
+
+#endif

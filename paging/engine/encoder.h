@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What makes a format: its geometry and how its descriptors are read and written. A format is one
+ * `static const struct encoder`, and the engine is always inlined over it (engine.h), so that every
+ * member is a constant and every call below is inlined too.
+ *
+ * Leaves are described by an attribute word: the level-0 leaf descriptor without its address. That
+ * makes the flags of an operation a matter of one encode(), whatever levels its leaves land on, and
+ * splitting a matter of leaf_attributes() and leaf().
+ */
+#ifndef PAGING_ENGINE_ENCODER_H
+#define PAGING_ENGINE_ENCODER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "twofold/page_table.h"
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define UNLIKELY(x)   __builtin_expect(!!(x), 0)
+
+/* What table entries on the way to a leaf add to it: all of them ANDed, and ORed. */
+struct inherited {
+	uint64_t and;
+	uint64_t or ;
+};
+
+struct encoder {
+	uint8_t granule_shift;
+	uint8_t index_bits; /* a table below the root has 2^index_bits entries */
+	bool sign_extended; /* input addresses have an upper half */
+	uint64_t preserved; /* leaf bits that protect leaves alone: accessed, dirty */
+
+	/* Checks config and fills the format's own fields of the table (levels among them). */
+	enum paging_status (*configure)(struct page_table *table,
+					const struct page_table_config *config);
+
+	/* False if the flags cannot be expressed. */
+	bool (*encode)(const struct page_table *table, struct page_flags flags,
+		       uint64_t *attributes);
+	struct page_flags (*decode)(const struct page_table *table, uint64_t attributes,
+				    struct inherited inherited);
+
+	/* Between an attribute word with an address and a leaf descriptor of that level. */
+	uint64_t (*leaf)(uint64_t attributes, phys_addr phys, unsigned int level);
+	uint64_t (*leaf_attributes)(uint64_t descriptor, unsigned int level);
+	phys_addr (*leaf_address)(uint64_t descriptor, unsigned int level);
+
+	bool (*is_global)(uint64_t descriptor);
+
+	/* An entry that is not present is empty. */
+	bool (*is_present)(const struct page_table *table, uint64_t descriptor);
+	/* Of a present entry. */
+	bool (*is_leaf)(uint64_t descriptor, unsigned int level);
+
+	uint64_t (*table)(const struct page_table *table, phys_addr phys);
+	phys_addr (*table_address)(uint64_t descriptor);
+
+	/* The number of live entries in the table that a table entry points to, kept in bits of
+	 * that entry which the MMU ignores: emptiness is known without reading the table. */
+	uint64_t (*count)(uint64_t descriptor);
+	uint64_t (*with_count)(uint64_t descriptor, uint64_t count);
+};
+
+static ALWAYS_INLINE unsigned int level_shift(const struct encoder *e, unsigned int level)
+{
+	return e->granule_shift + level * e->index_bits;
+}
+
+/* Bytes that an entry of the level spans. */
+static ALWAYS_INLINE uint64_t level_size(const struct encoder *e, unsigned int level)
+{
+	return UINT64_C(1) << level_shift(e, level);
+}
+
+static ALWAYS_INLINE unsigned int top_level(const struct page_table *table)
+{
+	return table->levels - 1u;
+}
+
+/* Entries of a table of the level. The root may be narrower or wider than the others. */
+static ALWAYS_INLINE uint64_t level_entries(const struct encoder *e, const struct page_table *table,
+					    unsigned int level)
+{
+	if (level == top_level(table))
+		return UINT64_C(1) << (table->input_bits - level_shift(e, level));
+	return UINT64_C(1) << e->index_bits;
+}
+
+static ALWAYS_INLINE uint64_t table_bytes(const struct encoder *e, const struct page_table *table,
+					  unsigned int level)
+{
+	return level_entries(e, table, level) * sizeof(uint64_t);
+}
+
+/* `input` is an input address without its sign extension, here and in all of the engine. */
+static ALWAYS_INLINE uint64_t level_index(const struct encoder *e, const struct page_table *table,
+					  unsigned int level, uint64_t input)
+{
+	return (input >> level_shift(e, level)) & (level_entries(e, table, level) - 1);
+}
+
+static ALWAYS_INLINE uint64_t input_mask(const struct page_table *table)
+{
+	return (UINT64_C(1) << table->input_bits) - 1;
+}
+
+static ALWAYS_INLINE virt_addr input_extend(const struct encoder *e, const struct page_table *table,
+					    uint64_t input)
+{
+	uint64_t sign = UINT64_C(1) << (table->input_bits - 1u);
+
+	if (!e->sign_extended)
+		return input;
+	return (input ^ sign) - sign;
+}
+
+#endif

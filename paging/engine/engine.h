@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine: every operation, written once over a format's encoder. A format's file ends with
+ *
+ *	PAGING_DEFINE_FORMAT(x86_64_stage1, "x86_64 stage 1", stage1_encoder);
+ *
+ * which compiles all of them for that encoder's constants and gathers them in the public format
+ * object. Callers reach a table's operations through that object: one indirect call an operation,
+ * none for an entry.
+ */
+#ifndef PAGING_ENGINE_ENGINE_H
+#define PAGING_ENGINE_ENGINE_H
+
+#include "edit.h"
+#include "lifecycle.h"
+#include "map.h"
+#include "query.h"
+
+struct page_table_format {
+	const char *name;
+	enum paging_status (*init)(struct page_table *table, const struct page_table_config *config,
+				   struct frame_allocator *frames);
+	void (*destroy)(struct page_table *table, struct frame_allocator *frames);
+	enum paging_status (*map_to)(struct page_table *table, virt_addr virt, phys_addr phys,
+				     struct page_flags flags, struct frame_allocator *frames);
+	enum paging_status (*map)(struct page_table *table, virt_addr virt, phys_addr phys,
+				  uint64_t size, struct page_flags flags, struct page_table_op *op);
+	enum paging_status (*unmap)(struct page_table *table, virt_addr virt, uint64_t size,
+				    struct page_table_op *op);
+	enum paging_status (*protect)(struct page_table *table, virt_addr virt, uint64_t size,
+				      struct page_flags flags, struct page_table_op *op);
+	enum paging_status (*query)(const struct page_table *table, virt_addr virt,
+				    struct page_mapping *mapping);
+	enum paging_status (*walk)(const struct page_table *table, virt_addr virt, uint64_t size,
+				   unsigned int kinds, page_visitor visitor, void *context);
+	void (*bounds)(const struct page_table *table, virt_addr *lower_last,
+		       virt_addr *upper_first);
+};
+
+#define PAGING_DEFINE_FORMAT(format_, name_, encoder_)                                             \
+	static enum paging_status format_##_init(struct page_table *table,                         \
+						 const struct page_table_config *config,           \
+						 struct frame_allocator *frames)                   \
+	{                                                                                          \
+		return table_init(&encoder_, &format_, table, config, frames);                     \
+	}                                                                                          \
+	static void format_##_destroy(struct page_table *table, struct frame_allocator *frames)    \
+	{                                                                                          \
+		table_destroy(&encoder_, table, frames);                                           \
+	}                                                                                          \
+	static enum paging_status format_##_map_to(struct page_table *table, virt_addr virt,       \
+						   phys_addr phys, struct page_flags flags,        \
+						   struct frame_allocator *frames)                 \
+	{                                                                                          \
+		return map_page(&encoder_, table, virt, phys, flags, frames);                      \
+	}                                                                                          \
+	static enum paging_status format_##_map(struct page_table *table, virt_addr virt,          \
+						phys_addr phys, uint64_t size,                     \
+						struct page_flags flags, struct page_table_op *op) \
+	{                                                                                          \
+		return map_range(&encoder_, table, virt, phys, size, flags, op);                   \
+	}                                                                                          \
+	static enum paging_status format_##_unmap(struct page_table *table, virt_addr virt,        \
+						  uint64_t size, struct page_table_op *op)         \
+	{                                                                                          \
+		return unmap_range(&encoder_, table, virt, size, op);                              \
+	}                                                                                          \
+	static enum paging_status format_##_protect(struct page_table *table, virt_addr virt,      \
+						    uint64_t size, struct page_flags flags,        \
+						    struct page_table_op *op)                      \
+	{                                                                                          \
+		return protect_range(&encoder_, table, virt, size, flags, op);                     \
+	}                                                                                          \
+	static enum paging_status format_##_query(const struct page_table *table, virt_addr virt,  \
+						  struct page_mapping *mapping)                    \
+	{                                                                                          \
+		return query_page(&encoder_, table, virt, mapping);                                \
+	}                                                                                          \
+	static enum paging_status format_##_walk(const struct page_table *table, virt_addr virt,   \
+						 uint64_t size, unsigned int kinds,                \
+						 page_visitor visitor, void *context)              \
+	{                                                                                          \
+		return walk_range(&encoder_, table, virt, size, kinds, visitor, context);          \
+	}                                                                                          \
+	static void format_##_bounds(const struct page_table *table, virt_addr *lower_last,        \
+				     virt_addr *upper_first)                                       \
+	{                                                                                          \
+		input_bounds(&encoder_, table, lower_last, upper_first);                           \
+	}                                                                                          \
+	const struct page_table_format format_ = {                                                 \
+		.name = name_,                                                                     \
+		.init = format_##_init,                                                            \
+		.destroy = format_##_destroy,                                                      \
+		.map_to = format_##_map_to,                                                        \
+		.map = format_##_map,                                                              \
+		.unmap = format_##_unmap,                                                          \
+		.protect = format_##_protect,                                                      \
+		.query = format_##_query,                                                          \
+		.walk = format_##_walk,                                                            \
+		.bounds = format_##_bounds,                                                        \
+	}
+
+#endif

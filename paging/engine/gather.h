@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* How operations fill a gather (twofold/tlb_gather.h says what it means). */
+#ifndef PAGING_ENGINE_GATHER_H
+#define PAGING_ENGINE_GATHER_H
+
+#include "encoder.h"
+
+/* Adds a range that does not continue the last one. */
+void paging_gather_range(struct tlb_gather *gather, const struct tlb_range *range);
+
+/* [start, last], extended addresses, no longer translates as it did. NULL: no walker, no need. */
+static ALWAYS_INLINE void gather_range(struct tlb_gather *gather, const struct tlb_range *range)
+{
+	struct tlb_range *previous;
+
+	if (!gather)
+		return;
+	if (!gather->everything && gather->range_count != 0) {
+		previous = &gather->ranges[gather->range_count - 1];
+		if (previous->last + 1 == range->start && range->start != 0 &&
+		    previous->leaf_size == range->leaf_size && previous->tables == range->tables &&
+		    previous->global == range->global) {
+			previous->last = range->last;
+			return;
+		}
+	}
+	paging_gather_range(gather, range);
+}
+
+/* How many frames can still be taken without a flush. */
+static ALWAYS_INLINE uint64_t gather_room(const struct tlb_gather *gather)
+{
+	return gather->frame_capacity - gather->frame_count;
+}
+
+/* A table that nothing links to any more, once flushed, may be reused. There is room, or a flush.
+ */
+static ALWAYS_INLINE void gather_frame(struct tlb_gather *gather, struct frame frame)
+{
+	if (gather_room(gather) == 0)
+		tlb_gather_finish(gather);
+	gather->frames[gather->frame_count++] = frame;
+}
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* Making an empty table, and taking a whole one down. */
+#ifndef PAGING_ENGINE_LIFECYCLE_H
+#define PAGING_ENGINE_LIFECYCLE_H
+
+#include "cursor.h"
+
+/* Leaves of the granule, and of each larger size up to some size that a table of this many levels
+ * can have: a leaf that is split must find leaves one level down. */
+static ALWAYS_INLINE bool leaf_sizes_valid(const struct encoder *e, const struct page_table *table)
+{
+	uint64_t sizes = table->leaf_sizes;
+	unsigned int level;
+
+	for (level = 0; level < table->levels && (sizes & level_size(e, level)) != 0; level++)
+		sizes &= ~level_size(e, level);
+	return level > 0 && sizes == 0;
+}
+
+static ALWAYS_INLINE enum paging_status table_init(const struct encoder *e,
+						   const struct page_table_format *format,
+						   struct page_table *table,
+						   const struct page_table_config *config,
+						   struct frame_allocator *frames)
+{
+	enum paging_status status;
+	struct frame frame;
+	uint64_t bytes;
+	uint64_t *root;
+
+	*table = (struct page_table){ .format = format,
+				      .tables = 1,
+				      .leaf_sizes = config->leaf_sizes,
+				      .memory_attributes = config->memory_attributes,
+				      .features = config->features,
+				      .input_bits = config->input_bits,
+				      .output_bits = config->output_bits,
+				      .access = config->access };
+	status = e->configure(table, config);
+	if (status != PAGING_OK)
+		return status;
+	if (!leaf_sizes_valid(e, table) || (!config->access.map && config->access.unmap))
+		return PAGING_BAD_CONFIG;
+	bytes = table_bytes(e, table, top_level(table));
+	if (!frames || !frames->allocate(frames, FRAME_ROOT, bytes, &frame))
+		return PAGING_NO_MEMORY;
+	if (frame.start >> table->output_bits != 0) {
+		frames->free(frames, FRAME_ROOT, frame);
+		return PAGING_OUTPUT_RANGE;
+	}
+	table->root = frame.start;
+	root = memory_open(&table->access, table->root, bytes);
+	entries_clear(root, 0, bytes / sizeof(uint64_t));
+	memory_close(&table->access, table->root, root);
+	return PAGING_OK;
+}
+
+static ALWAYS_INLINE void table_destroy(const struct encoder *e, struct page_table *table,
+					struct frame_allocator *frames)
+{
+	struct frame frame = { .size = table_bytes(e, table, 0) };
+	struct cursor c;
+
+	cursor_open(table, e, &c, 0, input_mask(table));
+	for (;;) {
+		uint64_t d = entry_load(cursor_entry(table, e, &c));
+
+		if (e->is_present(table, d) && !e->is_leaf(d, c.level)) {
+			cursor_descend(table, e, &c, e->table_address(d));
+			continue;
+		}
+		if (!cursor_step(e, &c))
+			break;
+		while (cursor_left(table, e, &c)) {
+			frame.start = c.phys[c.level];
+			cursor_ascend(table, &c);
+			frames->free(frames, FRAME_TABLE, frame);
+		}
+	}
+	while (c.level != top_level(table)) {
+		frame.start = c.phys[c.level];
+		cursor_ascend(table, &c);
+		frames->free(frames, FRAME_TABLE, frame);
+	}
+	frame = (struct frame){ .start = table->root,
+				.size = table_bytes(e, table, top_level(table)) };
+	cursor_close(table, &c);
+	frames->free(frames, FRAME_ROOT, frame);
+	table->tables = 0;
+}
+
+#endif

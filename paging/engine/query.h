@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading a table: what one address translates to, and a walk over a range. Neither writes. */
+#ifndef PAGING_ENGINE_QUERY_H
+#define PAGING_ENGINE_QUERY_H
+
+#include "arguments.h"
+#include "cursor.h"
+#include "sabotage.h"
+
+static ALWAYS_INLINE struct inherited inherited_none(void)
+{
+	return (struct inherited){ .and = UINT64_MAX, .or = 0 };
+}
+
+static ALWAYS_INLINE struct inherited inherited_add(struct inherited above, uint64_t descriptor)
+{
+	return (struct inherited){ .and = above.and &descriptor, .or = above.or | descriptor };
+}
+
+/* The leaf that the cursor stands on. */
+static ALWAYS_INLINE void describe_leaf(const struct encoder *e, const struct page_table *table,
+					uint64_t start, unsigned int level, uint64_t descriptor,
+					struct inherited above, struct page_mapping *mapping)
+{
+	descriptor = paging_sabotage(PAGING_SABOTAGE_DECODE, level, descriptor);
+	mapping->virt = input_extend(e, table, start);
+	mapping->phys = e->leaf_address(descriptor, level);
+	mapping->size = level_size(e, level);
+	mapping->flags = e->decode(table, e->leaf_attributes(descriptor, level), above);
+}
+
+static ALWAYS_INLINE enum paging_status query_page(const struct encoder *e,
+						   const struct page_table *table, virt_addr virt,
+						   struct page_mapping *mapping)
+{
+	struct inherited above = inherited_none();
+	enum paging_status status = PAGING_OK;
+	struct cursor c;
+	uint64_t d;
+
+	if (!input_valid(e, table, virt))
+		return PAGING_INPUT_RANGE;
+	cursor_open(table, e, &c, virt & input_mask(table), 0);
+	for (;;) {
+		d = entry_load(cursor_entry(table, e, &c));
+		if (!e->is_present(table, d) || e->is_leaf(d, c.level))
+			break;
+		above = inherited_add(above, d);
+		cursor_descend(table, e, &c, e->table_address(d));
+	}
+	if (e->is_present(table, d)) {
+		describe_leaf(e, table, cursor_entry_start(e, &c), c.level, d, above, mapping);
+	} else {
+		*mapping = (struct page_mapping){ .virt = input_extend(e, table,
+								       cursor_entry_start(e, &c)),
+						  .size = level_size(e, c.level) };
+		status = PAGING_NOT_MAPPED;
+	}
+	cursor_close(table, &c);
+	return status;
+}
+
+/* Shows the entry to the visitor if it is of a kind it wants. */
+static ALWAYS_INLINE bool walk_show(const struct encoder *e, const struct page_table *table,
+				    const struct cursor *c, uint64_t d, struct inherited above,
+				    unsigned int kinds, page_visitor visitor, void *context)
+{
+	struct page_visit visit = { .descriptor = d, .level = c->level };
+	uint64_t start = cursor_entry_start(e, c);
+
+	if (!e->is_present(table, d)) {
+		visit.kind = PAGE_VISIT_HOLE;
+	} else if (e->is_leaf(d, c->level)) {
+		visit.kind = PAGE_VISIT_LEAF;
+	} else {
+		visit.kind = PAGE_VISIT_TABLE;
+		visit.mapping.phys = e->table_address(d);
+	}
+	if ((kinds & (unsigned int)visit.kind) == 0)
+		return true;
+	visit.mapping.virt = input_extend(e, table, start);
+	visit.mapping.size = level_size(e, c->level);
+	if (visit.kind == PAGE_VISIT_LEAF)
+		describe_leaf(e, table, start, c->level, d, above, &visit.mapping);
+	return visitor(context, &visit);
+}
+
+/* One of the two halves, or the whole of what has none. */
+static ALWAYS_INLINE enum paging_status walk_inputs(const struct encoder *e,
+						    const struct page_table *table, uint64_t input,
+						    uint64_t last, unsigned int kinds,
+						    page_visitor visitor, void *context)
+{
+	struct inherited above[PAGE_TABLE_MAX_LEVELS];
+	enum paging_status status = PAGING_OK;
+	struct cursor c;
+
+	cursor_open(table, e, &c, input, last);
+	above[c.level] = inherited_none();
+	for (;;) {
+		uint64_t d = entry_load(cursor_entry(table, e, &c));
+
+		if (!walk_show(e, table, &c, d, above[c.level], kinds, visitor, context)) {
+			status = PAGING_STOPPED;
+			break;
+		}
+		if (e->is_present(table, d) && !e->is_leaf(d, c.level)) {
+			struct inherited below = inherited_add(above[c.level], d);
+
+			cursor_descend(table, e, &c, e->table_address(d));
+			above[c.level] = below;
+			continue;
+		}
+		if (!cursor_step(e, &c))
+			break;
+		while (cursor_left(table, e, &c))
+			cursor_ascend(table, &c);
+	}
+	cursor_close(table, &c);
+	return status;
+}
+
+static ALWAYS_INLINE enum paging_status walk_range(const struct encoder *e,
+						   const struct page_table *table, virt_addr virt,
+						   uint64_t size, unsigned int kinds,
+						   page_visitor visitor, void *context)
+{
+	uint64_t input = virt & input_mask(table);
+	virt_addr bad;
+
+	if (size == 0 || virt + (size - 1) < virt)
+		return PAGING_BAD_SIZE;
+	if (check_input(e, table, virt, virt + (size - 1), &bad) != PAGING_OK)
+		return PAGING_INPUT_RANGE;
+	return walk_inputs(e, table, input, input + (size - 1), kinds, visitor, context);
+}
+
+static ALWAYS_INLINE void input_bounds(const struct encoder *e, const struct page_table *table,
+				       virt_addr *lower_last, virt_addr *upper_first)
+{
+	uint64_t last = input_mask(table);
+
+	*lower_last = e->sign_extended ? last >> 1 : last;
+	*upper_first = e->sign_extended ? ~(last >> 1) : 0;
+}
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* The public operations: each goes to the table's format. */
+#include "engine/engine.h"
+
+enum paging_status page_table_init(struct page_table *table, const struct page_table_config *config,
+				   struct frame_allocator *frames)
+{
+	if (!config->format)
+		return PAGING_BAD_CONFIG;
+	return config->format->init(table, config, frames);
+}
+
+void page_table_destroy(struct page_table *table, struct frame_allocator *frames)
+{
+	table->format->destroy(table, frames);
+}
+
+enum paging_status page_table_map_to(struct page_table *table, virt_addr virt, phys_addr phys,
+				     struct page_flags flags, struct frame_allocator *frames)
+{
+	return table->format->map_to(table, virt, phys, flags, frames);
+}
+
+enum paging_status page_table_map(struct page_table *table, virt_addr virt, phys_addr phys,
+				  uint64_t size, struct page_flags flags, struct page_table_op *op)
+{
+	return table->format->map(table, virt, phys, size, flags, op);
+}
+
+enum paging_status page_table_unmap(struct page_table *table, virt_addr virt, uint64_t size,
+				    struct page_table_op *op)
+{
+	return table->format->unmap(table, virt, size, op);
+}
+
+enum paging_status page_table_protect(struct page_table *table, virt_addr virt, uint64_t size,
+				      struct page_flags flags, struct page_table_op *op)
+{
+	return table->format->protect(table, virt, size, flags, op);
+}
+
+enum paging_status page_table_query(const struct page_table *table, virt_addr virt,
+				    struct page_mapping *mapping)
+{
+	return table->format->query(table, virt, mapping);
+}
+
+enum paging_status page_table_walk(const struct page_table *table, virt_addr virt, uint64_t size,
+				   unsigned int kinds, page_visitor visitor, void *context)
+{
+	return table->format->walk(table, virt, size, kinds, visitor, context);
+}
+
+void page_table_bounds(const struct page_table *table, virt_addr *lower_last,
+		       virt_addr *upper_first)
+{
+	table->format->bounds(table, lower_last, upper_first);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The gather's slow paths. */
+#include "engine/gather.h"
+
+void paging_gather_range(struct tlb_gather *gather, const struct tlb_range *range)
+{
+	if (!gather->everything && gather->range_count < gather->range_capacity) {
+		gather->ranges[gather->range_count++] = *range;
+		return;
+	}
+	/* The ranges stay: they still tell what was touched first, and whether it was global. */
+	for (size_t i = 0; i < gather->range_count; i++)
+		gather->everything_global |= gather->ranges[i].global;
+	gather->everything = true;
+	gather->everything_global |= range->global;
+}
+
+void tlb_gather_finish(struct tlb_gather *gather)
+{
+	if (gather->flush && tlb_gather_needed(gather))
+		gather->flush(gather, gather->context);
+	for (size_t i = 0; i < gather->frame_count; i++)
+		gather->owner->free(gather->owner, FRAME_TABLE, gather->frames[i]);
+	gather->range_count = 0;
+	gather->frame_count = 0;
+	gather->everything = false;
+	gather->everything_global = false;
+}
