@@ -183,15 +183,14 @@ enum paging_status page_table_dump(const struct page_table *table, page_dump_lin
 				   void *context)
 {
 	struct dump dump = { .print = line, .context = context };
-	virt_addr lower_last;
-	virt_addr upper_first;
-	enum paging_status status;
+	struct input_range ranges[2];
+	unsigned int count = page_table_ranges(table, ranges);
+	enum paging_status status = PAGING_OK;
 
-	page_table_bounds(table, &lower_last, &upper_first);
-	status = page_table_walk(table, 0, lower_last + 1, PAGE_VISIT_LEAF, visit, &dump);
-	if (status == PAGING_OK && upper_first != 0)
-		status = page_table_walk(table, upper_first, lower_last + 1, PAGE_VISIT_LEAF, visit,
-					 &dump);
+	for (unsigned int i = 0; i < count && status == PAGING_OK; i++)
+		status = page_table_walk(table, ranges[i].first,
+					 ranges[i].last - ranges[i].first + 1, PAGE_VISIT_LEAF,
+					 visit, &dump);
 	print_run(&dump);
 	print_summary(&dump, table->tables);
 	return status;

@@ -51,8 +51,7 @@ enum paging_status page_table_walk(const struct page_table *table, virt_addr vir
 	return table->format->walk(table, virt, size, kinds, visitor, context);
 }
 
-void page_table_bounds(const struct page_table *table, virt_addr *lower_last,
-		       virt_addr *upper_first)
+unsigned int page_table_ranges(const struct page_table *table, struct input_range ranges[2])
 {
-	table->format->bounds(table, lower_last, upper_first);
+	return table->format->ranges(table, ranges);
 }

@@ -19,23 +19,21 @@ static ALWAYS_INLINE bool input_valid(const struct encoder *e, const struct page
 	return input_extend(e, table, virt & input_mask(table)) == virt;
 }
 
-/* [virt, last] lies in one half of the input addresses. */
+/* [virt, last], which does not wrap, lies in one half of the input addresses. If not, *bad is the
+ * first address of it that does not. */
 static ALWAYS_INLINE enum paging_status check_input(const struct encoder *e,
 						    const struct page_table *table, virt_addr virt,
 						    virt_addr last, virt_addr *bad)
 {
-	uint64_t sign = UINT64_C(1) << (table->input_bits - 1u);
+	bool halved = e->input == INPUT_SIGN_EXTENDED;
+	uint64_t half = halved ? input_mask(table) >> 1 : input_mask(table);
 
 	*bad = virt;
 	if (!input_valid(e, table, virt))
 		return PAGING_INPUT_RANGE;
-	/* The first address past the half (or the space) that virt is in. */
-	*bad = e->sign_extended ? sign : input_mask(table) + 1;
-	if (!input_valid(e, table, last))
-		return PAGING_INPUT_RANGE;
-	if (e->sign_extended && ((virt ^ last) & sign) != 0)
-		return PAGING_INPUT_RANGE;
-	return PAGING_OK;
+	/* Within a half, addresses differ in the bits of the half only. */
+	*bad = (virt | half) + 1;
+	return ((virt ^ last) & ~half) == 0 ? PAGING_OK : PAGING_INPUT_RANGE;
 }
 
 static ALWAYS_INLINE bool output_valid(const struct page_table *table, phys_addr phys,

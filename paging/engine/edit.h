@@ -48,15 +48,29 @@ static ALWAYS_INLINE void edit_descend(const struct encoder *e, struct page_tabl
 	edit->removed[edit->c.level] = 0;
 }
 
+/* Entries in use in the table the cursor is in. `removed` of the count are not any more. */
+static ALWAYS_INLINE uint64_t edit_live(const struct encoder *e, const struct page_table *table,
+					const struct cursor *c, uint64_t removed)
+{
+	uint64_t live = 0;
+
+	if (e->counted)
+		return e->count(entry_load(c->slots[c->level])) - removed;
+	for (uint64_t i = 0; i < level_entries(e, table, c->level); i++)
+		live += e->is_present(table, entry_load(&c->tables[c->level][i]));
+	return live;
+}
+
 /* Leaves a table in the plan. */
 static ALWAYS_INLINE void plan_leave(const struct encoder *e, struct page_table *table,
 				     struct edit *edit)
 {
 	unsigned int level = edit->c.level;
-	uint64_t live = e->count(entry_load(edit->c.slots[level]));
+	bool emptied = edit->unmap && edit->removed[level] != 0 &&
+		       edit_live(e, table, &edit->c, 0) == edit->removed[level];
 
 	cursor_ascend(table, &edit->c);
-	if (edit->unmap && live == edit->removed[level]) {
+	if (emptied) {
 		edit->tables_emptied++;
 		edit->removed[level + 1]++;
 	}
@@ -114,15 +128,18 @@ static ALWAYS_INLINE void edit_leave(const struct encoder *e, struct page_table 
 	struct cursor *c = &edit->c;
 	unsigned int level = c->level;
 	uint64_t *slot = c->slots[level];
-	uint64_t d = entry_load(slot);
-	uint64_t live = e->count(d) - edit->removed[level];
 	struct frame frame = { .start = c->phys[level], .size = table_bytes(e, table, level) };
+	uint64_t live;
 
-	cursor_ascend(table, c);
-	if (!edit->unmap || edit->removed[level] == 0)
+	if (!edit->unmap || edit->removed[level] == 0) {
+		cursor_ascend(table, c);
 		return;
+	}
+	live = edit_live(e, table, c, edit->removed[level]);
+	cursor_ascend(table, c);
 	if (live != 0) {
-		entry_store(slot, e->with_count(d, live));
+		if (e->counted)
+			entry_store(slot, e->with_count(entry_load(slot), live));
 		return;
 	}
 	entry_link(slot, paging_sabotage(PAGING_SABOTAGE_CLEAR, level + 1, 0));
@@ -157,7 +174,7 @@ static ALWAYS_INLINE bool edit_gather_full(const struct encoder *e, const struct
 	if (!edit->unmap || (edit->op->mode & PAGING_RESUMABLE) == 0 || !gather || gather->flush ||
 	    level == top_level(table) || gather_room(gather) >= table->levels - 1u)
 		return false;
-	return e->count(entry_load(edit->c.slots[level])) == edit->removed[level] + 1;
+	return edit_live(e, table, &edit->c, edit->removed[level]) == 1;
 }
 
 /* Changes the leaf, all of which is in the range. */

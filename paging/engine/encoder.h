@@ -25,10 +25,17 @@ struct inherited {
 	uint64_t or ;
 };
 
+/* How input addresses fill 64 bits. */
+enum input_kind {
+	INPUT_ZERO_EXTENDED, /* [0, 2^input_bits) */
+	INPUT_SIGN_EXTENDED, /* a lower and an upper half, with a hole between them */
+	INPUT_ONE_HALF,      /* as zero-extended, or if table->upper is set the same below 2^64 */
+};
+
 struct encoder {
 	uint8_t granule_shift;
 	uint8_t index_bits; /* a table below the root has 2^index_bits entries */
-	bool sign_extended; /* input addresses have an upper half */
+	enum input_kind input;
 	uint64_t preserved; /* leaf bits that protect leaves alone: accessed, dirty */
 
 	/* Checks config and fills the format's own fields of the table (levels among them). */
@@ -57,7 +64,9 @@ struct encoder {
 	phys_addr (*table_address)(uint64_t descriptor);
 
 	/* The number of live entries in the table that a table entry points to, kept in bits of
-	 * that entry which the MMU ignores: emptiness is known without reading the table. */
+	 * that entry which the MMU ignores: emptiness is known without reading the table. A format
+	 * whose entries have no room is not `counted`, and its tables are searched instead. */
+	bool counted;
 	uint64_t (*count)(uint64_t descriptor);
 	uint64_t (*with_count)(uint64_t descriptor, uint64_t count);
 };
@@ -110,9 +119,11 @@ static ALWAYS_INLINE virt_addr input_extend(const struct encoder *e, const struc
 {
 	uint64_t sign = UINT64_C(1) << (table->input_bits - 1u);
 
-	if (!e->sign_extended)
-		return input;
-	return (input ^ sign) - sign;
+	if (e->input == INPUT_SIGN_EXTENDED)
+		return (input ^ sign) - sign;
+	if (e->input == INPUT_ONE_HALF && table->upper)
+		return input | ~input_mask(table);
+	return input;
 }
 
 #endif

@@ -33,8 +33,7 @@ struct page_table_format {
 				    struct page_mapping *mapping);
 	enum paging_status (*walk)(const struct page_table *table, virt_addr virt, uint64_t size,
 				   unsigned int kinds, page_visitor visitor, void *context);
-	void (*bounds)(const struct page_table *table, virt_addr *lower_last,
-		       virt_addr *upper_first);
+	unsigned int (*ranges)(const struct page_table *table, struct input_range ranges[2]);
 };
 
 #define PAGING_DEFINE_FORMAT(format_, name_, encoder_)                                             \
@@ -82,10 +81,10 @@ struct page_table_format {
 	{                                                                                          \
 		return walk_range(&encoder_, table, virt, size, kinds, visitor, context);          \
 	}                                                                                          \
-	static void format_##_bounds(const struct page_table *table, virt_addr *lower_last,        \
-				     virt_addr *upper_first)                                       \
+	static unsigned int format_##_ranges(const struct page_table *table,                       \
+					     struct input_range ranges[2])                         \
 	{                                                                                          \
-		input_bounds(&encoder_, table, lower_last, upper_first);                           \
+		return input_ranges(&encoder_, table, ranges);                                     \
 	}                                                                                          \
 	const struct page_table_format format_ = {                                                 \
 		.name = name_,                                                                     \
@@ -97,7 +96,7 @@ struct page_table_format {
 		.protect = format_##_protect,                                                      \
 		.query = format_##_query,                                                          \
 		.walk = format_##_walk,                                                            \
-		.bounds = format_##_bounds,                                                        \
+		.ranges = format_##_ranges,                                                        \
 	}
 
 #endif

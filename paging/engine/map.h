@@ -130,7 +130,7 @@ static ALWAYS_INLINE void build_leave(const struct encoder *e, struct page_table
 		entry_link(slot, paging_sabotage(PAGING_SABOTAGE_TABLE, level + 1,
 						 e->with_count(b->link[level], added)));
 		b->added[level + 1]++;
-	} else if (added != 0) {
+	} else if (e->counted && added != 0) {
 		uint64_t d = entry_load(slot);
 
 		entry_store(slot, e->with_count(d, e->count(d) + added));
@@ -349,7 +349,7 @@ static ALWAYS_INLINE enum paging_status map_page(const struct encoder *e, struct
 	}
 	entry_store(entry,
 		    paging_sabotage(PAGING_SABOTAGE_LEAF, 0, e->leaf(m.attributes, phys, 0)));
-	if (table->levels > 1) {
+	if (e->counted && table->levels > 1) {
 		uint64_t *slot = c.slots[0];
 
 		d = entry_load(slot);

@@ -135,13 +135,19 @@ static ALWAYS_INLINE enum paging_status walk_range(const struct encoder *e,
 	return walk_inputs(e, table, input, input + (size - 1), kinds, visitor, context);
 }
 
-static ALWAYS_INLINE void input_bounds(const struct encoder *e, const struct page_table *table,
-				       virt_addr *lower_last, virt_addr *upper_first)
+static ALWAYS_INLINE unsigned int
+input_ranges(const struct encoder *e, const struct page_table *table, struct input_range ranges[2])
 {
-	uint64_t last = input_mask(table);
+	uint64_t mask = input_mask(table);
+	uint64_t half = e->input == INPUT_SIGN_EXTENDED ? mask >> 1 : mask;
 
-	*lower_last = e->sign_extended ? last >> 1 : last;
-	*upper_first = e->sign_extended ? ~(last >> 1) : 0;
+	ranges[0].first = input_extend(e, table, 0);
+	ranges[0].last = ranges[0].first + half;
+	if (half == mask)
+		return 1;
+	ranges[1].first = ~half;
+	ranges[1].last = UINT64_MAX;
+	return 2;
 }
 
 #endif

@@ -146,7 +146,7 @@ static ALWAYS_INLINE uint64_t ept_table(const struct page_table *table, phys_add
 static const struct encoder ept = {
 	.granule_shift = X86_GRANULE_SHIFT,
 	.index_bits = X86_INDEX_BITS,
-	.sign_extended = false,
+	.input = INPUT_ZERO_EXTENDED,
 	.preserved = ACCESSED | DIRTY,
 	.configure = ept_configure,
 	.encode = ept_encode,
@@ -159,6 +159,7 @@ static const struct encoder ept = {
 	.is_leaf = x86_is_leaf,
 	.table = ept_table,
 	.table_address = x86_table_address,
+	.counted = true,
 	.count = x86_count,
 	.with_count = x86_with_count,
 };

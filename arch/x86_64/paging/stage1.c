@@ -164,7 +164,7 @@ static ALWAYS_INLINE uint64_t stage1_table(const struct page_table *table, phys_
 static const struct encoder stage1 = {
 	.granule_shift = X86_GRANULE_SHIFT,
 	.index_bits = X86_INDEX_BITS,
-	.sign_extended = true,
+	.input = INPUT_SIGN_EXTENDED,
 	.preserved = ACCESSED | DIRTY,
 	.configure = stage1_configure,
 	.encode = stage1_encode,
@@ -177,6 +177,7 @@ static const struct encoder stage1 = {
 	.is_leaf = x86_is_leaf,
 	.table = stage1_table,
 	.table_address = x86_table_address,
+	.counted = true,
 	.count = x86_count,
 	.with_count = x86_with_count,
 };

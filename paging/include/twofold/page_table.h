@@ -67,6 +67,7 @@ struct page_table {
 	uint32_t features;
 	uint8_t input_bits;
 	uint8_t output_bits;
+	bool upper;     /* its input addresses end at 2^64 (Arm's upper half) */
 	uint8_t levels; /* how many; level 0 has the granule-sized leaves */
 	struct table_access access;
 };
@@ -176,11 +177,24 @@ typedef bool (*page_visitor)(void *context, const struct page_visit *visit);
 enum paging_status page_table_walk(const struct page_table *table, virt_addr virt, uint64_t size,
 				   unsigned int kinds, page_visitor visitor, void *context);
 
-/*
- * The input addresses a table has: [0, *lower_last] and, if the format sign-extends,
- * [*upper_first, 2^64). *upper_first is 0 where there is no upper half.
- */
-void page_table_bounds(const struct page_table *table, virt_addr *lower_last,
-		       virt_addr *upper_first);
+/* Inclusive at both ends. */
+struct input_range {
+	virt_addr first;
+	virt_addr last;
+};
+
+/* Fills in the input addresses that the table has, ascending, and returns how many ranges they are:
+ * 2 where addresses are sign-extended, else 1. */
+unsigned int page_table_ranges(const struct page_table *table, struct input_range ranges[2]);
+
+static inline void page_table_bounds(const struct page_table *table, virt_addr *lower_last,
+				     virt_addr *upper_first)
+{
+	struct input_range ranges[2] = { { 0, 0 }, { 0, 0 } };
+
+	page_table_ranges(table, ranges);
+	*lower_last = ranges[0].last;
+	*upper_first = ranges[1].first;
+}
 
 #endif
