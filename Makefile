@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+#
+# The front door: sets up what is missing, then hands over to meson and the scripts in tests/.
+
+BUILD := build
+MESON_OPTIONS :=
+SUITES :=
+
+# make's own default for CC is no choice of the user's.
+ifneq ($(filter default undefined,$(origin CC)),)
+unexport CC
+else
+export CC
+endif
+export CFLAGS CPPFLAGS LDFLAGS PACKAGES
+
+# The scripts called here use the cores themselves; two of them at once would only be in each other's way.
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := build
+.PHONY: help run build test lint format clean
+
+# Quiet when there is nothing to do. With an argument: only these targets.
+build = @ninja -C "$(BUILD)" -n $(1) | grep -q 'no work to do' || \
+	{ echo 'Building in $(BUILD)'; ninja -C "$(BUILD)" --quiet $(1); }
+
+help:
+	@echo 'make run      build, then boot the guest kernel in the VMM and show its verdict'
+	@echo 'make test     build everything and run every test; ends with "N passed, N failed"'
+	@echo 'make build    build everything (the same as plain make)'
+	@echo 'make lint     run the lint tests alone (clang-tidy, cppcheck, clang-format, ...)'
+	@echo 'make format   format the C files in place with clang-format'
+	@echo 'make clean    remove the build directory'
+	@echo
+	@echo 'Each installs the Debian packages it lacks (configs/packages). Variables:'
+	@echo '  CC=clang                   the compiler; another one than before starts the build afresh'
+	@echo '  BUILD=DIRECTORY            where to build (default: build)'
+	@echo '  MESON_OPTIONS="-Dx=y ..."  more options for meson setup'
+	@echo '  SUITES="paging vmm"        the test suites that make test runs (default: all)'
+	@echo '  PACKAGES=have              do not look for Debian packages, and install none'
+
+run:
+	@configs/install-packages build
+	@configs/configure-build "$(BUILD)" $(MESON_OPTIONS)
+	$(call build,vmm/vmm guest/twofold-guest.elf)
+	@tests/tools/run-selftest "$(BUILD)"
+
+build:
+	@configs/install-packages build
+	@configs/configure-build "$(BUILD)" $(MESON_OPTIONS)
+	$(call build)
+
+test:
+	@configs/install-packages build qemu test
+	@configs/configure-build "$(BUILD)" $(MESON_OPTIONS)
+	$(call build)
+	@tests/tools/run-tests "$(BUILD)" $(SUITES)
+
+lint:
+	@$(MAKE) --no-print-directory test SUITES=lint
+
+format:
+	@configs/install-packages test
+	@tests/lint/sources | xargs -d '\n' clang-format -i
+
+clean:
+	rm -rf "$(BUILD)"
