@@ -131,6 +131,7 @@ class Writer:
     def __init__(self, out=None):
         self.out = out or sys.stdout
         self.count = 0
+        self.failed = 0
         self.planned = False
 
     def _put(self, text):
@@ -142,6 +143,7 @@ class Writer:
 
     def point(self, ok, name, skip=None):
         self.count += 1
+        self.failed += not ok
         self._put(Point(ok, self.count, clean(name), None if skip is None else clean(skip)).line())
 
     def comment(self, text):
