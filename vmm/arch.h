@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* What each architecture supplies (arch/<isa>/vmm), and all that common code knows of it. */
+#ifndef VMM_ARCH_H
+#define VMM_ARCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <twofold/page_table.h>
+
+#include "failure.h"
+
+struct machine;
+struct kernel;
+
+/* The format of the guest memory's table and its widths; `access` is the caller's. */
+void arch_guest_memory_format(struct page_table_config *config);
+
+/* Where `size` bytes of RAM go, from the lowest address up. Returns how many ranges. */
+#define ARCH_RAM_RANGES 2
+struct arch_ram {
+	uint64_t base;
+	uint64_t size;
+};
+unsigned int arch_ram_ranges(uint64_t size, struct arch_ram ranges[ARCH_RAM_RANGES]);
+
+/*
+ * The image formats that this architecture boots. Checks all of `bytes` without a machine, so that
+ * a bad image is reported where there is no KVM too.
+ */
+bool arch_kernel_parse(struct kernel *kernel, const void *bytes, size_t length,
+		       struct failure *failure);
+
+/* Puts what the kernel is told at its start (command line, memory map, initrd) into memory. */
+bool arch_boot_data(struct machine *machine, const struct kernel *kernel, struct failure *failure);
+
+/* [*start, *start + *size) is taken by arch_boot_data. */
+void arch_boot_area(uint64_t *start, uint64_t *size);
+
+/* Places an initrd should not pass: it ends at or below the one and is not below the other. */
+void arch_initrd_window(uint64_t *lowest, uint64_t *end);
+
+/* After KVM_CREATE_VM and before any vCPU. */
+bool arch_vm_init(struct machine *machine, struct failure *failure);
+/* The devices of the board, on the machine's buses. */
+bool arch_devices_init(struct machine *machine, struct failure *failure);
+/* After KVM_CREATE_VCPU: registers as `kernel` wants them at its entry. */
+bool arch_vcpu_init(struct machine *machine, const struct kernel *kernel, struct failure *failure);
+
+/* An exit that is the architecture's own. false: not mine either. */
+bool arch_vcpu_exit(struct machine *machine);
+
+/* One line on where the vCPU is, for a message about its end; "" if KVM cannot say. */
+void arch_vcpu_where(struct machine *machine, char *text, size_t size);
+
+/* Whether this machine's KVM runs guests by an interpreter; and a few words on what it is. */
+bool arch_kvm_interprets(void);
+const char *arch_kvm_flavour(void);
+
+/* `vmm doctor`: the part on this architecture. kvm_fd is -1 if there is no KVM. */
+void arch_doctor(int kvm_fd);
+/* ... and what to do where there is no KVM. */
+void arch_doctor_no_kvm(void);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* The door to KVM. */
+#include "kvm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+int kvm_capability(int fd, unsigned long capability)
+{
+	int value = ioctl(fd, KVM_CHECK_EXTENSION, capability);
+
+	return value < 0 ? 0 : value;
+}
+
+static bool check_kvm(int fd, const char *path, struct failure *failure)
+{
+	static const struct {
+		unsigned long number;
+		const char *name;
+	} needed[] = {
+		{ KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY" },
+		{ KVM_CAP_READONLY_MEM, "KVM_CAP_READONLY_MEM" },
+		{ KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT" },
+	};
+	int version = ioctl(fd, KVM_GET_API_VERSION, 0UL);
+
+	if (version != KVM_API_VERSION)
+		return fail(failure, STATUS_NO_KVM, "%s: KVM API version %d; expected %d", path,
+			    version, KVM_API_VERSION);
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		if (!kvm_capability(fd, needed[i].number))
+			return fail(failure, STATUS_NO_KVM,
+				    "%s: this KVM lacks %s; expected Linux 4.13 or newer", path,
+				    needed[i].name);
+	}
+	return true;
+}
+
+int kvm_open(const char *path, struct failure *failure)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0) {
+		(void)fail(failure, STATUS_NO_KVM, "%s: %s; \"vmm doctor\" says what to do", path,
+			   errno == ENOENT ? "there is no KVM on this machine" : strerror(errno));
+		return -1;
+	}
+	if (!check_kvm(fd, path, failure)) {
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int kvm_create_vm(int kvm_fd, struct failure *failure)
+{
+	int fd;
+
+	do
+		fd = ioctl(kvm_fd, KVM_CREATE_VM, 0UL);
+	while (fd < 0 && errno == EINTR);
+	if (fd < 0)
+		(void)fail(failure, STATUS_HOST, "KVM made no virtual machine: %s",
+			   strerror(errno));
+	return fd;
+}

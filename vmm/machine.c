@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* One virtual machine: how it is put together, and how its run ends. */
+#include "machine.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "arch.h"
+#include "kvm.h"
+#include "memory_slots.h"
+#include "supervisor.h"
+#include "vcpu.h"
+
+static bool claim_ending(struct machine *machine)
+{
+	bool expected = false;
+
+	return atomic_compare_exchange_strong(&machine->ending.decided, &expected, true);
+}
+
+void machine_end(struct machine *machine, int status, const char *name, const char *format, ...)
+{
+	struct ending *ending = &machine->ending;
+	va_list arguments;
+
+	if (!claim_ending(machine))
+		return;
+	ending->status = status;
+	ending->name = name;
+	va_start(arguments, format);
+	(void)vsnprintf(ending->text, sizeof(ending->text), format, arguments);
+	va_end(arguments);
+	atomic_store(&ending->done, true);
+}
+
+void machine_end_by_signal(struct machine *machine, int signal)
+{
+	if (!claim_ending(machine))
+		return;
+	machine->ending.signal = signal;
+	machine->ending.status = 128 + signal;
+	machine->ending.name = "signal";
+	atomic_store(&machine->ending.done, true);
+}
+
+bool machine_ending(const struct machine *machine)
+{
+	return atomic_load(&machine->ending.done);
+}
+
+static bool make_vcpu(struct machine *machine, struct failure *failure)
+{
+	int size;
+
+	machine->vcpu_fd = ioctl(machine->vm_fd, KVM_CREATE_VCPU, 0UL);
+	if (machine->vcpu_fd < 0)
+		return fail(failure, STATUS_HOST, "KVM made no vCPU: %s", strerror(errno));
+	size = ioctl(machine->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0UL);
+	if (size < (int)sizeof(struct kvm_run))
+		return fail(failure, STATUS_HOST,
+			    "KVM's vCPU area has %d bytes; expected at least %zu", size,
+			    sizeof(struct kvm_run));
+	machine->run_size = (size_t)size;
+	machine->run = mmap(NULL, machine->run_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			    machine->vcpu_fd, 0);
+	if (machine->run == MAP_FAILED) {
+		machine->run = NULL;
+		return fail(failure, STATUS_HOST, "KVM's vCPU area cannot be mapped: %s",
+			    strerror(errno));
+	}
+	return true;
+}
+
+static bool load_memory(struct machine *machine, struct kernel *kernel, struct failure *failure)
+{
+	return guest_memory_init(&machine->memory, machine->config, failure) &&
+	       regions_load(&machine->memory, machine->config, failure) &&
+	       kernel_load(kernel, &machine->memory, machine->config, failure) &&
+	       arch_boot_data(machine, kernel, failure);
+}
+
+bool machine_init(struct machine *machine, const struct config *config, struct kernel *kernel,
+		  struct failure *failure)
+{
+	machine->config = config;
+	machine->kvm_fd = machine->vm_fd = machine->vcpu_fd = -1;
+	machine->memory.fd = -1;
+	machine->mmio.last = UINT64_MAX;
+	/* What the user can get wrong comes first: it is reported where there is no KVM, too. */
+	if (!load_memory(machine, kernel, failure) ||
+	    !console_init(&machine->console, config, failure) ||
+	    !arch_devices_init(machine, failure))
+		return false;
+	kernel_release(kernel);
+	machine->kvm_fd = kvm_open(config->kvm_device, failure);
+	if (machine->kvm_fd < 0)
+		return false;
+	machine->vm_fd = kvm_create_vm(machine->kvm_fd, failure);
+	return machine->vm_fd >= 0 && arch_vm_init(machine, failure) &&
+	       memory_slots_install(&machine->memory, machine->vm_fd, &machine->stats.memory_slots,
+				    failure) &&
+	       make_vcpu(machine, failure) && arch_vcpu_init(machine, kernel, failure);
+}
+
+bool machine_run(struct machine *machine, struct failure *failure)
+{
+	struct supervisor supervisor;
+
+	if (!supervisor_start(&supervisor, machine, failure))
+		return false;
+	stats_first_instruction(&machine->stats);
+	vcpu_loop(machine);
+	supervisor_stop(&supervisor);
+	return true;
+}
+
+void machine_destroy(struct machine *machine)
+{
+	if (machine->run)
+		(void)munmap(machine->run, machine->run_size);
+	if (machine->vcpu_fd >= 0)
+		(void)close(machine->vcpu_fd);
+	if (machine->vm_fd >= 0)
+		(void)close(machine->vm_fd);
+	if (machine->kvm_fd >= 0)
+		(void)close(machine->kvm_fd);
+	console_destroy(&machine->console);
+	guest_memory_destroy(&machine->memory);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* The command: from arguments to an exit status. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_json.h"
+#include "doctor.h"
+#include "machine.h"
+#include "options.h"
+
+static struct machine machine;
+
+static int complain(const struct failure *failure)
+{
+	(void)fprintf(stderr, "vmm: %s\n", failure->text);
+	return failure->status;
+}
+
+/* The parent sees the death that the signal would have been. */
+static void die_of(int signal_number)
+{
+	sigset_t set;
+
+	(void)signal(signal_number, SIG_DFL);
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, signal_number);
+	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+	(void)raise(signal_number);
+}
+
+static int run(const struct config *config)
+{
+	struct failure failure;
+	struct kernel kernel;
+	bool good;
+
+	good = kernel_open(&kernel, config, &failure) &&
+	       machine_init(&machine, config, &kernel, &failure);
+	if (good && config->dump_stage2)
+		guest_memory_dump(&machine.memory);
+	good = good && machine_run(&machine, &failure);
+	stats_end(&machine.stats);
+	kernel_release(&kernel);
+	if (good && machine.ending.text[0] != '\0')
+		(void)fprintf(stderr, "vmm: %s\n", machine.ending.text);
+	good = good && stats_report(&machine, &failure);
+	machine_destroy(&machine);
+	if (!good)
+		return complain(&failure);
+	if (machine.ending.signal != 0)
+		die_of(machine.ending.signal);
+	return machine.ending.status;
+}
+
+/* Without a kernel the guest's memory is all there is to see. */
+static int dump_only(const struct config *config)
+{
+	struct guest_memory memory;
+	struct failure failure;
+	bool good = guest_memory_init(&memory, config, &failure);
+
+	if (good)
+		guest_memory_dump(&memory);
+	guest_memory_destroy(&memory);
+	return good ? 0 : complain(&failure);
+}
+
+static int act(const struct options *options, const struct config *config)
+{
+	struct failure failure;
+
+	switch (options->action) {
+	case ACTION_HELP:
+		return options_help();
+	case ACTION_VERSION:
+		return options_version();
+	case ACTION_DOCTOR:
+		return doctor(config->kvm_device);
+	case ACTION_PRINT_CONFIG:
+		return config_print(config, &failure) ? 0 : complain(&failure);
+	case ACTION_RUN:
+	default:
+		break;
+	}
+	if (!config->kernel && config->dump_stage2)
+		return dump_only(config);
+	if (!config->kernel) {
+		(void)fail(&failure, STATUS_USAGE,
+			   "no kernel: expected one as an argument, by --kernel or in --config; "
+			   "\"vmm --help\" says more");
+		return complain(&failure);
+	}
+	return run(config);
+}
+
+int main(int argc, char **argv)
+{
+	struct failure failure;
+	struct options options;
+	struct config config;
+	int status;
+
+	stats_start(&machine.stats);
+	config_init(&config);
+	if (options_parse(&options, argc, argv, &failure) &&
+	    options_configure(&options, &config, &failure))
+		status = act(&options, &config);
+	else
+		status = complain(&failure);
+	config_free(&config);
+	/* What was printed may not have got there: a full disk, a reader that left. */
+	if (fflush(stdout) != 0 && status == 0) {
+		(void)fputs("vmm: standard output cannot be written\n", stderr);
+		status = STATUS_HOST;
+	}
+	return status;
+}

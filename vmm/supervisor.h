@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The thread that watches the world while the vCPU runs: console input, signals, the time limit. It
+ * is what gets a vCPU out of a guest that never leaves by itself.
+ */
+#ifndef VMM_SUPERVISOR_H
+#define VMM_SUPERVISOR_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "failure.h"
+
+struct machine;
+
+struct supervisor {
+	struct machine *machine;
+	pthread_t thread;
+	pthread_t vcpu_thread;
+	int signal_fd, timer_fd, wake_fd;
+	sigset_t old_mask;
+	atomic_bool finished; /* the vCPU has left its loop */
+	uint8_t input[256];   /* read and not yet taken by the guest */
+	size_t input_count;
+	bool input_closed;
+	bool quit; /* the kick is due */
+};
+
+/* Call it on the thread that will run the vCPU. Puts the terminal into raw mode. */
+bool supervisor_start(struct supervisor *supervisor, struct machine *machine,
+		      struct failure *failure);
+/* After the vCPU's loop. The terminal is restored. */
+void supervisor_stop(struct supervisor *supervisor);
+
+/* The serial port has room again. */
+void supervisor_input_wanted(struct supervisor *supervisor);
+
+#endif
