@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The configurations that every generic test runs over. A new format is one more group of entries
+ * in formats.c and one walker; the tests take geometry and rules from here and know no number of
+ * any format.
+ */
+#ifndef TESTS_FORMATS_H
+#define TESTS_FORMATS_H
+
+#include <stddef.h>
+
+#include <twofold/page_table.h>
+
+#include "walker.h"
+
+#define FORMAT_LEVELS_MAX PAGE_TABLE_MAX_LEVELS
+
+enum format_inputs {
+	INPUTS_LOW,    /* [0, 2^n) */
+	INPUTS_HIGH,   /* [2^64 - 2^n, 2^64) */
+	INPUTS_SIGNED, /* [0, 2^(n-1)) and [2^64 - 2^(n-1), 2^64) */
+};
+
+struct format_case {
+	const char *name;
+	struct page_table_config config; /* without access: the test's memory has that */
+	unsigned int levels;
+	uint64_t level_size[FORMAT_LEVELS_MAX]; /* span of one entry; [0] is the granule */
+	uint64_t root_bytes;
+	uint64_t table_bytes;
+	enum format_inputs inputs;
+	bool second_stage;          /* of translation: privilege has no meaning */
+	unsigned int software_bits; /* how many of flags.software there is room for */
+
+	/* Whether the manual has a descriptor that says exactly this. */
+	bool (*expressible)(const struct format_case *format, struct page_flags flags);
+	/* Of flags that are: as query must report them. */
+	struct page_flags (*reported)(const struct format_case *format, struct page_flags flags);
+	/* The independent MMU. */
+	struct walk_result (*translate)(const struct format_case *format, phys_addr root,
+					const struct walk_memory *memory, virt_addr virt,
+					struct walk_access access);
+	/* The independent view of one entry; *next is the table that it leads to. */
+	enum walk_entry (*entry)(const struct format_case *format, unsigned int level,
+				 uint64_t descriptor, phys_addr *next);
+	/* What the hardware's number of a memory type is called; MEMORY_TYPES: nothing. */
+	enum memory_type (*type)(unsigned int number);
+	/* Sets accessed and (for a write) dirty in a leaf as the hardware would. */
+	uint64_t (*touch)(const struct format_case *format, uint64_t leaf, bool write);
+};
+
+extern const struct format_case format_cases[];
+extern const size_t format_case_count;
+
+/* The case of that name; the test fails if there is none. */
+const struct format_case *format_case_named(const char *name);
+
+/* The input addresses, by hand; how many ranges, ascending. */
+unsigned int format_ranges(const struct format_case *format, struct input_range ranges[2]);
+/* The first of them, and an address around its middle that begins an entry of the root table. */
+struct input_range format_first_range(const struct format_case *format);
+virt_addr format_middle(const struct format_case *format);
+/* The highest output address. */
+phys_addr format_output_last(const struct format_case *format);
+
+static inline uint64_t format_granule(const struct format_case *format)
+{
+	return format->level_size[0];
+}
+
+/* Whether the table may have leaves of that size. */
+bool format_has_leaf(const struct format_case *format, uint64_t size);
+/* The largest leaf size, and the next smaller one than `size` (0 below the granule). */
+uint64_t format_largest_leaf(const struct format_case *format);
+uint64_t format_next_smaller_leaf(const struct format_case *format, uint64_t size);
+
+/* Flags that every format can express: readable and writable normal memory. */
+struct page_flags format_plain_flags(void);
+/* Random flags that this one can express. */
+struct page_flags format_random_flags(const struct format_case *format, uint64_t *random_state);
+
+#endif

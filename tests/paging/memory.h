@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tests' physical memory and the allocator of its frames. It knows where every frame is, fills
+ * what it gives out and what comes back with rubbish, and fails the test on any misuse.
+ */
+#ifndef TESTS_MEMORY_H
+#define TESTS_MEMORY_H
+
+#include <stddef.h>
+
+#include <twofold/frame.h>
+#include <twofold/page_table.h>
+
+#include "walker.h"
+
+#define MEMORY_UNIT    PAGE_SIZE_4K
+#define MEMORY_UNITS   4096u
+#define MEMORY_BYTES   (MEMORY_UNITS * MEMORY_UNIT)
+/* Pointers that may be held at once through the hook. */
+#define MEMORY_WINDOWS (PAGE_TABLE_MAX_LEVELS + 1)
+
+enum memory_reach {
+	MEMORY_BY_OFFSET,
+	MEMORY_BY_HOOK, /* a pointer lives from map to unmap and faults after that */
+};
+
+/* Per unit: what begins or continues here. */
+struct memory_unit {
+	enum {
+		MEMORY_NEVER_USED,
+		MEMORY_LIVE,
+		MEMORY_LIVE_TAIL,
+		MEMORY_FREED
+	} state;
+	enum frame_use use;
+	uint64_t size;
+	uint32_t born; /* number of the allocation */
+};
+
+struct test_memory {
+	struct frame_allocator allocator; /* first: the library's pointer is ours */
+	phys_addr base;
+	uint8_t *bytes; /* the tests' own view, always reachable */
+	int file;
+	struct memory_unit *units;
+	size_t next; /* unit to try first: a freed frame is used again as late as can be */
+
+	/* What the frames asked for must look like; 0: not checked. */
+	uint64_t root_bytes;
+	uint64_t table_bytes;
+
+	/* Failing on purpose: at allocation number fail_at (from 1; 0 never), once or from then on.
+	 */
+	uint64_t fail_at;
+	bool fail_after;
+	bool forbid_free; /* frames must travel in a gather now */
+
+	uint64_t requests;
+	uint64_t failures;
+	uint64_t live; /* frames out now */
+	uint64_t frees;
+
+	uint8_t *windows;
+	phys_addr window_of[MEMORY_WINDOWS]; /* UINT64_MAX: not in use */
+	unsigned int held;
+	unsigned int held_most;
+	enum memory_reach reach;
+};
+
+/* `base` is where the memory begins, a multiple of 2 MiB. */
+struct test_memory *memory_create(phys_addr base, enum memory_reach reach);
+/* Fails the test if a frame is still out, or one was written to after it was freed. */
+void memory_destroy(struct test_memory *memory);
+
+/* How a table's configuration says how to reach this memory. */
+struct table_access memory_access(struct test_memory *memory);
+
+/* Lets allocation number `n` from now on fail; `after`: and all that follow. n 0: none. */
+void memory_fail_at(struct test_memory *memory, uint64_t n, bool after);
+
+/* The test's view of a live frame's bytes; the test fails if [address, +size) is not live. */
+uint8_t *memory_at(const struct test_memory *memory, phys_addr address, uint64_t size);
+/* One word of a live frame: the `read` of a struct walk_memory whose context is the memory. */
+uint64_t memory_read(void *memory, uint64_t address);
+struct walk_memory memory_walk(struct test_memory *memory);
+bool memory_is_live(const struct test_memory *memory, phys_addr address);
+
+/* Every live frame and its bytes. */
+struct memory_snapshot;
+struct memory_snapshot *memory_snapshot_take(const struct test_memory *memory);
+void memory_snapshot_drop(struct memory_snapshot *snapshot);
+/* Fails the test unless the same frames are live (and no other) with the same bytes. */
+void memory_snapshot_require(const struct test_memory *memory,
+			     const struct memory_snapshot *snapshot);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reference model of a page table: a sorted list of leaves, with the same operations and the
+ * same rules of error as the library, in the plainest way there is.
+ */
+#ifndef TESTS_MODEL_H
+#define TESTS_MODEL_H
+
+#include "formats.h"
+
+struct model_leaf {
+	virt_addr virt;
+	phys_addr phys;
+	uint64_t size;
+	struct page_flags flags; /* as query reports them */
+};
+
+struct model {
+	const struct format_case *format;
+	struct model_leaf *leaves;
+	size_t count;
+	size_t capacity;
+};
+
+enum model_kind {
+	MODEL_MAP_TO,
+	MODEL_MAP,
+	MODEL_UNMAP,
+	MODEL_PROTECT,
+};
+
+struct model_op {
+	enum model_kind kind;
+	virt_addr virt;
+	phys_addr phys;
+	uint64_t size;
+	struct page_flags flags;
+	uint64_t leaf_sizes;
+	uint32_t mode;
+};
+
+struct model_answer {
+	enum paging_status status;
+	uint64_t done; /* bytes before the first obstacle; `size` when there is none */
+	virt_addr conflict;
+	uint64_t conflict_size;
+};
+
+void model_init(struct model *model, const struct format_case *format);
+void model_drop(struct model *model);
+void model_copy(struct model *to, const struct model *from);
+
+/* What the operation must answer, memory and the gather permitting. Changes nothing. */
+struct model_answer model_answer(const struct model *model, const struct model_op *op);
+/* Does the first `bytes` of an operation that meets no obstacle there. */
+void model_apply(struct model *model, const struct model_op *op, uint64_t bytes);
+/* How many leaves it would add, counted no further than about `limit`. */
+uint64_t model_cost(const struct model *model, const struct model_op *op, uint64_t limit);
+
+/* The leaf that `virt` lies in, or NULL. */
+const struct model_leaf *model_find(const struct model *model, virt_addr virt);
+/* Index of the first leaf that ends after `virt`; count if there is none. */
+size_t model_index(const struct model *model, virt_addr virt);
+/* The hole around `virt`: the entry of the highest table that has nothing in it. */
+void model_hole(const struct model *model, virt_addr virt, virt_addr *start, uint64_t *size);
+/* How many tables such mappings need, the root among them. */
+uint64_t model_tables(const struct model *model);
+
+/* Appends a leaf behind all others. */
+void model_append(struct model *model, struct model_leaf leaf);
+/* Whether every address means the same in both, whatever the leaf sizes. */
+bool model_same_translation(const struct model *a, const struct model *b);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* A Criterion test that runs once for every configuration in format_cases. */
+#ifndef TESTS_SUITE_H
+#define TESTS_SUITE_H
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+
+#include "formats.h"
+
+/* Their indices, as Criterion wants parameters. */
+struct criterion_test_params suite_formats(void);
+
+/* The body follows; `format` is the configuration. Each runs in a process of its own. */
+#define FORMAT_TEST(suite_, name_)                                      \
+	static void name_##_with(const struct format_case *format);     \
+	ParameterizedTestParameters(suite_, name_)                      \
+	{                                                               \
+		return suite_formats();                                 \
+	}                                                               \
+	ParameterizedTest(size_t *index, suite_, name_, .timeout = 120) \
+	{                                                               \
+		name_##_with(&format_cases[*index]);                    \
+	}                                                               \
+	static void name_##_with(const struct format_case *format)
+
+#endif
