@@ -171,8 +171,9 @@ static ALWAYS_INLINE bool edit_gather_full(const struct encoder *e, const struct
 	const struct tlb_gather *gather = edit->op->gather;
 	unsigned int level = edit->c.level;
 
-	if (!edit->unmap || (edit->op->mode & PAGING_RESUMABLE) == 0 || !gather || gather->flush ||
-	    level == top_level(table) || gather_room(gather) >= table->levels - 1u)
+	if (!edit->unmap || (edit->op->mode & PAGING_RESUMABLE) == 0 || !gather ||
+	    gather_can_flush(gather) || level == top_level(table) ||
+	    gather_room(gather) >= table->levels - 1u)
 		return false;
 	return edit_live(e, table, &edit->c, edit->removed[level]) == 1;
 }
@@ -262,7 +263,7 @@ static ALWAYS_INLINE enum paging_status edit_prepare(const struct encoder *e,
 	cursor_close(table, &edit->c);
 	if (status != PAGING_OK)
 		return status;
-	if (gather && !gather->flush && edit->tables_emptied > gather_room(gather))
+	if (gather && !gather_can_flush(gather) && edit->tables_emptied > gather_room(gather))
 		return PAGING_GATHER_FULL;
 	if (!reserve_fill(&edit->reserve, edit->frames_needed))
 		return PAGING_NO_MEMORY;

@@ -33,6 +33,13 @@ static ALWAYS_INLINE uint64_t gather_room(const struct tlb_gather *gather)
 	return gather->frame_capacity - gather->frame_count;
 }
 
+/* Whether a full frame array can be emptied on the way. One without any room never takes a frame.
+ */
+static ALWAYS_INLINE bool gather_can_flush(const struct tlb_gather *gather)
+{
+	return gather->flush && gather->frame_capacity != 0;
+}
+
 /* A table that nothing links to any more, once flushed, may be reused. There is room, or a flush.
  */
 static ALWAYS_INLINE void gather_frame(struct tlb_gather *gather, struct frame frame)
