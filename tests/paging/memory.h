@@ -35,6 +35,7 @@ struct memory_unit {
 	enum frame_use use;
 	uint64_t size;
 	uint32_t born; /* number of the allocation */
+	bool may_free; /* though guarded */
 };
 
 struct test_memory {
@@ -53,7 +54,9 @@ struct test_memory {
 	 */
 	uint64_t fail_at;
 	bool fail_after;
-	bool forbid_free; /* frames must travel in a gather now */
+	/* Frames of this allocation and earlier ones may only be freed by memory_may_free. 0: no
+	 * rule. */
+	uint64_t guarded;
 
 	uint64_t requests;
 	uint64_t failures;
@@ -78,6 +81,9 @@ struct table_access memory_access(struct test_memory *memory);
 /* Lets allocation number `n` from now on fail; `after`: and all that follow. n 0: none. */
 void memory_fail_at(struct test_memory *memory, uint64_t n, bool after);
 
+/* No walker reads that frame any more: it may be freed though it is guarded. */
+void memory_may_free(struct test_memory *memory, phys_addr address);
+
 /* The test's view of a live frame's bytes; the test fails if [address, +size) is not live. */
 uint8_t *memory_at(const struct test_memory *memory, phys_addr address, uint64_t size);
 /* One word of a live frame: the `read` of a struct walk_memory whose context is the memory. */
@@ -89,6 +95,8 @@ bool memory_is_live(const struct test_memory *memory, phys_addr address);
 struct memory_snapshot;
 struct memory_snapshot *memory_snapshot_take(const struct test_memory *memory);
 void memory_snapshot_drop(struct memory_snapshot *snapshot);
+/* The bytes that a frame had then; NULL if it was not live. */
+const uint8_t *memory_snapshot_find(const struct memory_snapshot *snapshot, phys_addr start);
 /* Fails the test unless the same frames are live (and no other) with the same bytes. */
 void memory_snapshot_require(const struct test_memory *memory,
 			     const struct memory_snapshot *snapshot);

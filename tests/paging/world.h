@@ -43,8 +43,9 @@ void world_unmap(struct world *world, virt_addr virt, uint64_t size, uint32_t mo
 
 /* The table is what the model says, by every way of looking at it, and sound in every entry. */
 void world_check(struct world *world);
-/* Fails unless the structure is sound; counts its tables. world_check does it too. */
-uint64_t world_check_tree(struct world *world);
+/* Fails unless the structure is sound; counts its tables. world_check does it too, and allows no
+ * empty table. */
+uint64_t world_check_tree(struct world *world, bool may_be_empty);
 /* The independent MMU and page_table_query agree about `virt`, and the model with both. */
 void world_probe(struct world *world, virt_addr virt);
 /* Makes the model what the table is, as the walk shows it. */

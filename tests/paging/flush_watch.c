@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* What has to be invalidated follows from the model before and after. */
+#include "flush_watch.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "require.h"
+
+/* A freed table: still live, not in the tree, and holding nothing but what it held, or less. */
+static void check_freed_table(const struct flush_watch *watch, const struct frame *frame)
+{
+	const struct test_memory *memory = watch->world->memory;
+	const uint8_t *now = memory_at(memory, frame->start, frame->size);
+	const uint8_t *then = memory_snapshot_find(watch->before, frame->start);
+
+	REQUIRE(frame->size == watch->world->format->table_bytes,
+		"a frame of 0x%" PRIx64 " bytes in the gather", frame->size);
+	REQUIRE(then != NULL, "frame 0x%" PRIx64 " in the gather is newer than the operation",
+		frame->start);
+	for (uint64_t i = 0; i < frame->size; i += 8) {
+		uint64_t word, old;
+
+		memcpy(&word, now + i, sizeof(word));
+		memcpy(&old, then + i, sizeof(old));
+		REQUIRE(word == 0 || word == old,
+			"table 0x%" PRIx64 " has 0x%" PRIx64 " written into it before the flush",
+			frame->start, word);
+	}
+}
+
+static void take_note(struct flush_watch *watch, const struct tlb_gather *gather)
+{
+	REQUIRE(gather->range_count <= gather->range_capacity, "%zu ranges", gather->range_count);
+	REQUIRE(gather->frame_count <= gather->frame_capacity, "%zu frames", gather->frame_count);
+	for (size_t i = 0; i < gather->range_count; i++) {
+		REQUIRE(watch->asked_count < 1024, "too many ranges");
+		watch->asked[watch->asked_count++] = gather->ranges[i];
+	}
+	watch->everything |= gather->everything;
+	watch->everything_global |= gather->everything_global;
+	for (size_t i = 0; i < gather->frame_count; i++) {
+		check_freed_table(watch, &gather->frames[i]);
+		memory_may_free(watch->world->memory, gather->frames[i].start);
+	}
+}
+
+static void on_flush(const struct tlb_gather *gather, void *context)
+{
+	struct flush_watch *watch = context;
+
+	REQUIRE(gather == &watch->gather, "another gather is flushed");
+	/* The structure must be whole whenever a walker may be told to look anew. */
+	world_check_tree(watch->world, true);
+	take_note(watch, gather);
+	watch->flushes++;
+}
+
+void flush_watch_begin(struct flush_watch *watch, struct world *world, size_t range_capacity,
+		       size_t frame_capacity, bool flush)
+{
+	REQUIRE(range_capacity <= WATCH_RANGES && frame_capacity <= WATCH_FRAMES, "no room");
+	memset(watch, 0, sizeof(*watch));
+	watch->world = world;
+	watch->gather.ranges = watch->ranges;
+	watch->gather.range_capacity = range_capacity;
+	watch->gather.frames = watch->frames;
+	watch->gather.frame_capacity = frame_capacity;
+	watch->gather.owner = world_frames(world);
+	watch->gather.flush = flush ? on_flush : NULL;
+	watch->gather.context = watch;
+	watch->before = memory_snapshot_take(world->memory);
+	model_init(&watch->model_before, world->format);
+	model_copy(&watch->model_before, &world->model);
+	world->memory->guarded = world->memory->requests;
+}
+
+/* A range that covers `at` in a way that will do for this leaf, or NULL. */
+static const struct tlb_range *range_at(const struct flush_watch *watch, virt_addr at,
+					const struct model_leaf *leaf)
+{
+	for (size_t i = 0; i < watch->asked_count; i++) {
+		const struct tlb_range *range = &watch->asked[i];
+
+		if (range->start <= at && at <= range->last && range->leaf_size != 0 &&
+		    range->leaf_size <= leaf->size && (range->global || !leaf->flags.global))
+			return range;
+	}
+	return NULL;
+}
+
+static void require_covered(const struct flush_watch *watch, const struct model_leaf *leaf)
+{
+	virt_addr last = leaf->virt + leaf->size - 1;
+	virt_addr at = leaf->virt;
+
+	if (watch->everything) {
+		REQUIRE(!leaf->flags.global || watch->everything_global,
+			"a global leaf at 0x%" PRIx64 " went unsaid", leaf->virt);
+		return;
+	}
+	for (;;) {
+		const struct tlb_range *range = range_at(watch, at, leaf);
+
+		REQUIRE(range != NULL,
+			"the old leaf 0x%" PRIx64 "+0x%" PRIx64
+			" may stay in the TLB at 0x%" PRIx64,
+			leaf->virt, leaf->size, at);
+		if (range->last >= last)
+			return;
+		at = range->last + 1;
+	}
+}
+
+static bool unchanged(const struct model *after, const struct model_leaf *leaf)
+{
+	const struct model_leaf *now = model_find(after, leaf->virt);
+
+	return now != NULL && now->virt == leaf->virt && now->size == leaf->size &&
+	       now->phys == leaf->phys && page_flags_equal(now->flags, leaf->flags);
+}
+
+static void require_untouched(const struct flush_watch *watch, const struct model_leaf *leaf)
+{
+	virt_addr last = leaf->virt + leaf->size - 1;
+
+	for (size_t i = 0; i < watch->asked_count; i++)
+		REQUIRE(watch->asked[i].last < leaf->virt || watch->asked[i].start > last,
+			"0x%" PRIx64 "+0x%" PRIx64 " is flushed without need", leaf->virt,
+			leaf->size);
+}
+
+/* Whether a table for the entry that spans [start, +span) is needed. */
+static bool has_table(const struct model *model, virt_addr start, uint64_t span)
+{
+	size_t index = model_index(model, start);
+
+	return index < model->count && model->leaves[index].virt <= start + (span - 1) &&
+	       model->leaves[index].size < span;
+}
+
+static void require_table_flush(const struct flush_watch *watch, virt_addr start, uint64_t span)
+{
+	if (watch->everything)
+		return;
+	for (size_t i = 0; i < watch->asked_count; i++) {
+		if (watch->asked[i].tables && watch->asked[i].start <= start + (span - 1) &&
+		    watch->asked[i].last >= start)
+			return;
+	}
+	REQUIRE(false, "a table for 0x%" PRIx64 "+0x%" PRIx64 " went, the gather does not say so",
+		start, span);
+}
+
+/* Every table that went away; returns how many. */
+static uint64_t check_tables(const struct flush_watch *watch)
+{
+	const struct model *before = &watch->model_before, *after = &watch->world->model;
+	uint64_t gone = 0;
+
+	for (unsigned int level = 1; level < before->format->levels; level++) {
+		uint64_t span = before->format->level_size[level];
+		virt_addr seen = 1;
+
+		for (size_t i = 0; i < before->count; i++) {
+			virt_addr start = addr_align_down(before->leaves[i].virt, span);
+
+			if (before->leaves[i].size >= span || start == seen)
+				continue;
+			seen = start;
+			if (has_table(after, start, span))
+				continue;
+			gone++;
+			require_table_flush(watch, start, span);
+		}
+	}
+	return gone;
+}
+
+static bool overlaps(const struct model_leaf *leaf, const struct model_op *what)
+{
+	return leaf->virt <= what->virt + (what->size - 1) &&
+	       leaf->virt + (leaf->size - 1) >= what->virt;
+}
+
+static void check_ranges(const struct flush_watch *watch, const struct model_op *what)
+{
+	const struct model *before = &watch->model_before, *after = &watch->world->model;
+	uint64_t gone = check_tables(watch);
+
+	for (size_t i = 0; i < before->count; i++) {
+		const struct model_leaf *leaf = &before->leaves[i];
+
+		if (!unchanged(after, leaf))
+			require_covered(watch, leaf);
+		else if (!overlaps(leaf, what))
+			require_untouched(watch, leaf);
+	}
+	for (size_t i = 0; i < watch->asked_count; i++) {
+		const struct tlb_range *range = &watch->asked[i];
+
+		REQUIRE(range->start <= range->last, "an empty range at 0x%" PRIx64, range->start);
+		REQUIRE(!range->tables || gone != 0,
+			"no table went away, 0x%" PRIx64 " says one did", range->start);
+	}
+}
+
+void flush_watch_end(struct flush_watch *watch, const struct model_op *what)
+{
+	struct world *world = watch->world;
+
+	take_note(watch, &watch->gather);
+	if (what->kind == MODEL_MAP || what->kind == MODEL_MAP_TO)
+		REQUIRE(!tlb_gather_needed(&watch->gather) && watch->gather.frame_count == 0 &&
+				watch->flushes == 0,
+			"a mapping asks for a flush");
+	else
+		check_ranges(watch, what);
+	REQUIRE(world->memory->live == model_tables(&world->model) + watch->gather.frame_count,
+		"%" PRIu64 " frames are out, %zu of them in the gather", world->memory->live,
+		watch->gather.frame_count);
+	watch->gather.flush = NULL; /* noted already */
+	tlb_gather_finish(&watch->gather);
+	REQUIRE(!tlb_gather_needed(&watch->gather) && watch->gather.frame_count == 0 &&
+			!watch->gather.everything_global,
+		"the gather is not empty after its end");
+	world->memory->guarded = 0;
+	memory_snapshot_drop(watch->before);
+	model_drop(&watch->model_before);
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/* What an operation asks to be flushed, to the byte, and where the freed tables are meanwhile. */
+#include <inttypes.h>
+
+#include "flush_watch.h"
+#include "require.h"
+#include "suite.h"
+
+static struct model_op operation(enum model_kind kind, virt_addr virt, uint64_t size, uint32_t mode)
+{
+	struct model_op op = { .kind = kind, .virt = virt, .size = size, .mode = mode };
+
+	op.flags = format_plain_flags();
+	op.flags.write = 0;
+	return op;
+}
+
+/* Does it with a gather of these sizes; the watch keeps what was asked for. */
+static enum paging_status watched(struct world *world, const struct model_op *what,
+				  struct flush_watch *watch, size_t ranges, size_t frames,
+				  bool flush)
+{
+	struct page_table_op op = { .frames = world_frames(world) };
+	enum paging_status status;
+
+	flush_watch_begin(watch, world, ranges, frames, flush);
+	op.gather = &watch->gather;
+	status = world_do(world, what, &op);
+	if (status == PAGING_OK)
+		model_apply(&world->model, what, what->size);
+	else if (what->mode & PAGING_RESUMABLE)
+		model_apply(&world->model, what, op.done);
+	else
+		memory_snapshot_require(world->memory, watch->before);
+	flush_watch_end(watch, what);
+	world_check(world);
+	return status;
+}
+
+static void must(struct world *world, const struct model_op *what, struct flush_watch *watch)
+{
+	enum paging_status status = watched(world, what, watch, 16, 32, false);
+
+	REQUIRE(status == PAGING_OK, "%s", status_name(status));
+}
+
+static void expect_range(const struct flush_watch *watch, size_t index, virt_addr start,
+			 uint64_t size, uint64_t leaf_size, bool tables)
+{
+	const struct tlb_range *range = &watch->asked[index];
+
+	REQUIRE(!watch->everything && index < watch->asked_count, "%zu ranges", watch->asked_count);
+	REQUIRE(range->start == start && range->last == start + (size - 1),
+		"[0x%" PRIx64 ", 0x%" PRIx64 "]", range->start, range->last);
+	REQUIRE(range->leaf_size == leaf_size && range->tables == tables,
+		"stride 0x%" PRIx64 ", tables %d", range->leaf_size, range->tables);
+}
+
+FORMAT_TEST(gather, nothing_for_a_new_mapping)
+{
+	uint64_t size = format_largest_leaf(format);
+	struct model_op what = operation(MODEL_MAP, format_middle(format), 2 * size, 0);
+	struct flush_watch watch;
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	must(&world, &what, &watch);
+	what.kind = MODEL_MAP_TO;
+	what.virt += 2 * size;
+	what.size = format_granule(format);
+	must(&world, &what, &watch);
+	world_close(&world);
+}
+
+/* A leaf of each size whose tables stay. */
+FORMAT_TEST(gather, one_leaf)
+{
+	virt_addr virt = format_middle(format);
+	struct flush_watch watch;
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	for (uint64_t size = format_largest_leaf(format); size != 0;
+	     size = format_next_smaller_leaf(format, size)) {
+		for (unsigned int kind = MODEL_UNMAP; kind <= MODEL_PROTECT; kind++) {
+			struct model_op what =
+				operation((enum model_kind)kind, virt + size, size, 0);
+
+			world_map(&world, virt, 0, 2 * size);
+			must(&world, &what, &watch);
+			REQUIRE(watch.asked_count == 1, "%zu ranges", watch.asked_count);
+			expect_range(&watch, 0, virt + size, size, size, false);
+			world_unmap(&world, virt, 2 * size, PAGING_SKIP_HOLES);
+		}
+	}
+	world_close(&world);
+}
+
+/* Neighbours of one size make one range; what is apart stays apart. */
+FORMAT_TEST(gather, runs_and_gaps)
+{
+	uint64_t granule = format_granule(format), size = format_largest_leaf(format);
+	virt_addr virt = format_middle(format) + size;
+	struct model_op what = operation(MODEL_PROTECT, virt, 2 * size, PAGING_SKIP_HOLES);
+	struct flush_watch watch;
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	world_map(&world, virt, 0, 2 * size + 5 * granule);
+	must(&world, &what, &watch);
+	REQUIRE(watch.asked_count == 1, "%zu ranges", watch.asked_count);
+	expect_range(&watch, 0, virt, 2 * size, size, false);
+	what.virt = virt + 2 * size;
+	what.size = 5 * granule;
+	must(&world, &what, &watch);
+	REQUIRE(watch.asked_count == 1, "%zu ranges", watch.asked_count);
+	expect_range(&watch, 0, what.virt, what.size, granule, false);
+	world_unmap(&world, what.virt + granule, 2 * granule, 0);
+	what.flags.write = 1;
+	must(&world, &what, &watch);
+	REQUIRE(watch.asked_count == 2, "%zu ranges", watch.asked_count);
+	expect_range(&watch, 0, what.virt, granule, granule, false);
+	expect_range(&watch, 1, what.virt + 3 * granule, 2 * granule, granule, false);
+	what.kind = MODEL_UNMAP; /* all of it at once: at most one range for each size and table */
+	what.virt = virt;
+	what.size = 2 * size + 5 * granule;
+	must(&world, &what, &watch);
+	REQUIRE(watch.asked_count <= 3 + format->levels, "%zu ranges", watch.asked_count);
+	world_close(&world);
+}
+
+/*
+ * A part is flushed as the whole leaf that it was, and by itself too: between the split and the
+ * change a walker may have read the smaller leaf.
+ */
+FORMAT_TEST(gather, the_whole_of_a_split_leaf)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+	struct flush_watch watch;
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	for (uint64_t size = format_largest_leaf(format); size > granule;
+	     size = format_next_smaller_leaf(format, size)) {
+		for (unsigned int kind = MODEL_UNMAP; kind <= MODEL_PROTECT; kind++) {
+			struct model_op what =
+				operation((enum model_kind)kind, virt + size / 2 + granule, granule,
+					  PAGING_SPLIT);
+
+			world_map(&world, virt, 0, 2 * size);
+			must(&world, &what, &watch);
+			expect_range(&watch, 0, virt, size, size, false);
+			expect_range(&watch, watch.asked_count - 1, what.virt, granule, granule,
+				     false);
+			world_unmap(&world, virt, 2 * size, PAGING_SKIP_HOLES);
+		}
+	}
+	world_close(&world);
+}
+
+/* The last mapping takes all tables with it, and the gather holds them until its end. */
+FORMAT_TEST(gather, tables_go_with_the_last_leaf)
+{
+	uint64_t granule = format_granule(format);
+	struct model_op what = operation(MODEL_UNMAP, format_middle(format), granule, 0);
+	struct flush_watch watch;
+	struct world world;
+	struct page_table_op op = { 0 };
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	world_map(&world, what.virt, 0, granule);
+	flush_watch_begin(&watch, &world, 16, 8, false);
+	op.gather = &watch.gather; /* and no op.frames: nothing is taken */
+	REQUIRE(world_do(&world, &what, &op) == PAGING_OK, "it failed");
+	REQUIRE(watch.gather.frame_count == format->levels - 1, "%zu frames",
+		watch.gather.frame_count);
+	REQUIRE(world.memory->live == format->levels, "%" PRIu64 " frames", world.memory->live);
+	model_apply(&world.model, &what, granule);
+	flush_watch_end(&watch, &what);
+	expect_range(&watch, 0, what.virt, granule, granule, false);
+	REQUIRE(watch.asked_count == format->levels, "%zu ranges", watch.asked_count);
+	for (unsigned int level = 1; level < format->levels; level++) {
+		uint64_t span = format->level_size[level];
+
+		expect_range(&watch, level, addr_align_down(what.virt, span), span,
+			     format->level_size[level - 1], true);
+	}
+	REQUIRE(world.memory->live == 1, "%" PRIu64 " frames", world.memory->live);
+	world_check(&world);
+	world_close(&world);
+}
+
+/* More ranges than there is room for: everything; global only when something was. */
+FORMAT_TEST(gather, too_many_ranges)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+	struct model_op what = operation(MODEL_UNMAP, virt, 32 * granule, PAGING_SKIP_HOLES);
+	struct model_op global = operation(MODEL_MAP_TO, virt + 6 * granule, granule, 0);
+	struct flush_watch watch;
+	struct world world;
+
+	global.flags.write = 1;
+	global.flags.global = 1;
+	global.flags.global = format->expressible(format, global.flags);
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	world_map(&world, virt + 40 * granule, 0, granule);
+	for (size_t room = 0; room < 5; room++) {
+		for (unsigned int i = 0; i < 3; i++)
+			world_map(&world, virt + 2 * i * granule, 0, granule);
+		world_must(&world, &global);
+		REQUIRE(watched(&world, &what, &watch, room, 8, false) == PAGING_OK, "it failed");
+		REQUIRE(watch.everything == (room < 4), "everything: %d with room for %zu",
+			watch.everything, room);
+		REQUIRE(watch.everything_global == (watch.everything && global.flags.global),
+			"global: %d", watch.everything_global);
+	}
+	world_close(&world);
+}
+
+/* More tables than there is room for: GATHER_FULL, or a flush on the way. */
+FORMAT_TEST(gather, too_many_frames)
+{
+	uint64_t granule = format_granule(format), span = format->level_size[1];
+	struct model_op what =
+		operation(MODEL_UNMAP, format_middle(format), 8 * span, PAGING_SKIP_HOLES);
+	uint64_t frees = 8 + (format->levels - 2);
+	struct flush_watch watch;
+	struct world world;
+
+	for (size_t room = 0; room <= frees; room++) {
+		bool fits = room == frees;
+		enum paging_status status;
+
+		world_open(&world, format, MEMORY_BY_OFFSET);
+		for (unsigned int i = 0; i < 8; i++)
+			world_map(&world, what.virt + i * span, 0, granule);
+		what.mode = PAGING_SKIP_HOLES;
+		status = watched(&world, &what, &watch, 16, room, false);
+		REQUIRE(status == (fits ? PAGING_OK : PAGING_GATHER_FULL), "room for %zu: %s", room,
+			status_name(status));
+		if (!fits && room != 0) {
+			status = watched(&world, &what, &watch, 16, room, true);
+			REQUIRE(status == PAGING_OK && watch.flushes >= frees / room - 1,
+				"room for %zu: %s after %u flushes", room, status_name(status),
+				watch.flushes);
+		} else if (!fits) { /* a flush does not make room where there never is any */
+			status = watched(&world, &what, &watch, 16, room, true);
+			REQUIRE(status == PAGING_GATHER_FULL, "no room at all: %s",
+				status_name(status));
+			world_unmap(&world, what.virt, what.size, PAGING_SKIP_HOLES);
+		}
+		REQUIRE(world.memory->live == 1, "%" PRIu64 " frames", world.memory->live);
+		world_close(&world);
+	}
+}
+
+/* Resumable, with room for PAGE_TABLE_MAX_LEVELS frames each round gets further. */
+FORMAT_TEST(gather, rounds_of_a_resumable_unmap)
+{
+	uint64_t granule = format_granule(format), span = format->level_size[1];
+	struct model_op what = operation(MODEL_UNMAP, format_middle(format), 16 * span,
+					 PAGING_SKIP_HOLES | PAGING_RESUMABLE);
+	struct flush_watch watch;
+	unsigned int rounds = 0;
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	for (unsigned int i = 0; i < 16; i++)
+		world_map(&world, what.virt + i * span, 0, granule);
+	for (;;) {
+		size_t before = world.model.count;
+		enum paging_status status =
+			watched(&world, &what, &watch, 16, PAGE_TABLE_MAX_LEVELS, false);
+
+		rounds++;
+		if (status == PAGING_OK)
+			break;
+		REQUIRE(status == PAGING_GATHER_FULL, "%s", status_name(status));
+		REQUIRE(world.model.count < before, "no progress");
+	}
+	REQUIRE(rounds > 1 && world.memory->live == 1, "%u rounds", rounds);
+	world_close(&world);
+}
+
+/* Several operations into one gather. */
+FORMAT_TEST(gather, operations_add_up)
+{
+	uint64_t granule = format_granule(format), span = format->level_size[1];
+	struct model_op first = operation(MODEL_PROTECT, format_middle(format), granule, 0);
+	struct model_op second = operation(MODEL_UNMAP, first.virt + span, granule, 0);
+	struct model_op both = operation(MODEL_UNMAP, first.virt, span + granule, 0);
+	struct page_table_op op = { 0 };
+	struct flush_watch watch;
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	world_map(&world, first.virt, 0, granule);
+	world_map(&world, second.virt, 0, granule);
+	flush_watch_begin(&watch, &world, 16, 8, false);
+	op.frames = world_frames(&world);
+	op.gather = &watch.gather;
+	REQUIRE(world_do(&world, &first, &op) == PAGING_OK, "protect failed");
+	REQUIRE(world_do(&world, &second, &op) == PAGING_OK, "unmap failed");
+	model_apply(&world.model, &first, granule);
+	model_apply(&world.model, &second, granule);
+	flush_watch_end(&watch, &both);
+	REQUIRE(watch.asked_count == 3, "%zu ranges", watch.asked_count);
+	expect_range(&watch, 0, first.virt, granule, granule, false);
+	expect_range(&watch, 1, second.virt, granule, granule, false);
+	expect_range(&watch, 2, second.virt, span, granule, true);
+	world_check(&world);
+	world_close(&world);
+}
+
+/* The callback of tlb_gather_finish. */
+static void count_flush(const struct tlb_gather *gather, void *context)
+{
+	unsigned int *flushes = context;
+
+	REQUIRE(tlb_gather_needed(gather), "a flush without need");
+	++*flushes;
+}
+
+Test(gather_end, calls_flush_once_and_only_if_needed)
+{
+	struct test_memory *memory = memory_create(0, MEMORY_BY_OFFSET);
+	struct tlb_range range = { .start = 0, .last = 4095, .leaf_size = 4096 };
+	unsigned int flushes = 0;
+	struct frame frame;
+	struct tlb_gather gather = { .ranges = &range,
+				     .range_capacity = 1,
+				     .frames = &frame,
+				     .frame_capacity = 1,
+				     .owner = &memory->allocator,
+				     .flush = count_flush,
+				     .context = &flushes };
+
+	tlb_gather_finish(&gather);
+	REQUIRE(flushes == 0, "%u flushes", flushes);
+	gather.range_count = 1;
+	REQUIRE(memory->allocator.allocate(&memory->allocator, FRAME_TABLE, 4096, &frame),
+		"no frame");
+	gather.frame_count = 1;
+	tlb_gather_finish(&gather);
+	REQUIRE(flushes == 1 && memory->live == 0 && gather.range_count == 0 &&
+			gather.frame_count == 0,
+		"%u flushes, %" PRIu64 " live", flushes, memory->live);
+	gather.everything = gather.everything_global = true;
+	tlb_gather_finish(&gather);
+	REQUIRE(flushes == 2 && !gather.everything && !gather.everything_global, "%u flushes",
+		flushes);
+	memory_destroy(memory);
+}
