@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The way in. PVH leaves us in 32-bit flat protected mode, paging off, interrupts off, EBX = physical
+ * address of hvm_start_info. On to long mode by the tables that mkboot made, up to the high half, and
+ * to C.
+ */
+#include "guest/stack.h"
+#include "layout.h"
+
+#define PHYS(symbol) ((symbol) - KERNEL_OFFSET)
+
+#define CR0_PE	   (1 << 0)
+#define CR0_WP	   (1 << 16)
+#define CR0_PG	   (1 << 31)
+#define CR4_PAE	   (1 << 5)
+#define MSR_EFER   0xc0000080
+#define EFER_LME   (1 << 8)
+#define UART_PORT  0x3f8
+#define DEBUG_EXIT 0xf4
+
+	.section .note.Xen, "a", @note
+	.balign 4
+	.long 4			/* size of the name */
+	.long 4			/* size of the descriptor */
+	.long 18		/* XEN_ELFNOTE_PHYS32_ENTRY */
+	.asciz "Xen"
+	.long PHYS(entry32)
+
+	.section .text.entry, "ax", @progbits
+	.code32
+	.global entry32
+	.type entry32, @function
+entry32:
+	cli
+	cld
+	mov %ebx, %edi		/* cpuid takes EBX */
+	mov $0x80000000, %eax
+	cpuid
+	cmp $0x80000001, %eax
+	jb no_long_mode
+	mov $0x80000001, %eax
+	cpuid
+	bt $29, %edx
+	jnc no_long_mode
+
+	mov %cr4, %eax
+	or $CR4_PAE, %eax
+	mov %eax, %cr4
+	mov $boot_root_phys, %eax
+	mov %eax, %cr3
+	mov $MSR_EFER, %ecx
+	rdmsr
+	or $EFER_LME, %eax
+	wrmsr
+	mov %cr0, %eax
+	or $(CR0_PG | CR0_WP | CR0_PE), %eax
+	mov %eax, %cr0
+	lgdt PHYS(boot_gdt_pointer)
+	ljmp $KERNEL_CS, $PHYS(entry64_low)
+
+	.code64
+entry64_low:
+	movabs $entry64, %rax
+	jmp *%rax
+entry64:
+	mov $KERNEL_DS, %eax
+	mov %eax, %ds
+	mov %eax, %es
+	mov %eax, %ss
+	xor %eax, %eax
+	mov %eax, %fs
+	mov %eax, %gs
+	mov $(kernel_stack + STACK_GUARD_SIZE + STACK_SIZE), %rsp
+	xor %ebp, %ebp
+	mov %edi, %edi
+	call x86_main
+	ud2
+	.size entry32, . - entry32
+
+	/* A CPU without long mode cannot run C that was compiled for it: say so from here. */
+	.code32
+no_long_mode:
+	mov $PHYS(no_long_mode_text), %esi
+	mov $UART_PORT, %edx
+1:	lodsb
+	test %al, %al
+	jz 2f
+	outb %al, %dx
+	jmp 1b
+2:	mov $0x12, %al
+	outb %al, $DEBUG_EXIT
+3:	cli
+	hlt
+	jmp 3b
+
+	.section .rodata.entry, "a", @progbits
+no_long_mode_text:
+	.asciz "Bail out! this CPU has no long mode: a 64-bit CPU is needed\n"
+
+	.balign 8
+boot_gdt:
+	.quad 0
+	.quad 0x00af9b000000ffff	/* KERNEL_CS: 64-bit code */
+	.quad 0x00cf93000000ffff	/* KERNEL_DS */
+boot_gdt_end:
+boot_gdt_pointer:
+	.word boot_gdt_end - boot_gdt - 1
+	.long PHYS(boot_gdt)
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* From the entry code to the common kernel. */
+#include "descriptors.h"
+#include "guest/kernel.h"
+#include "guest/main.h"
+#include "pvh.h"
+
+_Noreturn void x86_main(phys_addr start_info);
+
+_Noreturn void x86_main(phys_addr start_info)
+{
+	static char command_line[1024];
+
+	descriptors_load();
+	pvh_read(start_info, &kernel.memory, command_line, sizeof(command_line));
+	guest_main(command_line);
+}

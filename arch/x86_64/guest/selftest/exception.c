@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* Exceptions other than page faults, and the stacks that they are taken on. */
+#include "cpu.h"
+#include "descriptors.h"
+#include "exceptions.h"
+#include "guest/selftest.h"
+#include "guest/stack.h"
+#include "guest/userland.h"
+#include "probe_code.h"
+
+static const struct named_stack *stack_of(uint64_t address)
+{
+	for (size_t i = 0; i < guest_stack_count; i++) {
+		if (address - (uint64_t)(uintptr_t)guest_stacks[i].stack->bytes < STACK_SIZE)
+			return &guest_stacks[i];
+	}
+	return NULL;
+}
+
+/* Runs user code until it faults. */
+static void expect_exception(const char *what, virt_addr code, virt_addr at, uint64_t vector,
+			     uint64_t error_code)
+{
+	struct excursion e;
+	const struct named_stack *stack;
+
+	run_to_fault(code, 0, 0, true, 0, &e);
+	expect_equal(what, e.frame.vector, vector);
+	expect_equal("its error code", e.frame.error_code, error_code);
+	expect_equal("its address", e.frame.rip, at);
+	expect_equal("its privilege", e.frame.cs & 3, 3);
+	stack = stack_of(e.handler_stack);
+	expect_true("it is taken on a stack of its own",
+		    stack && stack->stack != &kernel_stack && stack->stack != &selftest_stack);
+}
+
+static void check_user(const struct check *check)
+{
+	virt_addr at = test_map_leaf(landing_page, check->leaf,
+				     (struct page_flags){ .read = 1, .execute = 1, .user = 1 });
+	virt_addr divide = userland_address(probe_code_divide);
+	virt_addr privileged = userland_address(probe_code_privileged);
+
+	if (at == 0)
+		return;
+	expect_exception("an invalid instruction", at, at, VECTOR_INVALID_OPCODE, 0);
+	expect_exception("a division by zero", divide, userland_address(probe_code_divide_end),
+			 VECTOR_DIVIDE, 0);
+	expect_exception("a privileged instruction", privileged, privileged,
+			 VECTOR_GENERAL_PROTECTION, 0);
+	test_unmap_leaf(check->leaf);
+}
+
+/* A reference to an address that is not canonical is no page fault, and CR2 stays as it was. */
+static void check_not_canonical(const struct check *check)
+{
+	virt_addr lower_last, upper_first;
+	struct probe_result expected = { .faulted = true, .vector = VECTOR_GENERAL_PROTECTION };
+
+	(void)check;
+	page_table_bounds(&kernel.table, &lower_last, &upper_first);
+	expect_verdict("a read past the lower half", probe(PROBE_READ, lower_last + 1, false),
+		       expected);
+	expect_verdict("a read below the upper half", probe(PROBE_READ, upper_first - 1, false),
+		       expected);
+}
+
+/* With the stack of page faults gone, a page fault becomes a double fault, on a stack that is
+ * there. */
+static void check_double_fault(const struct check *check)
+{
+	virt_addr hole = test_address(TEST_OTHER);
+	virt_addr nowhere = test_address(TEST_OTHER + 8 * PAGE_SIZE_4K);
+	uint64_t before = exception_stack_move(EXCEPTION_STACK_PAGE_FAULT, nowhere);
+	struct probe_result result = probe(PROBE_READ, hole, false);
+
+	(void)check;
+	exception_stack_move(EXCEPTION_STACK_PAGE_FAULT, before);
+	expect_verdict("a page fault without a stack", result,
+		       (struct probe_result){ .faulted = true, .vector = VECTOR_DOUBLE_FAULT });
+	expect_rights("with its stack back", hole, NULL);
+}
+
+static const struct check checks[] = {
+	{ .name = "exceptions: #UD, #DE and #GP of user code",
+	  .run = check_user,
+	  .leaf = PAGE_SIZE_4K },
+	{ .name = "exceptions: an address that is not canonical", .run = check_not_canonical },
+	{ .name = "exceptions: a page fault without a stack is a double fault",
+	  .run = check_double_fault },
+};
+const struct check_list arch_exception_checks = CHECK_LIST(checks);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernel's own memory: what there is, who has it, and the tables it is seen through. */
+#ifndef GUEST_KERNEL_H
+#define GUEST_KERNEL_H
+
+#include "guest/arch.h"
+#include "guest/memory_map.h"
+#include "twofold/frame_pool.h"
+#include "twofold/page_table.h"
+
+struct kernel {
+	struct memory_map memory; /* filled by the architecture before kernel_start */
+	struct arch_mmu mmu;
+	struct frame_pool pool;
+	struct page_table table;
+	bool live; /* the CPU walks `table` */
+};
+
+extern struct kernel kernel;
+
+/* The image, by the linker script; all are whole pages. */
+extern char image_start[], image_end[];
+extern char image_text_start[], image_text_end[];
+extern char image_user_start[]; /* the part of text that user code may be given */
+extern char image_rodata_start[], image_rodata_end[];
+extern char image_data_start[];
+
+/* Builds the tables and makes the CPU walk them. */
+void kernel_start(void);
+
+void kernel_dump(void);
+
+/* Says what the kernel's tables have at an address. */
+void kernel_explain_address(virt_addr address);
+
+static inline phys_addr image_phys(const void *in_image)
+{
+	return (virt_addr)(uintptr_t)in_image - arch_layout.kernel_offset;
+}
+
+/* Where RAM is seen. */
+static inline void *direct(phys_addr phys)
+{
+	return (void *)(uintptr_t)(phys + arch_layout.direct_base);
+}
+
+/*
+ * Operations on the live table. kernel_map uses leaves of one size, or with 0 the largest; the
+ * others invalidate what the library asks for before they return.
+ */
+enum paging_status kernel_map(virt_addr virt, phys_addr phys, uint64_t size,
+			      struct page_flags flags, uint64_t leaf);
+enum paging_status kernel_unmap(virt_addr virt, uint64_t size, uint32_t mode);
+enum paging_status kernel_protect(virt_addr virt, uint64_t size, struct page_flags flags,
+				  uint32_t mode);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line: words of the form key=value. A word that is not known ends the run. */
+#ifndef GUEST_OPTIONS_H
+#define GUEST_OPTIONS_H
+
+#include <stdbool.h>
+
+struct guest_options {
+	bool dump;        /* dump=1: print the kernel's tables */
+	const char *test; /* test=PREFIX: only checks whose name begins so (_ stands for a space) */
+};
+
+extern struct guest_options guest_options;
+
+/* Cuts the line into words in place; values point into it. */
+void options_parse(char *command_line);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The self-test's own test: a guest in which the library's encoders can be broken on purpose, to
+ * see the checks notice. Only tests/guest builds it so; in the normal guest there is no such thing.
+ */
+#ifndef GUEST_SABOTAGE_H
+#define GUEST_SABOTAGE_H
+
+#include <stdbool.h>
+
+enum sabotage_phase {
+	SABOTAGE_KERNEL,   /* while the kernel's own tables are built */
+	SABOTAGE_SELFTEST, /* from the first check on */
+};
+
+#ifdef PAGING_SABOTAGE
+/* Takes the option sabotage=NAME; false for any other key. */
+bool sabotage_option(const char *key, const char *value);
+/* Breaks what was asked for, if it was meant for that phase, else mends it. */
+void sabotage_enter(enum sabotage_phase phase);
+#else
+static inline bool sabotage_option(const char *key, const char *value)
+{
+	(void)key;
+	(void)value;
+	return false;
+}
+static inline void sabotage_enter(enum sabotage_phase phase)
+{
+	(void)phase;
+}
+#endif
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* What the self-test's checks share. */
+#ifndef GUEST_SELFTEST_H
+#define GUEST_SELFTEST_H
+
+#include "guest/check.h"
+#include "guest/kernel.h"
+
+/* All checks, in the order they run in. */
+extern const struct check_list *const check_lists[];
+extern const size_t check_list_count;
+
+extern const struct check_list kernel_checks, rights_checks, mapping_checks, change_checks;
+extern const struct check_list accessed_dirty_checks, error_checks;
+/* The architecture's: single bits of descriptors, the MMU's registers and TLB, exceptions. */
+extern const struct check_list arch_descriptor_checks, arch_mmu_checks, arch_exception_checks;
+
+/*
+ * Offsets in the self-test's 512 GiB. The user code stays mapped throughout, so that most checks
+ * find the tables they need in place; each check leaves its addresses unmapped.
+ */
+enum {
+	TEST_USER_CODE = 0,
+	TEST_4K = 0x10000,    /* some pages */
+	TEST_OTHER = 0x40000, /* some more */
+};
+#define TEST_2M UINT64_C(0x400000)   /* two leaves of 2M */
+#define TEST_1G UINT64_C(0x80000000) /* two of 1G */
+
+static inline virt_addr test_address(uint64_t offset)
+{
+	return arch_layout.test_base + offset;
+}
+
+/* Where a leaf of that size is tried out. */
+virt_addr test_slot(uint64_t leaf);
+
+/* Maps the user code, and allocates what the checks share. */
+void selftest_start(void);
+
+/*
+ * A frame of memory. test_frame panics if there is none. The contents of a new one are a landing at
+ * the start of each page asked for with test_frame_prepare.
+ */
+struct frame test_frame(uint64_t size);
+void test_frame_free(struct frame frame);
+
+/* A page with a landing at its start, which lasts as long as the run. */
+extern struct frame landing_page;
+
+static inline uint8_t *frame_bytes(struct frame frame)
+{
+	return direct(frame.start);
+}
+
+/* The flags that mean r, rw, rx, ... to the MMU there is: false if it cannot express them
+ * (skipped). */
+bool test_flags_possible(struct page_flags flags);
+/* False, and the check is skipped, if the MMU has no leaves of that size. */
+bool test_leaf_possible(uint64_t leaf);
+
+/* What a data page of the self-test has: executable only where there is no NX. */
+struct page_flags test_data_flags(bool write);
+
+/*
+ * Maps a leaf of that size at test_slot(leaf), over the frame; returns the address where the
+ * frame's first byte is then. The leaf reaches beyond the frame if it is larger. On failure the
+ * check fails, and 0 is returned.
+ */
+virt_addr test_map_leaf(struct frame frame, uint64_t leaf, struct page_flags flags);
+void test_unmap_leaf(uint64_t leaf);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line. */
+#include "guest/options.h"
+
+#include <stddef.h>
+
+#include "guest/panic.h"
+#include "guest/sabotage.h"
+#include "guest/text.h"
+
+struct guest_options guest_options = { .dump = true, .test = "" };
+
+static bool parse_switch(const char *key, const char *value)
+{
+	if (text_equal(value, "0"))
+		return false;
+	if (!text_equal(value, "1"))
+		panic("command line: %s=%s: expected 0 or 1", key, value);
+	return true;
+}
+
+static void option(const char *key, char *value)
+{
+	if (text_equal(key, "dump")) {
+		guest_options.dump = parse_switch(key, value);
+	} else if (text_equal(key, "test")) {
+		for (char *c = value; *c != '\0'; c++) {
+			if (*c == '_')
+				*c = ' ';
+		}
+		guest_options.test = value;
+	} else if (!sabotage_option(key, value)) {
+		panic("command line: unknown option %s=%s: known are dump=0|1 and test=PREFIX", key,
+		      value);
+	}
+}
+
+static void parse_word(char *word)
+{
+	char *equals = word;
+
+	while (*equals != '\0' && *equals != '=')
+		equals++;
+	if (*equals == '\0')
+		panic("command line: \"%s\" is not of the form key=value", word);
+	*equals = '\0';
+	option(word, equals + 1);
+}
+
+void options_parse(char *command_line)
+{
+	char *line = command_line;
+	char *word = NULL;
+
+	for (;; line++) {
+		bool blank = *line == ' ' || *line == '\t' || *line == '\n' || *line == '\0';
+		bool end = *line == '\0';
+
+		if (!blank && !word)
+			word = line;
+		if (blank && word) {
+			*line = '\0';
+			parse_word(word);
+			word = NULL;
+		}
+		if (end)
+			return;
+	}
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Every combination of rights, on leaves of every size: what does the CPU let through? */
+#include "guest/selftest.h"
+
+static void check_rights(const struct check *check)
+{
+	struct page_mapping m;
+	virt_addr at;
+
+	if (!test_leaf_possible(check->leaf) || !test_flags_possible(check->flags))
+		return;
+	at = test_map_leaf(landing_page, check->leaf, check->flags);
+	if (at == 0)
+		return;
+	if (expect_status("query", page_table_query(&kernel.table, at, &m), PAGING_OK)) {
+		expect_equal("size of the leaf", m.size, check->leaf);
+		expect_equal("where it leads", m.phys + (at - m.virt), landing_page.start);
+	}
+	expect_rights("leaf", at, &check->flags);
+	test_unmap_leaf(check->leaf);
+}
+
+/* clang-format off */
+#define RIGHTS(size, text, ...)                                         \
+	{                                                               \
+		.name = "rights: " #size " " text, .run = check_rights, \
+		.leaf = PAGE_SIZE_##size,                               \
+		.flags = { .read = 1, __VA_ARGS__ },                    \
+	}
+#define RIGHTS_OF(size)                                                \
+	RIGHTS(size, "r--", .write = 0),                               \
+	RIGHTS(size, "rw-", .write = 1),                               \
+	RIGHTS(size, "r-x", .execute = 1),                             \
+	RIGHTS(size, "rwx", .write = 1, .execute = 1),                 \
+	RIGHTS(size, "r-- user", .user = 1),                           \
+	RIGHTS(size, "rw- user", .write = 1, .user = 1),               \
+	RIGHTS(size, "r-x user", .execute = 1, .user = 1),             \
+	RIGHTS(size, "rwx user", .write = 1, .execute = 1, .user = 1)
+
+static const struct check checks[] = {
+	RIGHTS_OF(4K),
+	RIGHTS_OF(2M),
+	RIGHTS_OF(1G),
+};
+/* clang-format on */
+const struct check_list rights_checks = CHECK_LIST(checks);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* The four functions that compilers call even in freestanding code, and comparisons of strings. */
+#include "guest/text.h"
+
+#include <stdint.h>
+
+void *memset(void *to, int value, size_t size)
+{
+	uint8_t *bytes = to;
+
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = (uint8_t)value;
+	return to;
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t size)
+{
+	uint8_t *out = to;
+	const uint8_t *in = from;
+
+	for (size_t i = 0; i < size; i++)
+		out[i] = in[i];
+	return to;
+}
+
+void *memmove(void *to, const void *from, size_t size)
+{
+	uint8_t *out = to;
+	const uint8_t *in = from;
+
+	if ((uintptr_t)to <= (uintptr_t)from)
+		return memcpy(to, from, size);
+	while (size-- != 0)
+		out[size] = in[size];
+	return to;
+}
+
+int memcmp(const void *a, const void *b, size_t size)
+{
+	const uint8_t *x = a, *y = b;
+
+	for (size_t i = 0; i < size; i++) {
+		if (x[i] != y[i])
+			return x[i] < y[i] ? -1 : 1;
+	}
+	return 0;
+}
+
+bool text_equal(const char *a, const char *b)
+{
+	while (*a != '\0' && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+bool text_starts(const char *text, const char *prefix)
+{
+	while (*prefix != '\0') {
+		if (*text++ != *prefix++)
+			return false;
+	}
+	return true;
+}
