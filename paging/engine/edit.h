@@ -57,7 +57,7 @@ static ALWAYS_INLINE uint64_t edit_live(const struct encoder *e, const struct pa
 	if (e->counted)
 		return e->count(entry_load(c->slots[c->level])) - removed;
 	for (uint64_t i = 0; i < level_entries(e, table, c->level); i++)
-		live += e->is_present(table, entry_load(&c->tables[c->level][i]));
+		live += e->is_present(table, entry_load(&c->tables[c->level][i]), c->level);
 	return live;
 }
 
@@ -102,7 +102,7 @@ static ALWAYS_INLINE enum paging_status edit_plan(const struct encoder *e, struc
 	for (;;) {
 		uint64_t d = entry_load(cursor_entry(table, e, c));
 
-		if (!e->is_present(table, d)) {
+		if (!e->is_present(table, d, c->level)) {
 			if (!edit_skips(edit))
 				status = edit_conflict(e, table, edit, PAGING_NOT_MAPPED);
 		} else if (e->is_leaf(d, c->level)) {
@@ -193,11 +193,12 @@ static ALWAYS_INLINE void edit_leaf(const struct encoder *e, struct page_table *
 		uint64_t new;
 
 		do {
-			uint64_t kept = e->leaf_attributes(old, level) & e->preserved;
+			uint64_t attributes =
+				e->keep(edit->attributes, e->leaf_attributes(old, level));
 
-			new = paging_sabotage(PAGING_SABOTAGE_LEAF, level,
-					      e->leaf(edit->attributes | kept,
-						      e->leaf_address(old, level), level));
+			new = paging_sabotage(
+				PAGING_SABOTAGE_LEAF, level,
+				e->leaf(attributes, e->leaf_address(old, level), level));
 		} while (new != old && !entry_replace(entry, &old, new));
 		if (new == old)
 			return;
@@ -218,7 +219,7 @@ static ALWAYS_INLINE enum paging_status edit_run(const struct encoder *e, struct
 	for (;;) {
 		uint64_t d = entry_load(cursor_entry(table, e, c));
 
-		if (!e->is_present(table, d)) {
+		if (!e->is_present(table, d, c->level)) {
 			if (!edit_skips(edit))
 				return edit_conflict(e, table, edit, PAGING_NOT_MAPPED);
 		} else if (!e->is_leaf(d, c->level)) {
@@ -278,7 +279,7 @@ static ALWAYS_INLINE enum paging_status edit_range(const struct encoder *e,
 {
 	uint64_t input = virt & input_mask(table);
 	uint64_t last = input + (size - 1);
-	struct edit edit = { .op = op, .unmap = unmap, .attributes = attributes & ~e->preserved };
+	struct edit edit = { .op = op, .unmap = unmap, .attributes = attributes };
 	enum paging_status status;
 
 	edit.reserve = (struct reserve){ .table = table,

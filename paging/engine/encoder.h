@@ -36,7 +36,6 @@ struct encoder {
 	uint8_t granule_shift;
 	uint8_t index_bits; /* a table below the root has 2^index_bits entries */
 	enum input_kind input;
-	uint64_t preserved; /* leaf bits that protect leaves alone: accessed, dirty */
 
 	/* Checks config and fills the format's own fields of the table (levels among them). */
 	enum paging_status (*configure)(struct page_table *table,
@@ -48,6 +47,9 @@ struct encoder {
 	struct page_flags (*decode)(const struct page_table *table, uint64_t attributes,
 				    struct inherited inherited);
 
+	/* `attributes` for a leaf that had `old` until now: accessed and dirty as they were. */
+	uint64_t (*keep)(uint64_t attributes, uint64_t old);
+
 	/* Between an attribute word with an address and a leaf descriptor of that level. */
 	uint64_t (*leaf)(uint64_t attributes, phys_addr phys, unsigned int level);
 	uint64_t (*leaf_attributes)(uint64_t descriptor, unsigned int level);
@@ -56,7 +58,7 @@ struct encoder {
 	bool (*is_global)(uint64_t descriptor);
 
 	/* An entry that is not present is empty. */
-	bool (*is_present)(const struct page_table *table, uint64_t descriptor);
+	bool (*is_present)(const struct page_table *table, uint64_t descriptor, unsigned int level);
 	/* Of a present entry. */
 	bool (*is_leaf)(uint64_t descriptor, unsigned int level);
 

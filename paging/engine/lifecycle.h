@@ -65,7 +65,7 @@ static ALWAYS_INLINE void table_destroy(const struct encoder *e, struct page_tab
 	for (;;) {
 		uint64_t d = entry_load(cursor_entry(table, e, &c));
 
-		if (e->is_present(table, d) && !e->is_leaf(d, c.level)) {
+		if (e->is_present(table, d, c.level) && !e->is_leaf(d, c.level)) {
 			cursor_descend(table, e, &c, e->table_address(d));
 			continue;
 		}

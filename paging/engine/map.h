@@ -79,7 +79,7 @@ static ALWAYS_INLINE enum paging_status map_plan(const struct encoder *e, struct
 	for (;;) {
 		uint64_t d = entry_load(cursor_entry(table, e, &c));
 
-		if (e->is_present(table, d)) {
+		if (e->is_present(table, d, c.level)) {
 			if (!e->is_leaf(d, c.level)) {
 				cursor_descend(table, e, &c, e->table_address(d));
 				continue;
@@ -112,6 +112,11 @@ struct builder {
 	uint64_t link[PAGE_TABLE_MAX_LEVELS];  /* of a new table: the entry to link it by, else 0 */
 };
 
+static ALWAYS_INLINE uint64_t build_counted(const struct encoder *e, uint64_t link, uint64_t count)
+{
+	return e->counted ? e->with_count(link, count) : link;
+}
+
 /* Leaves the table the cursor is in: links it if it is new, and counts what was added to it. */
 static ALWAYS_INLINE void build_leave(const struct encoder *e, struct page_table *table,
 				      struct builder *b)
@@ -128,7 +133,7 @@ static ALWAYS_INLINE void build_leave(const struct encoder *e, struct page_table
 		table->tables--;
 	} else if (b->link[level] != 0) {
 		entry_link(slot, paging_sabotage(PAGING_SABOTAGE_TABLE, level + 1,
-						 e->with_count(b->link[level], added)));
+						 build_counted(e, b->link[level], added)));
 		b->added[level + 1]++;
 	} else if (e->counted && added != 0) {
 		uint64_t d = entry_load(slot);
@@ -177,7 +182,7 @@ static ALWAYS_INLINE uint64_t build_leaves(const struct encoder *e, const struct
 			entry[i] = paging_sabotage(PAGING_SABOTAGE_LEAF, level,
 						   e->leaf(m->attributes, phys + i * size, level));
 	} else {
-		for (i = 0; i < count && !e->is_present(table, entry_load(&entry[i])); i++)
+		for (i = 0; i < count && !e->is_present(table, entry_load(&entry[i]), level); i++)
 			entry_store(&entry[i], paging_sabotage(PAGING_SABOTAGE_LEAF, level,
 							       e->leaf(m->attributes,
 								       phys + i * size, level)));
@@ -223,7 +228,7 @@ static ALWAYS_INLINE enum paging_status build_run(const struct encoder *e, struc
 		}
 		if (b->link[c->level] == 0)
 			d = entry_load(cursor_entry(table, e, c));
-		if (!e->is_present(table, d)) {
+		if (!e->is_present(table, d, c->level)) {
 			if (!build_descend_new(e, table, b))
 				return op_fail(op, PAGING_NO_MEMORY,
 					       input_extend(e, table, c->input), 0);
@@ -332,11 +337,11 @@ static ALWAYS_INLINE enum paging_status map_page(const struct encoder *e, struct
 	for (;;) {
 		entry = cursor_entry(table, e, &c);
 		d = entry_load(entry);
-		if (c.level == 0 || !e->is_present(table, d) || e->is_leaf(d, c.level))
+		if (c.level == 0 || !e->is_present(table, d, c.level) || e->is_leaf(d, c.level))
 			break;
 		cursor_descend(table, e, &c, e->table_address(d));
 	}
-	if (e->is_present(table, d)) {
+	if (e->is_present(table, d, c.level)) {
 		cursor_close(table, &c);
 		return PAGING_ALREADY_MAPPED;
 	}

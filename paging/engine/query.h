@@ -43,12 +43,12 @@ static ALWAYS_INLINE enum paging_status query_page(const struct encoder *e,
 	cursor_open(table, e, &c, virt & input_mask(table), 0);
 	for (;;) {
 		d = entry_load(cursor_entry(table, e, &c));
-		if (!e->is_present(table, d) || e->is_leaf(d, c.level))
+		if (!e->is_present(table, d, c.level) || e->is_leaf(d, c.level))
 			break;
 		above = inherited_add(above, d);
 		cursor_descend(table, e, &c, e->table_address(d));
 	}
-	if (e->is_present(table, d)) {
+	if (e->is_present(table, d, c.level)) {
 		describe_leaf(e, table, cursor_entry_start(e, &c), c.level, d, above, mapping);
 	} else {
 		*mapping = (struct page_mapping){ .virt = input_extend(e, table,
@@ -68,7 +68,7 @@ static ALWAYS_INLINE bool walk_show(const struct encoder *e, const struct page_t
 	struct page_visit visit = { .descriptor = d, .level = c->level };
 	uint64_t start = cursor_entry_start(e, c);
 
-	if (!e->is_present(table, d)) {
+	if (!e->is_present(table, d, c->level)) {
 		visit.kind = PAGE_VISIT_HOLE;
 	} else if (e->is_leaf(d, c->level)) {
 		visit.kind = PAGE_VISIT_LEAF;
@@ -104,7 +104,7 @@ static ALWAYS_INLINE enum paging_status walk_inputs(const struct encoder *e,
 			status = PAGING_STOPPED;
 			break;
 		}
-		if (e->is_present(table, d) && !e->is_leaf(d, c.level)) {
+		if (e->is_present(table, d, c.level) && !e->is_leaf(d, c.level)) {
 			struct inherited below = inherited_add(above[c.level], d);
 
 			cursor_descend(table, e, &c, e->table_address(d));

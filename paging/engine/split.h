@@ -51,8 +51,10 @@ static ALWAYS_INLINE bool split_leaf(const struct encoder *e, struct page_table 
 	if (!reserve_take(reserve, &phys))
 		return false;
 	leaves = memory_open(&table->access, phys, table_bytes(e, table, level));
-	link = paging_sabotage(PAGING_SABOTAGE_TABLE, c->level,
-			       e->with_count(e->table(table, phys), entries));
+	link = e->table(table, phys);
+	if (e->counted)
+		link = e->with_count(link, entries);
+	link = paging_sabotage(PAGING_SABOTAGE_TABLE, c->level, link);
 	old = entry_load(entry);
 	/* Hardware may set the leaf's accessed and dirty bits meanwhile: then once more. */
 	do {

@@ -61,7 +61,8 @@ static ALWAYS_INLINE bool ept_expressible(const struct page_table *table, struct
 		return false;
 	if (flags.suppress_ve && (features & EPT_SUPPRESS_VE) == 0)
 		return false;
-	if (flags.protection_key != 0 || flags.reserved0 != 0 || flags.reserved1 != 0)
+	if (flags.guarded || flags.protection_key != 0 || flags.reserved0 != 0 ||
+	    flags.reserved1 != 0)
 		return false;
 	return ept_types[flags.type] != NO_TYPE && (flags.software & ~SOFTWARE) == 0;
 }
@@ -107,6 +108,11 @@ static ALWAYS_INLINE struct page_flags ept_decode(const struct page_table *table
 	return flags;
 }
 
+static ALWAYS_INLINE uint64_t ept_keep(uint64_t attributes, uint64_t old)
+{
+	return (attributes & ~(ACCESSED | DIRTY)) | (old & (ACCESSED | DIRTY));
+}
+
 static ALWAYS_INLINE uint64_t ept_leaf(uint64_t attributes, phys_addr phys, unsigned int level)
 {
 	return attributes | phys | (level == 0 ? 0 : X86_LARGE);
@@ -124,9 +130,11 @@ static ALWAYS_INLINE phys_addr ept_leaf_address(uint64_t descriptor, unsigned in
 	return descriptor & X86_ADDRESS;
 }
 
-static ALWAYS_INLINE bool ept_is_present(const struct page_table *table, uint64_t descriptor)
+static ALWAYS_INLINE bool ept_is_present(const struct page_table *table, uint64_t descriptor,
+					 unsigned int level)
 {
 	(void)table;
+	(void)level;
 	return (descriptor & PERMISSIONS) != 0;
 }
 
@@ -147,10 +155,10 @@ static const struct encoder ept = {
 	.granule_shift = X86_GRANULE_SHIFT,
 	.index_bits = X86_INDEX_BITS,
 	.input = INPUT_ZERO_EXTENDED,
-	.preserved = ACCESSED | DIRTY,
 	.configure = ept_configure,
 	.encode = ept_encode,
 	.decode = ept_decode,
+	.keep = ept_keep,
 	.leaf = ept_leaf,
 	.leaf_attributes = ept_leaf_attributes,
 	.leaf_address = ept_leaf_address,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The x86_64 formats: the CPU's own tables, and Intel EPT. */
+/* The x86_64 formats: the CPU's own tables, Intel EPT and AMD nested paging. */
 #ifndef TWOFOLD_X86_64_H
 #define TWOFOLD_X86_64_H
 
@@ -8,7 +8,9 @@
 /*
  * Stage 1: 4-level (input_bits 48) and 5-level (57) paging, Intel SDM vol. 3A 4.5, AMD APM vol. 2
  * 5.3. Leaves 4K, 2M, 1G. `read` must be set. Tables are permissive, the leaf decides.
- * memory_attributes is IA32_PAT. 10 software bits: 0-2 are descriptor bits 11:9, 3-9 are 58:52.
+ * memory_attributes is IA32_PAT. 9 software bits: 0-2 are descriptor bits 11:9, 3-8 are 57:52. A
+ * leaf that is dirty but not writable has its dirty state in bit 58, since D without W is a
+ * shadow-stack page under CET.
  */
 extern const struct page_table_format x86_64_stage1;
 
@@ -32,5 +34,14 @@ extern const struct page_table_format x86_64_ept;
 #define EPT_EXECUTE_ONLY   (UINT32_C(1) << 0) /* IA32_VMX_EPT_VPID_CAP bit 0 */
 #define EPT_ACCESSED_DIRTY (UINT32_C(1) << 1) /* bit 21, and EPTP bit 6 is set */
 #define EPT_SUPPRESS_VE    (UINT32_C(1) << 2) /* the "EPT-violation #VE" control is in use */
+
+/*
+ * AMD nested paging: 4-level (input_bits 48) and 5-level (57), APM vol. 2 15.25. Leaves 4K, 2M, 1G;
+ * `read` must be set. `user`, `global` and protection keys do not exist here. memory_attributes is
+ * the host's PAT. Software bits and dirty state as in x86_64_stage1.
+ */
+extern const struct page_table_format x86_64_npt;
+
+#define NPT_NX (UINT32_C(1) << 0) /* the host has EFER.NXE set */
 
 #endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all VMSAv8-64 descriptors share (Arm ARM DDI 0487, D8.3): types, where the output address
+ * lies, and the bits that mean the same at both stages. A format fixes its granule and whether
+ * addresses are in the 52-bit form of FEAT_LPA2; both are constants to all of this.
+ */
+#ifndef AARCH64_PAGING_DESCRIPTOR_H
+#define AARCH64_PAGING_DESCRIPTOR_H
+
+#include "engine/encoder.h"
+
+#define ARM_VALID      (UINT64_C(1) << 0)
+#define ARM_TABLE      (UINT64_C(1) << 1) /* of a level-0 leaf: it is a page */
+#define ARM_SHARE      8                  /* SH, not with LPA2 */
+#define ARM_SHARE_MASK (UINT64_C(3) << ARM_SHARE)
+#define ARM_ACCESSED   (UINT64_C(1) << 10)
+#define ARM_DBM        (UINT64_C(1) << 51)
+#define ARM_WAS_DIRTY  (UINT64_C(1) << 55) /* ours: dirty, in a leaf without write */
+
+#define ARM_SOFTWARE       UINT64_C(0x7) /* flags.software is descriptor bits 58:56 */
+#define ARM_SOFTWARE_SHIFT 56
+
+#define ARM_SHARE_OUTER UINT64_C(2)
+#define ARM_SHARE_INNER UINT64_C(3)
+
+#define ARM_BITS(high, low) ((UINT64_MAX >> (63 - (high))) & (UINT64_MAX << (low)))
+
+/* Output address bits that lie in the descriptor where they are in the address... */
+static ALWAYS_INLINE uint64_t arm_address_mask(unsigned int granule_shift, bool lpa2)
+{
+	return lpa2 ? ARM_BITS(49, granule_shift) : ARM_BITS(47, granule_shift);
+}
+
+/* ... and those that do not: 51:50 in 9:8 with LPA2, 51:48 in 15:12 with the 64K granule. */
+static ALWAYS_INLINE uint64_t arm_address_high_mask(unsigned int granule_shift, bool lpa2)
+{
+	if (lpa2)
+		return ARM_BITS(9, 8);
+	return granule_shift == 16 ? ARM_BITS(15, 12) : 0;
+}
+
+static ALWAYS_INLINE uint64_t arm_address(unsigned int granule_shift, bool lpa2, phys_addr phys)
+{
+	uint64_t high = 0;
+
+	if (lpa2)
+		high = (phys >> 50 & 3) << 8;
+	else if (granule_shift == 16)
+		high = (phys >> 48 & 0xf) << 12;
+	return (phys & arm_address_mask(granule_shift, lpa2)) | high;
+}
+
+static ALWAYS_INLINE phys_addr arm_output(unsigned int granule_shift, bool lpa2,
+					  uint64_t descriptor)
+{
+	uint64_t high = 0;
+
+	if (lpa2)
+		high = (descriptor >> 8 & 3) << 50;
+	else if (granule_shift == 16)
+		high = (descriptor >> 12 & 0xf) << 48;
+	return (descriptor & arm_address_mask(granule_shift, lpa2)) | high;
+}
+
+/* The attribute word is a page's descriptor; a block has bit 1 clear. */
+static ALWAYS_INLINE uint64_t arm_leaf(unsigned int granule_shift, bool lpa2, uint64_t attributes,
+				       phys_addr phys, unsigned int level)
+{
+	uint64_t type = level == 0 ? ARM_TABLE : 0;
+
+	return attributes | type | arm_address(granule_shift, lpa2, phys);
+}
+
+static ALWAYS_INLINE uint64_t arm_leaf_attributes(unsigned int granule_shift, bool lpa2,
+						  uint64_t descriptor)
+{
+	return descriptor & ~(ARM_TABLE | arm_address_mask(granule_shift, lpa2) |
+			      arm_address_high_mask(granule_shift, lpa2));
+}
+
+/* A level-0 entry without bit 1 is reserved, which is as good as invalid. */
+static ALWAYS_INLINE bool arm_is_present(const struct page_table *table, uint64_t descriptor,
+					 unsigned int level)
+{
+	(void)table;
+	if (level == 0)
+		return (descriptor & (ARM_VALID | ARM_TABLE)) == (ARM_VALID | ARM_TABLE);
+	return (descriptor & ARM_VALID) != 0;
+}
+
+static ALWAYS_INLINE bool arm_is_leaf(uint64_t descriptor, unsigned int level)
+{
+	return level == 0 || (descriptor & ARM_TABLE) == 0;
+}
+
+/* Table entries have 58:51 and 7:2 ignored in every form: 14 bits, for up to 8192 entries. */
+#define ARM_COUNT_LOW  ARM_BITS(7, 2)
+#define ARM_COUNT_HIGH ARM_BITS(58, 51)
+
+static ALWAYS_INLINE uint64_t arm_count(uint64_t descriptor)
+{
+	return (descriptor & ARM_COUNT_LOW) >> 2 | (descriptor & ARM_COUNT_HIGH) >> 45;
+}
+
+static ALWAYS_INLINE uint64_t arm_with_count(uint64_t descriptor, uint64_t count)
+{
+	return (descriptor & ~(ARM_COUNT_LOW | ARM_COUNT_HIGH)) | (count << 2 & ARM_COUNT_LOW) |
+	       (count << 45 & ARM_COUNT_HIGH);
+}
+
+/*
+ * Geometry: as few levels as hold the input address, the root taking up to `root_extra` bits more
+ * than another table (concatenation, at stage 2). 52-bit addresses need LPA2 or the 64K granule.
+ */
+static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
+						      const struct page_table_config *config,
+						      unsigned int granule_shift, bool lpa2,
+						      unsigned int root_extra)
+{
+	unsigned int index_bits = granule_shift - 3;
+	unsigned int widest = lpa2 || granule_shift == 16 ? 52 : 48;
+	unsigned int least = root_extra != 0 ? 32 : 25;
+	unsigned int bits = config->input_bits;
+	bool huge = granule_shift == 16 ? config->output_bits == 52 : lpa2;
+	unsigned int leaf_levels = (granule_shift == 12 ? 3u : 2u) + (huge ? 1u : 0u);
+
+	if (bits < least || bits > widest)
+		return PAGING_BAD_CONFIG;
+	if (config->output_bits < 32 || config->output_bits > widest)
+		return PAGING_BAD_CONFIG;
+	if (config->leaf_sizes >> (granule_shift + index_bits * (leaf_levels - 1)) > 1)
+		return PAGING_BAD_CONFIG;
+	table->levels = 1;
+	while (granule_shift + index_bits * table->levels + root_extra < bits)
+		table->levels++;
+	/* A walk that starts with pages needs FEAT_TTST. */
+	if (table->levels < 2)
+		table->levels = 2;
+	return PAGING_OK;
+}
+
+/* The two addresses functions of an encoder, and its members that follow from granule and LPA2. */
+#define ARM_DEFINE_ADDRESSES(prefix, granule_shift_, lpa2_)                                 \
+	static ALWAYS_INLINE uint64_t prefix##_leaf(uint64_t attributes, phys_addr phys,    \
+						    unsigned int level)                     \
+	{                                                                                   \
+		return arm_leaf(granule_shift_, lpa2_, attributes, phys, level);            \
+	}                                                                                   \
+	static ALWAYS_INLINE uint64_t prefix##_leaf_attributes(uint64_t descriptor,         \
+							       unsigned int level)          \
+	{                                                                                   \
+		(void)level;                                                                \
+		return arm_leaf_attributes(granule_shift_, lpa2_, descriptor);              \
+	}                                                                                   \
+	static ALWAYS_INLINE phys_addr prefix##_leaf_address(uint64_t descriptor,           \
+							     unsigned int level)            \
+	{                                                                                   \
+		return addr_align_down(                                                     \
+			arm_output(granule_shift_, lpa2_, descriptor),                      \
+			UINT64_C(1) << ((granule_shift_) + level * ((granule_shift_)-3u))); \
+	}                                                                                   \
+	static ALWAYS_INLINE uint64_t prefix##_table(const struct page_table *table,        \
+						     phys_addr phys)                        \
+	{                                                                                   \
+		(void)table;                                                                \
+		return ARM_VALID | ARM_TABLE | arm_address(granule_shift_, lpa2_, phys);    \
+	}                                                                                   \
+	static ALWAYS_INLINE phys_addr prefix##_table_address(uint64_t descriptor)          \
+	{                                                                                   \
+		return arm_output(granule_shift_, lpa2_, descriptor);                       \
+	}
+
+#define ARM_ENCODER_ADDRESSES(prefix, granule_shift_)                          \
+	.granule_shift = (granule_shift_), .index_bits = (granule_shift_)-3,   \
+	.leaf = prefix##_leaf, .leaf_attributes = prefix##_leaf_attributes,    \
+	.leaf_address = prefix##_leaf_address, .table = prefix##_table,        \
+	.table_address = prefix##_table_address, .is_present = arm_is_present, \
+	.is_leaf = arm_is_leaf, .counted = true, .count = arm_count, .with_count = arm_with_count
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/* AArch64 stage 1: Arm ARM DDI 0487, D8.3.2 (attributes), D8.4 (permissions), D8.5 (types). */
+#include "twofold/aarch64.h"
+
+#include "descriptor.h"
+#include "engine/engine.h"
+
+#define INDEX_SHIFT 2                   /* AttrIndx */
+#define USER        (UINT64_C(1) << 6)  /* AP[1]; RES1 at EL2 */
+#define READ_ONLY   (UINT64_C(1) << 7)  /* AP[2] */
+#define NOT_GLOBAL  (UINT64_C(1) << 11) /* RES0 at EL2 */
+#define GUARDED     (UINT64_C(1) << 50)
+#define PXN         (UINT64_C(1) << 53) /* RES0 at EL2 */
+#define UXN         (UINT64_C(1) << 54) /* XN at EL2 */
+
+/* What table entries take away from the leaves below them (D8.4.1). */
+#define PXN_TABLE       (UINT64_C(1) << 59)
+#define UXN_TABLE       (UINT64_C(1) << 60)
+#define NO_USER_TABLE   (UINT64_C(1) << 61) /* APTable[0] */
+#define READ_ONLY_TABLE (UINT64_C(1) << 62) /* APTable[1] */
+
+#define NO_INDEX 0xff
+
+#define FEATURES (AARCH64_EL2 | AARCH64_UPPER | AARCH64_HARDWARE_DIRTY | AARCH64_BTI)
+
+/* MAIR bytes by enum memory_type (D8.5.3, MAIR_EL1); 0x01 is none of them. */
+static const uint8_t mair_bytes[8] = {
+	[MEMORY_NORMAL] = 0xff,          [MEMORY_WRITE_THROUGH] = 0xbb,
+	[MEMORY_NONCACHEABLE] = 0x44,    [MEMORY_DEVICE] = 0x04,
+	[MEMORY_WRITE_PROTECTED] = 0x01, [MEMORY_DEVICE_WEAK] = 0x0c,
+	[MEMORY_DEVICE_STRICT] = 0x00,   [MEMORY_TYPES] = 0x01,
+};
+
+static ALWAYS_INLINE bool is_device(unsigned int type)
+{
+	return type == MEMORY_DEVICE || type == MEMORY_DEVICE_WEAK || type == MEMORY_DEVICE_STRICT;
+}
+
+static ALWAYS_INLINE enum paging_status stage1_configure(struct page_table *table,
+							 const struct page_table_config *config,
+							 unsigned int granule_shift, bool lpa2)
+{
+	if ((config->features & ~FEATURES) != 0)
+		return PAGING_BAD_CONFIG;
+	if ((config->features & AARCH64_EL2) != 0 && (config->features & AARCH64_UPPER) != 0)
+		return PAGING_BAD_CONFIG;
+	table->upper = (config->features & AARCH64_UPPER) != 0;
+	/* The first MAIR byte that says each type. */
+	table->type_index = UINT64_MAX;
+	for (unsigned int i = 8; i-- != 0;) {
+		for (unsigned int type = 0; type < MEMORY_TYPES; type++) {
+			if (mair_bytes[type] != (config->memory_attributes >> (8 * i) & 0xff))
+				continue;
+			table->type_index &= ~(UINT64_C(0xff) << (8 * type));
+			table->type_index |= (uint64_t)i << (8 * type);
+		}
+	}
+	return arm_configure(table, config, granule_shift, lpa2, 0);
+}
+
+static ALWAYS_INLINE bool stage1_expressible(const struct page_table *table,
+					     struct page_flags flags, bool lpa2)
+{
+	bool el2 = (table->features & AARCH64_EL2) != 0;
+	bool apart = flags.execute_privileged || flags.execute_user;
+
+	if (!flags.read || flags.ignore_pat || flags.suppress_ve || flags.protection_key != 0 ||
+	    flags.reserved0 != 0 || flags.reserved1 != 0)
+		return false;
+	if (el2 && (apart || flags.user || flags.global))
+		return false;
+	if (flags.execute && apart)
+		return false;
+	/* One of the two alone is what `execute` says, where it is the natural one... */
+	if (apart && !(flags.execute_privileged && flags.execute_user) &&
+	    flags.execute_user == flags.user)
+		return false;
+	/* ... and EL1 never fetches from what EL0 can write. */
+	if (flags.execute_privileged && flags.user && flags.write)
+		return false;
+	if (flags.dirty && (table->features & AARCH64_HARDWARE_DIRTY) == 0)
+		return false;
+	if (flags.guarded && (table->features & AARCH64_BTI) == 0)
+		return false;
+	/* With LPA2 shareability is the table's, in TCR. */
+	if (lpa2 && flags.share != SHARE_DEFAULT)
+		return false;
+	if (is_device(flags.type) && flags.share != SHARE_DEFAULT)
+		return false;
+	return (table->type_index >> (8 * flags.type) & 0xff) != NO_INDEX &&
+	       (flags.software & ~ARM_SOFTWARE) == 0;
+}
+
+static ALWAYS_INLINE uint64_t stage1_share(struct page_flags flags)
+{
+	switch (flags.share) {
+	case SHARE_OUTER:
+		return ARM_SHARE_OUTER << ARM_SHARE;
+	case SHARE_NONE:
+		return 0;
+	default:
+		return (is_device(flags.type) ? ARM_SHARE_OUTER : ARM_SHARE_INNER) << ARM_SHARE;
+	}
+}
+
+/* Write permission and dirty state. With hardware management a clean writable leaf is read-only
+ * with DBM, and the first write clears READ_ONLY. */
+static ALWAYS_INLINE uint64_t stage1_write(bool managed, bool write, bool dirty)
+{
+	if (!write)
+		return READ_ONLY | (dirty ? ARM_WAS_DIRTY : 0);
+	if (!managed)
+		return 0;
+	return ARM_DBM | (dirty ? 0 : READ_ONLY);
+}
+
+static ALWAYS_INLINE uint64_t stage1_execute(struct page_flags flags)
+{
+	bool user = flags.execute_user || (flags.execute && flags.user);
+	bool privileged = flags.execute_privileged || (flags.execute && !flags.user);
+
+	return (user ? 0 : UXN) | (privileged ? 0 : PXN);
+}
+
+static ALWAYS_INLINE bool stage1_encode(const struct page_table *table, struct page_flags flags,
+					uint64_t *attributes, bool lpa2)
+{
+	bool managed = (table->features & AARCH64_HARDWARE_DIRTY) != 0;
+	uint64_t a = ARM_VALID;
+
+	if (!stage1_expressible(table, flags, lpa2))
+		return false;
+	a |= (table->type_index >> (8 * flags.type) & 0xff) << INDEX_SHIFT;
+	a |= flags.idle ? 0 : ARM_ACCESSED;
+	a |= lpa2 ? 0 : stage1_share(flags);
+	a |= stage1_write(managed, flags.write, flags.dirty);
+	a |= flags.guarded ? GUARDED : 0;
+	a |= (flags.software & ARM_SOFTWARE) << ARM_SOFTWARE_SHIFT;
+	if ((table->features & AARCH64_EL2) != 0)
+		a |= USER | (flags.execute ? 0 : UXN);
+	else
+		a |= (flags.user ? USER : 0) | (flags.global ? 0 : NOT_GLOBAL) |
+		     stage1_execute(flags);
+	*attributes = a;
+	return true;
+}
+
+static ALWAYS_INLINE unsigned int stage1_type(const struct page_table *table, uint64_t a)
+{
+	uint64_t byte = table->memory_attributes >> (8 * (a >> INDEX_SHIFT & 7)) & 0xff;
+
+	for (unsigned int type = 0; type < MEMORY_TYPES; type++) {
+		if (type != MEMORY_WRITE_PROTECTED && mair_bytes[type] == byte)
+			return type;
+	}
+	return MEMORY_TYPES;
+}
+
+/* Who may fetch, as flags say it. */
+static ALWAYS_INLINE void stage1_decode_execute(struct page_flags *flags, bool user_fetch,
+						bool privileged_fetch)
+{
+	if (user_fetch == privileged_fetch) {
+		flags->execute_user = user_fetch;
+		flags->execute_privileged = privileged_fetch;
+	} else if (user_fetch == (flags->user != 0)) {
+		flags->execute = 1;
+	} else {
+		flags->execute_user = user_fetch;
+		flags->execute_privileged = privileged_fetch;
+	}
+}
+
+static ALWAYS_INLINE void stage1_decode_share(struct page_flags *flags, uint64_t a)
+{
+	uint64_t share = (a & ARM_SHARE_MASK) >> ARM_SHARE;
+
+	/* Device memory is outer shareable whatever SH says. */
+	if (is_device(flags->type) || share == ARM_SHARE_INNER)
+		flags->share = SHARE_DEFAULT;
+	else
+		flags->share = share == ARM_SHARE_OUTER ? SHARE_OUTER : SHARE_NONE;
+}
+
+static ALWAYS_INLINE struct page_flags stage1_decode(const struct page_table *table, uint64_t a,
+						     struct inherited above, bool lpa2)
+{
+	bool managed = (table->features & AARCH64_HARDWARE_DIRTY) != 0;
+	bool el2 = (table->features & AARCH64_EL2) != 0;
+	bool clean_writable = managed && (a & ARM_DBM) != 0 && (a & READ_ONLY) != 0;
+	struct page_flags flags = { .read = 1 };
+
+	flags.write = ((a & READ_ONLY) == 0 || clean_writable) && (above.or &READ_ONLY_TABLE) == 0;
+	flags.dirty = managed && ((a & READ_ONLY) == 0 || (a & ARM_WAS_DIRTY) != 0);
+	flags.idle = (a & ARM_ACCESSED) == 0;
+	flags.type = stage1_type(table, a) & 7u;
+	flags.guarded = (a & GUARDED) != 0 && (table->features & AARCH64_BTI) != 0;
+	flags.software = (uint16_t)(a >> ARM_SOFTWARE_SHIFT & ARM_SOFTWARE);
+	if (!lpa2)
+		stage1_decode_share(&flags, a);
+	if (el2) {
+		flags.execute = (a & UXN) == 0 && (above.or &UXN_TABLE) == 0;
+		return flags;
+	}
+	flags.user = (a & USER) != 0 && (above.or &NO_USER_TABLE) == 0;
+	flags.global = (a & NOT_GLOBAL) == 0;
+	stage1_decode_execute(&flags, (a & UXN) == 0 && (above.or &UXN_TABLE) == 0,
+			      (a & PXN) == 0 && (above.or &PXN_TABLE) == 0 &&
+				      !(flags.user && flags.write));
+	return flags;
+}
+
+/* The new leaf's write permission decides where the old one's dirty state goes. */
+static ALWAYS_INLINE uint64_t stage1_keep(uint64_t attributes, uint64_t old)
+{
+	bool managed = ((old | attributes) & (ARM_DBM | ARM_WAS_DIRTY)) != 0;
+	bool write = (attributes & READ_ONLY) == 0 || (attributes & ARM_DBM) != 0;
+	bool dirty = (old & ARM_WAS_DIRTY) != 0 || ((old & ARM_DBM) != 0 && (old & READ_ONLY) == 0);
+
+	attributes &= ~(ARM_ACCESSED | READ_ONLY | ARM_DBM | ARM_WAS_DIRTY);
+	attributes |= old & ARM_ACCESSED;
+	return attributes | stage1_write(managed, write, dirty);
+}
+
+static ALWAYS_INLINE bool stage1_is_global(uint64_t descriptor)
+{
+	return (descriptor & NOT_GLOBAL) == 0;
+}
+
+#define STAGE1_FORMAT(format, name, granule_shift, lpa2)                                         \
+	ARM_DEFINE_ADDRESSES(format, granule_shift, lpa2)                                        \
+	static enum paging_status format##_configure(struct page_table *table,                   \
+						     const struct page_table_config *config)     \
+	{                                                                                        \
+		return stage1_configure(table, config, granule_shift, lpa2);                     \
+	}                                                                                        \
+	static ALWAYS_INLINE bool format##_encode(const struct page_table *table,                \
+						  struct page_flags flags, uint64_t *attributes) \
+	{                                                                                        \
+		return stage1_encode(table, flags, attributes, lpa2);                            \
+	}                                                                                        \
+	static ALWAYS_INLINE struct page_flags format##_decode(                                  \
+		const struct page_table *table, uint64_t attributes, struct inherited above)     \
+	{                                                                                        \
+		return stage1_decode(table, attributes, above, lpa2);                            \
+	}                                                                                        \
+	static const struct encoder format##_encoder = {                                         \
+		ARM_ENCODER_ADDRESSES(format, granule_shift),                                    \
+		.input = INPUT_ONE_HALF,                                                         \
+		.configure = format##_configure,                                                 \
+		.encode = format##_encode,                                                       \
+		.decode = format##_decode,                                                       \
+		.keep = stage1_keep,                                                             \
+		.is_global = stage1_is_global,                                                   \
+	};                                                                                       \
+	PAGING_DEFINE_FORMAT(format, name, format##_encoder)
+
+STAGE1_FORMAT(aarch64_stage1_4k, "AArch64 stage 1, 4K", 12, false);
+STAGE1_FORMAT(aarch64_stage1_16k, "AArch64 stage 1, 16K", 14, false);
+STAGE1_FORMAT(aarch64_stage1_64k, "AArch64 stage 1, 64K", 16, false);
+STAGE1_FORMAT(aarch64_stage1_4k_lpa2, "AArch64 stage 1, 4K, LPA2", 12, true);
+STAGE1_FORMAT(aarch64_stage1_16k_lpa2, "AArch64 stage 1, 16K, LPA2", 14, true);

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* AArch64 stage 2: Arm ARM DDI 0487, D8.3.2, D8.4.2 (permissions), D8.5.4 to D8.5.6 (types). */
+#include "twofold/aarch64.h"
+
+#include "descriptor.h"
+#include "engine/engine.h"
+
+#define TYPE_SHIFT    2                  /* MemAttr[3:0] */
+#define READ          (UINT64_C(1) << 6) /* S2AP[0] */
+#define WRITE         (UINT64_C(1) << 7) /* S2AP[1] */
+#define XN_SHIFT      53                 /* XN[1:0]; without XNX bit 53 is RES0 */
+#define XN_NONE       (UINT64_C(0) << XN_SHIFT)
+#define XN_PRIVILEGED (UINT64_C(1) << XN_SHIFT) /* EL0 may fetch */
+#define XN_ALL        (UINT64_C(2) << XN_SHIFT)
+#define XN_USER       (UINT64_C(3) << XN_SHIFT) /* EL1 may fetch */
+#define XN_MASK       (UINT64_C(3) << XN_SHIFT)
+
+#define NO_TYPE 0xff
+
+#define FEATURES (AARCH64_HARDWARE_DIRTY | AARCH64_XNX | AARCH64_FWB)
+
+/* MemAttr by enum memory_type: combined with stage 1's type, and with FWB instead of it. */
+static const uint8_t combined_types[8] = {
+	[MEMORY_NORMAL] = 0xf,
+	[MEMORY_WRITE_THROUGH] = 0xa,
+	[MEMORY_NONCACHEABLE] = 0x5,
+	[MEMORY_DEVICE] = 0x1,
+	[MEMORY_WRITE_PROTECTED] = NO_TYPE,
+	[MEMORY_DEVICE_WEAK] = 0x3,
+	[MEMORY_DEVICE_STRICT] = 0x0,
+	[MEMORY_TYPES] = NO_TYPE,
+};
+
+static const uint8_t forced_types[8] = {
+	[MEMORY_NORMAL] = 0x6,
+	[MEMORY_WRITE_THROUGH] = NO_TYPE,
+	[MEMORY_NONCACHEABLE] = 0x5,
+	[MEMORY_DEVICE] = 0x1,
+	[MEMORY_WRITE_PROTECTED] = NO_TYPE,
+	[MEMORY_DEVICE_WEAK] = 0x3,
+	[MEMORY_DEVICE_STRICT] = 0x0,
+	[MEMORY_TYPES] = NO_TYPE,
+};
+
+static ALWAYS_INLINE const uint8_t *stage2_types(const struct page_table *table)
+{
+	return (table->features & AARCH64_FWB) != 0 ? forced_types : combined_types;
+}
+
+static ALWAYS_INLINE bool is_device(unsigned int type)
+{
+	return type == MEMORY_DEVICE || type == MEMORY_DEVICE_WEAK || type == MEMORY_DEVICE_STRICT;
+}
+
+static ALWAYS_INLINE enum paging_status stage2_configure(struct page_table *table,
+							 const struct page_table_config *config,
+							 unsigned int granule_shift, bool lpa2)
+{
+	if ((config->features & ~FEATURES) != 0 || config->memory_attributes != 0)
+		return PAGING_BAD_CONFIG;
+	return arm_configure(table, config, granule_shift, lpa2, 4);
+}
+
+static ALWAYS_INLINE bool stage2_expressible(const struct page_table *table,
+					     struct page_flags flags, bool lpa2)
+{
+	bool apart = flags.execute_privileged || flags.execute_user;
+
+	if (!flags.read && !flags.write && !flags.execute && !apart)
+		return false;
+	if (flags.user || flags.global || flags.guarded || flags.ignore_pat || flags.suppress_ve ||
+	    flags.protection_key != 0 || flags.reserved0 != 0 || flags.reserved1 != 0)
+		return false;
+	if (apart && (table->features & AARCH64_XNX) == 0)
+		return false;
+	/* Both of them is what `execute` says. */
+	if (apart && (flags.execute || (flags.execute_privileged && flags.execute_user)))
+		return false;
+	if (flags.dirty && (table->features & AARCH64_HARDWARE_DIRTY) == 0)
+		return false;
+	if ((lpa2 || is_device(flags.type)) && flags.share != SHARE_DEFAULT)
+		return false;
+	return stage2_types(table)[flags.type] != NO_TYPE && (flags.software & ~ARM_SOFTWARE) == 0;
+}
+
+static ALWAYS_INLINE uint64_t stage2_share(struct page_flags flags)
+{
+	switch (flags.share) {
+	case SHARE_OUTER:
+		return ARM_SHARE_OUTER << ARM_SHARE;
+	case SHARE_NONE:
+		return 0;
+	default:
+		return (is_device(flags.type) ? ARM_SHARE_OUTER : ARM_SHARE_INNER) << ARM_SHARE;
+	}
+}
+
+/* As at stage 1, but it is the write permission itself that hardware sets. */
+static ALWAYS_INLINE uint64_t stage2_write(bool managed, bool write, bool dirty)
+{
+	if (!write)
+		return dirty ? ARM_WAS_DIRTY : 0;
+	if (!managed)
+		return WRITE;
+	return ARM_DBM | (dirty ? WRITE : 0);
+}
+
+static ALWAYS_INLINE uint64_t stage2_execute(struct page_flags flags)
+{
+	if (flags.execute)
+		return XN_NONE;
+	if (flags.execute_privileged)
+		return XN_USER;
+	return flags.execute_user ? XN_PRIVILEGED : XN_ALL;
+}
+
+static ALWAYS_INLINE bool stage2_encode(const struct page_table *table, struct page_flags flags,
+					uint64_t *attributes, bool lpa2)
+{
+	bool managed = (table->features & AARCH64_HARDWARE_DIRTY) != 0;
+	uint64_t a = ARM_VALID;
+
+	if (!stage2_expressible(table, flags, lpa2))
+		return false;
+	a |= (uint64_t)stage2_types(table)[flags.type] << TYPE_SHIFT;
+	a |= flags.read ? READ : 0;
+	a |= stage2_write(managed, flags.write, flags.dirty);
+	a |= flags.idle ? 0 : ARM_ACCESSED;
+	a |= lpa2 ? 0 : stage2_share(flags);
+	a |= stage2_execute(flags);
+	a |= (flags.software & ARM_SOFTWARE) << ARM_SOFTWARE_SHIFT;
+	*attributes = a;
+	return true;
+}
+
+static ALWAYS_INLINE unsigned int stage2_type(const struct page_table *table, uint64_t a)
+{
+	for (unsigned int type = 0; type < MEMORY_TYPES; type++) {
+		if (stage2_types(table)[type] == (a >> TYPE_SHIFT & 0xf))
+			return type;
+	}
+	return MEMORY_TYPES;
+}
+
+static ALWAYS_INLINE void stage2_decode_execute(const struct page_table *table,
+						struct page_flags *flags, uint64_t a)
+{
+	uint64_t xn = a & XN_MASK;
+
+	if ((table->features & AARCH64_XNX) == 0)
+		xn &= XN_ALL;
+	flags->execute = xn == XN_NONE;
+	flags->execute_privileged = xn == XN_USER;
+	flags->execute_user = xn == XN_PRIVILEGED;
+}
+
+static ALWAYS_INLINE void stage2_decode_share(struct page_flags *flags, uint64_t a)
+{
+	uint64_t share = (a & ARM_SHARE_MASK) >> ARM_SHARE;
+
+	if (is_device(flags->type) || share == ARM_SHARE_INNER)
+		flags->share = SHARE_DEFAULT;
+	else
+		flags->share = share == ARM_SHARE_OUTER ? SHARE_OUTER : SHARE_NONE;
+}
+
+static ALWAYS_INLINE struct page_flags stage2_decode(const struct page_table *table, uint64_t a,
+						     struct inherited above, bool lpa2)
+{
+	bool managed = (table->features & AARCH64_HARDWARE_DIRTY) != 0;
+	struct page_flags flags = { .read = (a & READ) != 0 };
+
+	(void)above; /* stage 2 table entries take nothing away */
+	flags.write = (a & WRITE) != 0 || (managed && (a & ARM_DBM) != 0);
+	flags.dirty = managed && (a & (WRITE | ARM_WAS_DIRTY)) != 0;
+	flags.idle = (a & ARM_ACCESSED) == 0;
+	flags.type = stage2_type(table, a) & 7u;
+	flags.software = (uint16_t)(a >> ARM_SOFTWARE_SHIFT & ARM_SOFTWARE);
+	stage2_decode_execute(table, &flags, a);
+	if (!lpa2)
+		stage2_decode_share(&flags, a);
+	return flags;
+}
+
+static ALWAYS_INLINE uint64_t stage2_keep(uint64_t attributes, uint64_t old)
+{
+	bool managed = ((old | attributes) & (ARM_DBM | ARM_WAS_DIRTY)) != 0;
+	bool write = (attributes & (WRITE | ARM_DBM)) != 0;
+	bool dirty = (old & ARM_WAS_DIRTY) != 0 || ((old & ARM_DBM) != 0 && (old & WRITE) != 0);
+
+	attributes &= ~(ARM_ACCESSED | WRITE | ARM_DBM | ARM_WAS_DIRTY);
+	attributes |= old & ARM_ACCESSED;
+	return attributes | stage2_write(managed, write, dirty);
+}
+
+static ALWAYS_INLINE bool stage2_is_global(uint64_t descriptor)
+{
+	(void)descriptor;
+	return false;
+}
+
+#define STAGE2_FORMAT(format, name, granule_shift, lpa2)                                         \
+	ARM_DEFINE_ADDRESSES(format, granule_shift, lpa2)                                        \
+	static enum paging_status format##_configure(struct page_table *table,                   \
+						     const struct page_table_config *config)     \
+	{                                                                                        \
+		return stage2_configure(table, config, granule_shift, lpa2);                     \
+	}                                                                                        \
+	static ALWAYS_INLINE bool format##_encode(const struct page_table *table,                \
+						  struct page_flags flags, uint64_t *attributes) \
+	{                                                                                        \
+		return stage2_encode(table, flags, attributes, lpa2);                            \
+	}                                                                                        \
+	static ALWAYS_INLINE struct page_flags format##_decode(                                  \
+		const struct page_table *table, uint64_t attributes, struct inherited above)     \
+	{                                                                                        \
+		return stage2_decode(table, attributes, above, lpa2);                            \
+	}                                                                                        \
+	static const struct encoder format##_encoder = {                                         \
+		ARM_ENCODER_ADDRESSES(format, granule_shift),                                    \
+		.input = INPUT_ZERO_EXTENDED,                                                    \
+		.configure = format##_configure,                                                 \
+		.encode = format##_encode,                                                       \
+		.decode = format##_decode,                                                       \
+		.keep = stage2_keep,                                                             \
+		.is_global = stage2_is_global,                                                   \
+	};                                                                                       \
+	PAGING_DEFINE_FORMAT(format, name, format##_encoder)
+
+STAGE2_FORMAT(aarch64_stage2_4k, "AArch64 stage 2, 4K", 12, false);
+STAGE2_FORMAT(aarch64_stage2_16k, "AArch64 stage 2, 16K", 14, false);
+STAGE2_FORMAT(aarch64_stage2_64k, "AArch64 stage 2, 64K", 16, false);
+STAGE2_FORMAT(aarch64_stage2_4k_lpa2, "AArch64 stage 2, 4K, LPA2", 12, true);
+STAGE2_FORMAT(aarch64_stage2_16k_lpa2, "AArch64 stage 2, 16K, LPA2", 14, true);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* RISC-V page-based memory: privileged specification, 12.3, 12.4 and 18.5. */
+#include "twofold/riscv.h"
+
+#include "engine/engine.h"
+
+#define VALID      (UINT64_C(1) << 0)
+#define READ       (UINT64_C(1) << 1)
+#define WRITE      (UINT64_C(1) << 2)
+#define EXECUTE    (UINT64_C(1) << 3)
+#define USER       (UINT64_C(1) << 4)
+#define GLOBAL     (UINT64_C(1) << 5)
+#define ACCESSED   (UINT64_C(1) << 6)
+#define DIRTY      (UINT64_C(1) << 7)
+#define ADDRESS    UINT64_C(0x003ffffffffffc00) /* PPN, bits 53:10 */
+#define TYPE_SHIFT 61                           /* Svpbmt: 0 PMA, 1 NC, 2 IO */
+
+#define SOFTWARE       UINT64_C(0x3) /* RSW, bits 9:8 */
+#define SOFTWARE_SHIFT 8
+
+static const uint8_t types[4] = { MEMORY_NORMAL, MEMORY_NONCACHEABLE, MEMORY_DEVICE, MEMORY_TYPES };
+
+static ALWAYS_INLINE enum paging_status sv_configure(struct page_table *table,
+						     const struct page_table_config *config,
+						     unsigned int input_bits, uint8_t levels)
+{
+	if (config->input_bits != input_bits || config->memory_attributes != 0 ||
+	    (config->features & ~RISCV_SVPBMT) != 0 || config->output_bits < 32 ||
+	    config->output_bits > 56)
+		return PAGING_BAD_CONFIG;
+	table->levels = levels;
+	return PAGING_OK;
+}
+
+static ALWAYS_INLINE bool sv_encode(const struct page_table *table, struct page_flags flags,
+				    uint64_t *attributes)
+{
+	bool typed = (table->features & RISCV_SVPBMT) != 0;
+	uint64_t type = 0;
+
+	if (!flags.read && (flags.write || !flags.execute))
+		return false;
+	if (flags.execute_privileged || flags.execute_user || flags.ignore_pat ||
+	    flags.suppress_ve || flags.guarded || flags.protection_key != 0 ||
+	    flags.reserved0 != 0 || flags.reserved1 != 0 || (flags.software & ~SOFTWARE) != 0)
+		return false;
+	while (type < 3 && types[type] != flags.type)
+		type++;
+	if (type == 3 || (type != 0 && !typed))
+		return false;
+	*attributes = VALID | (flags.read ? READ : 0) | (flags.write ? WRITE : 0) |
+		      (flags.execute ? EXECUTE : 0) | (flags.user ? USER : 0) |
+		      (flags.global ? GLOBAL : 0) | (flags.idle ? 0 : ACCESSED) |
+		      (flags.dirty ? DIRTY : 0) | type << TYPE_SHIFT |
+		      (flags.software & SOFTWARE) << SOFTWARE_SHIFT;
+	return true;
+}
+
+static ALWAYS_INLINE struct page_flags sv_decode(const struct page_table *table, uint64_t a,
+						 struct inherited above)
+{
+	struct page_flags flags = { .read = (a & READ) != 0 };
+
+	flags.write = (a & WRITE) != 0;
+	flags.execute = (a & EXECUTE) != 0;
+	flags.user = (a & USER) != 0;
+	flags.global = ((a | above.or) & GLOBAL) != 0;
+	flags.idle = (a & ACCESSED) == 0;
+	flags.dirty = (a & DIRTY) != 0;
+	if ((table->features & RISCV_SVPBMT) != 0)
+		flags.type = types[a >> TYPE_SHIFT & 3] & 7u;
+	flags.software = (uint16_t)(a >> SOFTWARE_SHIFT & SOFTWARE);
+	return flags;
+}
+
+static ALWAYS_INLINE uint64_t sv_keep(uint64_t attributes, uint64_t old)
+{
+	return (attributes & ~(ACCESSED | DIRTY)) | (old & (ACCESSED | DIRTY));
+}
+
+static ALWAYS_INLINE uint64_t sv_leaf(uint64_t attributes, phys_addr phys, unsigned int level)
+{
+	(void)level;
+	return attributes | phys >> 2;
+}
+
+static ALWAYS_INLINE uint64_t sv_leaf_attributes(uint64_t descriptor, unsigned int level)
+{
+	(void)level;
+	return descriptor & ~ADDRESS;
+}
+
+static ALWAYS_INLINE phys_addr sv_leaf_address(uint64_t descriptor, unsigned int level)
+{
+	(void)level;
+	return (descriptor & ADDRESS) << 2;
+}
+
+static ALWAYS_INLINE bool sv_is_global(uint64_t descriptor)
+{
+	return (descriptor & GLOBAL) != 0;
+}
+
+static ALWAYS_INLINE bool sv_is_present(const struct page_table *table, uint64_t descriptor,
+					unsigned int level)
+{
+	(void)table;
+	(void)level;
+	return (descriptor & VALID) != 0;
+}
+
+static ALWAYS_INLINE bool sv_is_leaf(uint64_t descriptor, unsigned int level)
+{
+	(void)level;
+	return (descriptor & (READ | EXECUTE)) != 0;
+}
+
+static ALWAYS_INLINE uint64_t sv_table(const struct page_table *table, phys_addr phys)
+{
+	(void)table;
+	return VALID | phys >> 2;
+}
+
+static ALWAYS_INLINE phys_addr sv_table_address(uint64_t descriptor)
+{
+	return (descriptor & ADDRESS) << 2;
+}
+
+/* At the G-stage all accesses are user accesses, and G must be clear. */
+static ALWAYS_INLINE bool x4_encode(const struct page_table *table, struct page_flags flags,
+				    uint64_t *attributes)
+{
+	if (flags.user || flags.global || !sv_encode(table, flags, attributes))
+		return false;
+	*attributes |= USER;
+	return true;
+}
+
+static ALWAYS_INLINE struct page_flags x4_decode(const struct page_table *table, uint64_t a,
+						 struct inherited above)
+{
+	struct page_flags flags = sv_decode(table, a, above);
+
+	if ((a & USER) == 0) {
+		flags.read = 0;
+		flags.write = 0;
+		flags.execute = 0;
+	}
+	flags.user = 0;
+	flags.global = 0;
+	return flags;
+}
+
+static enum paging_status sv39_configure(struct page_table *table,
+					 const struct page_table_config *config)
+{
+	return sv_configure(table, config, 39, 3);
+}
+
+static enum paging_status sv48x4_configure(struct page_table *table,
+					   const struct page_table_config *config)
+{
+	return sv_configure(table, config, 50, 4);
+}
+
+#define SV_ENCODER                                                                     \
+	.granule_shift = 12, .index_bits = 9, .keep = sv_keep, .leaf = sv_leaf,        \
+	.leaf_attributes = sv_leaf_attributes, .leaf_address = sv_leaf_address,        \
+	.is_global = sv_is_global, .is_present = sv_is_present, .is_leaf = sv_is_leaf, \
+	.table = sv_table, .table_address = sv_table_address, .counted = false
+
+static const struct encoder sv39 = {
+	SV_ENCODER,          .input = INPUT_SIGN_EXTENDED, .configure = sv39_configure,
+	.encode = sv_encode, .decode = sv_decode,
+};
+
+static const struct encoder sv48x4 = {
+	SV_ENCODER,          .input = INPUT_ZERO_EXTENDED, .configure = sv48x4_configure,
+	.encode = x4_encode, .decode = x4_decode,
+};
+
+PAGING_DEFINE_FORMAT(riscv_sv39, "RISC-V Sv39", sv39);
+PAGING_DEFINE_FORMAT(riscv_sv48x4, "RISC-V Sv48x4", sv48x4);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* AMD nested paging: APM vol. 2 15.25. Guest accesses are user accesses, so U is always set. */
+#include "twofold/x86_64.h"
+
+#include "engine/engine.h"
+#include "pte.h"
+
+static enum paging_status npt_configure(struct page_table *table,
+					const struct page_table_config *config)
+{
+	return pte_configure(table, config, NPT_NX);
+}
+
+static ALWAYS_INLINE bool npt_encode(const struct page_table *table, struct page_flags flags,
+				     uint64_t *attributes)
+{
+	if (!pte_expressible(table, flags, NPT_NX))
+		return false;
+	if (flags.user || flags.global || flags.protection_key != 0)
+		return false;
+	*attributes = pte_encode(table, flags) | PTE_USER;
+	return true;
+}
+
+/* A page that the guest cannot reach because U is missing somewhere grants it nothing. */
+static ALWAYS_INLINE struct page_flags npt_decode(const struct page_table *table, uint64_t a,
+						  struct inherited above)
+{
+	struct page_flags flags = pte_decode(table, a, above, NPT_NX);
+
+	if ((a & above.and &PTE_USER) == 0) {
+		flags.read = 0;
+		flags.write = 0;
+		flags.execute = 0;
+	}
+	return flags;
+}
+
+static ALWAYS_INLINE bool npt_is_global(uint64_t descriptor)
+{
+	(void)descriptor;
+	return false;
+}
+
+static const struct encoder npt = {
+	.granule_shift = X86_GRANULE_SHIFT,
+	.index_bits = X86_INDEX_BITS,
+	.input = INPUT_ZERO_EXTENDED,
+	.configure = npt_configure,
+	.encode = npt_encode,
+	.decode = npt_decode,
+	.keep = pte_keep,
+	.leaf = pte_leaf,
+	.leaf_attributes = pte_leaf_attributes,
+	.leaf_address = pte_leaf_address,
+	.is_global = npt_is_global,
+	.is_present = pte_is_present,
+	.is_leaf = x86_is_leaf,
+	.table = pte_table,
+	.table_address = x86_table_address,
+	.counted = true,
+	.count = x86_count,
+	.with_count = x86_with_count,
+};
+
+PAGING_DEFINE_FORMAT(x86_64_npt, "x86_64 NPT", npt);
