@@ -24,6 +24,8 @@ const char *paging_status_text(enum paging_status status)
 		return "not mapped";
 	case PAGING_WOULD_SPLIT:
 		return "part of a larger leaf";
+	case PAGING_NEEDS_FLUSH:
+		return "break-before-make needs a gather that can flush";
 	case PAGING_GATHER_FULL:
 		return "gather is full";
 	case PAGING_STOPPED:

@@ -7,6 +7,7 @@
 #define PAGING_ENGINE_EDIT_H
 
 #include "arguments.h"
+#include "contiguous.h"
 #include "cursor.h"
 #include "gather.h"
 #include "reserve.h"
@@ -24,15 +25,17 @@ struct edit {
 	/* The plan's result. */
 	uint64_t frames_needed;
 	uint64_t tables_emptied;
+	bool breaks; /* something takes break-before-make */
 };
 
+/* `span`: of the leaf or hole that the operation stopped at. */
 static ALWAYS_INLINE enum paging_status edit_conflict(const struct encoder *e,
 						      const struct page_table *table,
 						      const struct edit *edit,
-						      enum paging_status status)
+						      enum paging_status status, uint64_t span)
 {
-	return op_fail(edit->op, status, input_extend(e, table, cursor_entry_start(e, &edit->c)),
-		       level_size(e, edit->c.level));
+	return op_fail(edit->op, status,
+		       input_extend(e, table, addr_align_down(edit->c.input, span)), span);
 }
 
 /* The entry is not present: is that an error? */
@@ -76,20 +79,68 @@ static ALWAYS_INLINE void plan_leave(const struct encoder *e, struct page_table 
 	}
 }
 
+/* Whether all of the leaf, or of its group, is in what is left of the range. */
+static ALWAYS_INLINE bool edit_covers(const struct encoder *e, const struct edit *edit,
+				      uint64_t leaf)
+{
+	const struct cursor *c = &edit->c;
+	uint64_t span = leaf_span(e, c, leaf);
+
+	return addr_is_aligned(c->input, span) && c->input + (span - 1) <= c->last;
+}
+
+/* Descriptors that a leaf consists of. */
+static ALWAYS_INLINE uint64_t edit_entries(const struct encoder *e, const struct edit *edit,
+					   uint64_t leaf)
+{
+	return in_group(e, leaf) ? group_entries(e, edit->c.level) : 1;
+}
+
+/* What protect makes of a leaf that is in no group. */
+static ALWAYS_INLINE uint64_t edit_protected(const struct encoder *e, const struct edit *edit,
+					     uint64_t old)
+{
+	unsigned int level = edit->c.level;
+	uint64_t attributes = e->keep(edit->attributes, e->leaf_attributes(old, level));
+
+	return e->leaf(attributes, e->leaf_address(old, level), level);
+}
+
+/* Whether changing the leaf, all of which is in the range, takes break-before-make. */
+static ALWAYS_INLINE bool edit_breaks(const struct encoder *e, const struct edit *edit,
+				      uint64_t old)
+{
+	const struct tlb_gather *gather = edit->op->gather;
+
+	if (edit->unmap || !gather)
+		return false;
+	if (in_group(e, old))
+		return true;
+	return e->break_bits != 0 && ((edit_protected(e, edit, old) ^ old) & e->break_bits) != 0;
+}
+
 /* What the operation will do to a leaf. */
 static ALWAYS_INLINE enum paging_status plan_leaf(const struct encoder *e, struct page_table *table,
-						  struct edit *edit)
+						  struct edit *edit, uint64_t leaf)
 {
 	struct cursor *c = &edit->c;
 	uint64_t last = cursor_entry_last(e, c);
 
-	if (cursor_covers(e, c)) {
-		edit->removed[c->level]++;
+	if (edit_covers(e, edit, leaf)) {
+		edit->breaks |= edit_breaks(e, edit, leaf);
+		edit->removed[c->level] += edit_entries(e, edit, leaf);
+		c->input += leaf_span(e, c, leaf) - level_size(e, c->level);
 		return PAGING_OK;
 	}
 	if ((edit->op->mode & PAGING_SPLIT) == 0)
-		return edit_conflict(e, table, edit, PAGING_WOULD_SPLIT);
-	edit->frames_needed += split_tables(e, c->level, c->input, last < c->last ? last : c->last);
+		return edit_conflict(e, table, edit, PAGING_WOULD_SPLIT, leaf_span(e, c, leaf));
+	edit->breaks |=
+		must_break(e, table, edit->op->gather) || (in_group(e, leaf) && edit->op->gather);
+	if (cursor_covers(e, c))
+		edit->removed[c->level]++;
+	else
+		edit->frames_needed +=
+			split_tables(e, c->level, c->input, last < c->last ? last : c->last);
 	return PAGING_OK;
 }
 
@@ -104,9 +155,10 @@ static ALWAYS_INLINE enum paging_status edit_plan(const struct encoder *e, struc
 
 		if (!e->is_present(table, d, c->level)) {
 			if (!edit_skips(edit))
-				status = edit_conflict(e, table, edit, PAGING_NOT_MAPPED);
+				status = edit_conflict(e, table, edit, PAGING_NOT_MAPPED,
+						       level_size(e, c->level));
 		} else if (e->is_leaf(d, c->level)) {
-			status = plan_leaf(e, table, edit);
+			status = plan_leaf(e, table, edit, d);
 		} else {
 			edit_descend(e, table, edit, d);
 			continue;
@@ -166,7 +218,7 @@ static ALWAYS_INLINE void edit_leave(const struct encoder *e, struct page_table 
  * has nowhere to go.
  */
 static ALWAYS_INLINE bool edit_gather_full(const struct encoder *e, const struct page_table *table,
-					   const struct edit *edit)
+					   const struct edit *edit, uint64_t leaf)
 {
 	const struct tlb_gather *gather = edit->op->gather;
 	unsigned int level = edit->c.level;
@@ -175,39 +227,98 @@ static ALWAYS_INLINE bool edit_gather_full(const struct encoder *e, const struct
 	    gather_can_flush(gather) || level == top_level(table) ||
 	    gather_room(gather) >= table->levels - 1u)
 		return false;
-	return edit_live(e, table, &edit->c, edit->removed[level]) == 1;
+	return edit_live(e, table, &edit->c, edit->removed[level]) == edit_entries(e, edit, leaf);
 }
 
-/* Changes the leaf, all of which is in the range. */
-static ALWAYS_INLINE void edit_leaf(const struct encoder *e, struct page_table *table,
-				    struct edit *edit, uint64_t old)
+/* Unmaps the leaf, or its group. */
+static ALWAYS_INLINE void edit_remove(const struct encoder *e, struct page_table *table,
+				      struct edit *edit, uint64_t old)
 {
 	struct cursor *c = &edit->c;
 	uint64_t *entry = cursor_entry(table, e, c);
 	unsigned int level = c->level;
+	uint64_t entries = edit_entries(e, edit, old);
+	uint64_t span = leaf_span(e, c, old);
 
-	if (edit->unmap) {
-		old = entry_exchange(entry, paging_sabotage(PAGING_SABOTAGE_CLEAR, level, 0));
-		edit->removed[level]++;
-	} else {
-		uint64_t new;
-
-		do {
-			uint64_t attributes =
-				e->keep(edit->attributes, e->leaf_attributes(old, level));
-
-			new = paging_sabotage(
-				PAGING_SABOTAGE_LEAF, level,
-				e->leaf(attributes, e->leaf_address(old, level), level));
-		} while (new != old && !entry_replace(entry, &old, new));
-		if (new == old)
-			return;
-	}
+	for (uint64_t i = 0; i < entries; i++)
+		old = entry_exchange(&entry[i], paging_sabotage(PAGING_SABOTAGE_CLEAR, level, 0));
+	edit->removed[level] += entries;
 	gather_range(edit->op->gather,
-		     &(struct tlb_range){ .start = input_extend(e, table, cursor_entry_start(e, c)),
-					  .last = input_extend(e, table, cursor_entry_last(e, c)),
-					  .leaf_size = level_size(e, level),
+		     &(struct tlb_range){ .start = input_extend(e, table, c->input),
+					  .last = input_extend(e, table, c->input + (span - 1)),
+					  .leaf_size = span,
 					  .global = e->is_global(old) });
+}
+
+/* Protects the leaf, which is in no group. */
+static ALWAYS_INLINE void edit_protect(const struct encoder *e, struct page_table *table,
+				       struct edit *edit, uint64_t old)
+{
+	struct cursor *c = &edit->c;
+	uint64_t *entry = cursor_entry(table, e, c);
+	unsigned int level = c->level;
+	uint64_t start = cursor_entry_start(e, c);
+	uint64_t last = cursor_entry_last(e, c);
+	uint64_t new;
+
+	if (edit_breaks(e, edit, old)) {
+		old = entry_exchange(entry, 0);
+		break_range(e, table, edit->op->gather, start, last, level_size(e, level), false,
+			    e->is_global(old));
+		new = edit_protected(e, edit, old);
+		entry_store(entry, paging_sabotage(PAGING_SABOTAGE_LEAF, level, new));
+		return;
+	}
+	do {
+		new = paging_sabotage(PAGING_SABOTAGE_LEAF, level, edit_protected(e, edit, old));
+	} while (new != old && !entry_replace(entry, &old, new));
+	if (new == old)
+		return;
+	gather_range(edit->op->gather, &(struct tlb_range){ .start = input_extend(e, table, start),
+							    .last = input_extend(e, table, last),
+							    .leaf_size = level_size(e, level),
+							    .global = e->is_global(old) });
+}
+
+/* Changes the leaf, all of which is in the range, and moves to the end of it. */
+static ALWAYS_INLINE enum paging_status edit_leaf(const struct encoder *e, struct page_table *table,
+						  struct edit *edit, uint64_t leaf)
+{
+	struct cursor *c = &edit->c;
+	uint64_t span = leaf_span(e, c, leaf);
+
+	if (edit_gather_full(e, table, edit, leaf))
+		return edit_conflict(e, table, edit, PAGING_GATHER_FULL, span);
+	if (edit_breaks(e, edit, leaf) && !edit->op->gather->flush)
+		return edit_conflict(e, table, edit, PAGING_NEEDS_FLUSH, span);
+	if (edit->unmap)
+		edit_remove(e, table, edit, leaf);
+	else if (in_group(e, leaf))
+		group_rewrite(e, table, c, edit->attributes, true, edit->op->gather);
+	else
+		edit_protect(e, table, edit, leaf);
+	c->input += span - level_size(e, c->level);
+	return PAGING_OK;
+}
+
+/* The range covers part of the leaf: makes smaller ones of it. */
+static ALWAYS_INLINE enum paging_status
+edit_split(const struct encoder *e, struct page_table *table, struct edit *edit, uint64_t leaf)
+{
+	struct tlb_gather *gather = edit->op->gather;
+	struct cursor *c = &edit->c;
+	uint64_t span = leaf_span(e, c, leaf);
+	bool breaks = must_break(e, table, gather) || (gather && in_group(e, leaf));
+
+	if ((edit->op->mode & PAGING_SPLIT) == 0)
+		return edit_conflict(e, table, edit, PAGING_WOULD_SPLIT, span);
+	if (breaks && !gather->flush)
+		return edit_conflict(e, table, edit, PAGING_NEEDS_FLUSH, span);
+	if (in_group(e, leaf))
+		group_unfold(e, table, c, gather);
+	else if (!split_leaf(e, table, c, &edit->reserve, gather))
+		return edit_conflict(e, table, edit, PAGING_NO_MEMORY, span);
+	return PAGING_OK;
 }
 
 /* Changes the range; stops, if it is resumable, at what stands in the way. */
@@ -215,25 +326,26 @@ static ALWAYS_INLINE enum paging_status edit_run(const struct encoder *e, struct
 						 struct edit *edit)
 {
 	struct cursor *c = &edit->c;
+	enum paging_status status;
 
 	for (;;) {
 		uint64_t d = entry_load(cursor_entry(table, e, c));
 
 		if (!e->is_present(table, d, c->level)) {
 			if (!edit_skips(edit))
-				return edit_conflict(e, table, edit, PAGING_NOT_MAPPED);
+				return edit_conflict(e, table, edit, PAGING_NOT_MAPPED,
+						     level_size(e, c->level));
 		} else if (!e->is_leaf(d, c->level)) {
 			edit_descend(e, table, edit, d);
 			continue;
-		} else if (cursor_covers(e, c)) {
-			if (edit_gather_full(e, table, edit))
-				return edit_conflict(e, table, edit, PAGING_GATHER_FULL);
-			edit_leaf(e, table, edit, d);
+		} else if (edit_covers(e, edit, d)) {
+			status = edit_leaf(e, table, edit, d);
+			if (status != PAGING_OK)
+				return status;
 		} else {
-			if ((edit->op->mode & PAGING_SPLIT) == 0)
-				return edit_conflict(e, table, edit, PAGING_WOULD_SPLIT);
-			if (!split_leaf(e, table, c, &edit->reserve, edit->op->gather))
-				return edit_conflict(e, table, edit, PAGING_NO_MEMORY);
+			status = edit_split(e, table, edit, d);
+			if (status != PAGING_OK)
+				return status;
 			continue;
 		}
 		if (!cursor_step(e, c))
@@ -257,6 +369,7 @@ static ALWAYS_INLINE enum paging_status edit_prepare(const struct encoder *e,
 	edit->removed[top_level(table)] = 0;
 	edit->frames_needed = 0;
 	edit->tables_emptied = 0;
+	edit->breaks = false;
 	if ((edit->op->mode & PAGING_RESUMABLE) != 0)
 		return PAGING_OK;
 	cursor_open(table, e, &edit->c, input, last);
@@ -264,6 +377,8 @@ static ALWAYS_INLINE enum paging_status edit_prepare(const struct encoder *e,
 	cursor_close(table, &edit->c);
 	if (status != PAGING_OK)
 		return status;
+	if (edit->breaks && !gather->flush)
+		return PAGING_NEEDS_FLUSH;
 	if (gather && !gather_can_flush(gather) && edit->tables_emptied > gather_room(gather))
 		return PAGING_GATHER_FULL;
 	if (!reserve_fill(&edit->reserve, edit->frames_needed))

@@ -36,6 +36,12 @@ struct encoder {
 	uint8_t granule_shift;
 	uint8_t index_bits; /* a table below the root has 2^index_bits entries */
 	enum input_kind input;
+	/* Contiguous groups: the descriptor bit, and log2 of the entries of a group by level. */
+	uint64_t contiguous;
+	uint8_t contiguous_shift[PAGE_TABLE_MAX_LEVELS];
+	/* Leaf bits that cannot change in one store where break_before_make. */
+	uint64_t break_bits;
+	bool (*break_before_make)(const struct page_table *table);
 
 	/* Checks config and fills the format's own fields of the table (levels among them). */
 	enum paging_status (*configure)(struct page_table *table,
@@ -49,6 +55,9 @@ struct encoder {
 
 	/* `attributes` for a leaf that had `old` until now: accessed and dirty as they were. */
 	uint64_t (*keep)(uint64_t attributes, uint64_t old);
+
+	/* `leaf`, accessed and dirty also if `other`, a leaf like it, is. */
+	uint64_t (*merge)(uint64_t leaf, uint64_t other);
 
 	/* Between an attribute word with an address and a leaf descriptor of that level. */
 	uint64_t (*leaf)(uint64_t attributes, phys_addr phys, unsigned int level);

@@ -3,17 +3,21 @@
 #ifndef PAGING_ENGINE_LIFECYCLE_H
 #define PAGING_ENGINE_LIFECYCLE_H
 
+#include "contiguous.h"
 #include "cursor.h"
 
 /* Leaves of the granule, and of each larger size up to some size that a table of this many levels
- * can have: a leaf that is split must find leaves one level down. */
+ * can have, since a leaf that is split must find leaves one level down; and groups of those. */
 static ALWAYS_INLINE bool leaf_sizes_valid(const struct encoder *e, const struct page_table *table)
 {
 	uint64_t sizes = table->leaf_sizes;
 	unsigned int level;
 
-	for (level = 0; level < table->levels && (sizes & level_size(e, level)) != 0; level++)
+	for (level = 0; level < table->levels && (sizes & level_size(e, level)) != 0; level++) {
 		sizes &= ~level_size(e, level);
+		if (has_groups(e, level))
+			sizes &= ~group_size(e, level);
+	}
 	return level > 0 && sizes == 0;
 }
 

@@ -8,6 +8,7 @@
 #define PAGING_ENGINE_MAP_H
 
 #include "arguments.h"
+#include "contiguous.h"
 #include "cursor.h"
 #include "reserve.h"
 #include "sabotage.h"
@@ -18,18 +19,25 @@ struct mapping {
 	uint64_t last;
 	uint64_t delta; /* output address minus input, modulo 2^64 */
 	uint64_t attributes;
-	uint32_t leaf_levels; /* bit n: leaves of level n may be used, as far as alignment goes */
+	/* Bit n: leaves (groups) of level n may be used, as far as alignment between input and
+	 * output goes. */
+	uint32_t leaf_levels;
+	uint32_t group_levels;
 };
 
 static ALWAYS_INLINE void mapping_levels(const struct encoder *e, const struct page_table *table,
 					 struct mapping *m, uint64_t allowed)
 {
 	m->leaf_levels = 0;
+	m->group_levels = 0;
 	for (unsigned int level = 0; level < table->levels; level++) {
 		uint64_t size = level_size(e, level);
 
 		if ((allowed & size) != 0 && addr_is_aligned(m->delta, size))
 			m->leaf_levels |= UINT32_C(1) << level;
+		if (has_groups(e, level) && (allowed & group_size(e, level)) != 0 &&
+		    addr_is_aligned(m->delta, group_size(e, level)))
+			m->group_levels |= UINT32_C(1) << level;
 	}
 }
 
@@ -66,6 +74,17 @@ static ALWAYS_INLINE uint64_t tables_below(const struct encoder *e, const struct
 	return needed;
 }
 
+static ALWAYS_INLINE enum paging_status map_conflict(const struct encoder *e,
+						     const struct page_table *table,
+						     const struct cursor *c, uint64_t leaf,
+						     struct page_table_op *op)
+{
+	uint64_t span = leaf_span(e, c, leaf);
+
+	return op_fail(op, PAGING_ALREADY_MAPPED,
+		       input_extend(e, table, addr_align_down(c->input, span)), span);
+}
+
 /* Finds what is in the way, or counts the tables that building will take. */
 static ALWAYS_INLINE enum paging_status map_plan(const struct encoder *e, struct page_table *table,
 						 const struct mapping *m, uint64_t *needed,
@@ -84,9 +103,7 @@ static ALWAYS_INLINE enum paging_status map_plan(const struct encoder *e, struct
 				cursor_descend(table, e, &c, e->table_address(d));
 				continue;
 			}
-			status = op_fail(op, PAGING_ALREADY_MAPPED,
-					 input_extend(e, table, cursor_entry_start(e, &c)),
-					 level_size(e, c.level));
+			status = map_conflict(e, table, &c, d, op);
 			break;
 		}
 		if (!mapping_fits(e, m, &c)) {
@@ -163,32 +180,72 @@ static ALWAYS_INLINE bool build_descend_new(const struct encoder *e, struct page
 	return true;
 }
 
+/* Writes `count` leaves for `phys` on; nothing was there. */
+static ALWAYS_INLINE void fill_leaves(const struct encoder *e, uint64_t *entry, uint64_t count,
+				      uint64_t attributes, uint64_t group, phys_addr phys,
+				      unsigned int level, bool linked)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t leaf = e->leaf(attributes, phys + (i << level_shift(e, level)), level);
+
+		leaf = paging_sabotage(PAGING_SABOTAGE_LEAF, level, leaf | group);
+		if (linked)
+			entry_store(&entry[i], leaf);
+		else
+			entry[i] = leaf;
+	}
+}
+
+/* The run's whole groups get the contiguous hint. */
+static ALWAYS_INLINE void fill_run(const struct encoder *e, uint64_t *entry, uint64_t count,
+				   const struct mapping *m, uint64_t input, unsigned int level,
+				   bool linked)
+{
+	phys_addr phys = input + m->delta;
+	uint64_t head = count;
+	uint64_t body = 0;
+
+	if (has_groups(e, level) && (m->group_levels >> level & 1) != 0) {
+		unsigned int shift = level_shift(e, level);
+		uint64_t skipped = addr_align_up(input, group_size(e, level)) - input;
+
+		if (skipped >> shift < count) {
+			head = skipped >> shift;
+			body = addr_align_down(count - head, group_entries(e, level));
+		}
+	}
+	fill_leaves(e, entry, head, m->attributes, 0, phys, level, linked);
+	if (!has_groups(e, level))
+		return;
+	phys += head << level_shift(e, level);
+	fill_leaves(e, entry + head, body, m->attributes, e->contiguous, phys, level, linked);
+	phys += body << level_shift(e, level);
+	fill_leaves(e, entry + head + body, count - head - body, m->attributes, 0, phys, level,
+		    linked);
+}
+
 /* A run of leaves from the cursor on, within its table and the range. Stops at an entry in use. */
 static ALWAYS_INLINE uint64_t build_leaves(const struct encoder *e, const struct page_table *table,
 					   const struct mapping *m, struct builder *b)
 {
 	struct cursor *c = &b->c;
 	unsigned int level = c->level;
-	uint64_t size = level_size(e, level);
 	uint64_t *entry = cursor_entry(table, e, c);
 	uint64_t room = level_entries(e, table, level) - level_index(e, table, level, c->input);
 	uint64_t wanted = (c->last - c->input + 1) >> level_shift(e, level);
 	uint64_t count = wanted < room ? wanted : room;
-	phys_addr phys = c->input + m->delta;
-	uint64_t i;
+	uint64_t free = 0;
 
 	if (b->link[level] != 0) {
-		for (i = 0; i < count; i++)
-			entry[i] = paging_sabotage(PAGING_SABOTAGE_LEAF, level,
-						   e->leaf(m->attributes, phys + i * size, level));
+		fill_run(e, entry, count, m, c->input, level, false);
 	} else {
-		for (i = 0; i < count && !e->is_present(table, entry_load(&entry[i]), level); i++)
-			entry_store(&entry[i], paging_sabotage(PAGING_SABOTAGE_LEAF, level,
-							       e->leaf(m->attributes,
-								       phys + i * size, level)));
+		while (free < count && !e->is_present(table, entry_load(&entry[free]), level))
+			free++;
+		count = free;
+		fill_run(e, entry, count, m, c->input, level, true);
 	}
-	b->added[level] += i;
-	return i;
+	b->added[level] += count;
+	return count;
 }
 
 /* What a new table on the way was to hold and now will not. */
@@ -233,9 +290,7 @@ static ALWAYS_INLINE enum paging_status build_run(const struct encoder *e, struc
 				return op_fail(op, PAGING_NO_MEMORY,
 					       input_extend(e, table, c->input), 0);
 		} else if (e->is_leaf(d, c->level)) {
-			return op_fail(op, PAGING_ALREADY_MAPPED,
-				       input_extend(e, table, cursor_entry_start(e, c)),
-				       level_size(e, c->level));
+			return map_conflict(e, table, c, d, op);
 		} else {
 			cursor_descend(table, e, c, e->table_address(d));
 			b->link[c->level] = 0;

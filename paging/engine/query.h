@@ -4,6 +4,7 @@
 #define PAGING_ENGINE_QUERY_H
 
 #include "arguments.h"
+#include "contiguous.h"
 #include "cursor.h"
 #include "sabotage.h"
 
@@ -19,13 +20,16 @@ static ALWAYS_INLINE struct inherited inherited_add(struct inherited above, uint
 
 /* The leaf that the cursor stands on. */
 static ALWAYS_INLINE void describe_leaf(const struct encoder *e, const struct page_table *table,
-					uint64_t start, unsigned int level, uint64_t descriptor,
+					const struct cursor *c, uint64_t descriptor,
 					struct inherited above, struct page_mapping *mapping)
 {
+	unsigned int level = c->level;
+
 	descriptor = paging_sabotage(PAGING_SABOTAGE_DECODE, level, descriptor);
-	mapping->virt = input_extend(e, table, start);
-	mapping->phys = e->leaf_address(descriptor, level);
-	mapping->size = level_size(e, level);
+	descriptor = group_merge(table, e, c, descriptor);
+	mapping->size = leaf_span(e, c, descriptor);
+	mapping->virt = input_extend(e, table, addr_align_down(c->input, mapping->size));
+	mapping->phys = addr_align_down(e->leaf_address(descriptor, level), mapping->size);
 	mapping->flags = e->decode(table, e->leaf_attributes(descriptor, level), above);
 }
 
@@ -49,7 +53,7 @@ static ALWAYS_INLINE enum paging_status query_page(const struct encoder *e,
 		cursor_descend(table, e, &c, e->table_address(d));
 	}
 	if (e->is_present(table, d, c.level)) {
-		describe_leaf(e, table, cursor_entry_start(e, &c), c.level, d, above, mapping);
+		describe_leaf(e, table, &c, d, above, mapping);
 	} else {
 		*mapping = (struct page_mapping){ .virt = input_extend(e, table,
 								       cursor_entry_start(e, &c)),
@@ -81,7 +85,7 @@ static ALWAYS_INLINE bool walk_show(const struct encoder *e, const struct page_t
 	visit.mapping.virt = input_extend(e, table, start);
 	visit.mapping.size = level_size(e, c->level);
 	if (visit.kind == PAGE_VISIT_LEAF)
-		describe_leaf(e, table, start, c->level, d, above, &visit.mapping);
+		describe_leaf(e, table, c, d, above, &visit.mapping);
 	return visitor(context, &visit);
 }
 
@@ -111,6 +115,9 @@ static ALWAYS_INLINE enum paging_status walk_inputs(const struct encoder *e,
 			above[c.level] = below;
 			continue;
 		}
+		/* A group was shown whole. */
+		if (e->is_present(table, d, c.level) && in_group(e, d))
+			c.input |= group_size(e, c.level) - 1;
 		if (!cursor_step(e, &c))
 			break;
 		while (cursor_left(table, e, &c))

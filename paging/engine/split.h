@@ -7,6 +7,7 @@
 #ifndef PAGING_ENGINE_SPLIT_H
 #define PAGING_ENGINE_SPLIT_H
 
+#include "contiguous.h"
 #include "cursor.h"
 #include "gather.h"
 #include "reserve.h"
@@ -34,7 +35,41 @@ static ALWAYS_INLINE uint64_t split_tables(const struct encoder *e, unsigned int
 	return needed;
 }
 
-/* Splits the leaf the cursor stands on; it then stands on the table. False: no frame. */
+/* Whether a change that takes break-before-make must be made so here: is a walker about? */
+static ALWAYS_INLINE bool must_break(const struct encoder *e, const struct page_table *table,
+				     const struct tlb_gather *gather)
+{
+	return gather && e->break_before_make(table);
+}
+
+/* Breaks: [start, last], inputs, has just become invalid, and no translation of it may be left. */
+static ALWAYS_INLINE void break_range(const struct encoder *e, const struct page_table *table,
+				      struct tlb_gather *gather, uint64_t start, uint64_t last,
+				      uint64_t leaf_size, bool tables, bool global)
+{
+	gather_range(gather, &(struct tlb_range){ .start = input_extend(e, table, start),
+						  .last = input_extend(e, table, last),
+						  .leaf_size = leaf_size,
+						  .tables = tables,
+						  .global = global });
+	tlb_gather_finish(gather);
+}
+
+/* A table of leaves that say what leaf `old` of `level` + 1 said. */
+static ALWAYS_INLINE void split_fill(const struct encoder *e, uint64_t *leaves, uint64_t entries,
+				     unsigned int level, uint64_t old)
+{
+	uint64_t attributes = e->leaf_attributes(old, level + 1);
+	phys_addr phys = e->leaf_address(old, level + 1);
+
+	for (uint64_t i = 0; i < entries; i++)
+		leaves[i] = paging_sabotage(
+			PAGING_SABOTAGE_LEAF, level,
+			e->leaf(attributes, phys + (i << level_shift(e, level)), level));
+}
+
+/* Splits the leaf the cursor stands on, which is in no group; it then stands on the table. False:
+ * no frame. */
 static ALWAYS_INLINE bool split_leaf(const struct encoder *e, struct page_table *table,
 				     const struct cursor *c, struct reserve *reserve,
 				     struct tlb_gather *gather)
@@ -43,6 +78,7 @@ static ALWAYS_INLINE bool split_leaf(const struct encoder *e, struct page_table 
 	uint64_t entries = level_entries(e, table, level);
 	uint64_t *entry = cursor_entry(table, e, c);
 	uint64_t start = cursor_entry_start(e, c);
+	uint64_t last = cursor_entry_last(e, c);
 	uint64_t *leaves;
 	uint64_t old;
 	uint64_t link;
@@ -55,25 +91,64 @@ static ALWAYS_INLINE bool split_leaf(const struct encoder *e, struct page_table 
 	if (e->counted)
 		link = e->with_count(link, entries);
 	link = paging_sabotage(PAGING_SABOTAGE_TABLE, c->level, link);
-	old = entry_load(entry);
-	/* Hardware may set the leaf's accessed and dirty bits meanwhile: then once more. */
-	do {
-		uint64_t attributes = e->leaf_attributes(old, c->level);
-		phys_addr output = e->leaf_address(old, c->level);
-
-		for (uint64_t i = 0; i < entries; i++)
-			leaves[i] = paging_sabotage(
-				PAGING_SABOTAGE_LEAF, level,
-				e->leaf(attributes, output + i * level_size(e, level), level));
-	} while (!entry_replace(entry, &old, link));
+	if (must_break(e, table, gather)) {
+		old = entry_exchange(entry, 0);
+		break_range(e, table, gather, start, last, level_size(e, c->level), false,
+			    e->is_global(old));
+		split_fill(e, leaves, entries, level, old);
+		entry_link(entry, link);
+	} else {
+		old = entry_load(entry);
+		/* Hardware may set the leaf's accessed and dirty bits meanwhile: then again. */
+		do {
+			split_fill(e, leaves, entries, level, old);
+		} while (!entry_replace(entry, &old, link));
+		gather_range(gather, &(struct tlb_range){ .start = input_extend(e, table, start),
+							  .last = input_extend(e, table, last),
+							  .leaf_size = level_size(e, c->level),
+							  .global = e->is_global(old) });
+	}
 	memory_close(&table->access, phys, leaves);
 	table->tables++;
-	gather_range(gather,
-		     &(struct tlb_range){ .start = input_extend(e, table, start),
-					  .last = input_extend(e, table, cursor_entry_last(e, c)),
-					  .leaf_size = level_size(e, c->level),
-					  .global = e->is_global(old) });
 	return true;
+}
+
+/*
+ * Changes all the leaves of the cursor's group at once: `attributes` for all of them, merged with
+ * what they have been (keep), with or without the hint.
+ */
+static ALWAYS_INLINE void group_rewrite(const struct encoder *e, const struct page_table *table,
+					const struct cursor *c, uint64_t attributes, bool hint,
+					struct tlb_gather *gather)
+{
+	unsigned int level = c->level;
+	uint64_t *entries = group_first(table, e, c);
+	uint64_t start = addr_align_down(c->input, group_size(e, level));
+	uint64_t old = entry_load(&entries[0]);
+	phys_addr phys = e->leaf_address(old, level);
+
+	/* Out of reach of hardware first, so that no accessed or dirty bit is lost. */
+	for (uint64_t i = 0; i < group_entries(e, level); i++)
+		old = e->merge(old, entry_exchange(&entries[i], 0));
+	if (gather)
+		break_range(e, table, gather, start, start + group_size(e, level) - 1,
+			    group_size(e, level), false, e->is_global(old));
+	attributes = e->keep(attributes, e->leaf_attributes(old, level));
+	for (uint64_t i = 0; i < group_entries(e, level); i++) {
+		uint64_t leaf = e->leaf(attributes, phys + (i << level_shift(e, level)), level);
+
+		entry_store(&entries[i], paging_sabotage(PAGING_SABOTAGE_LEAF, level,
+							 leaf | (hint ? e->contiguous : 0)));
+	}
+}
+
+/* Takes the hint off the cursor's group: its leaves stand alone after it. */
+static ALWAYS_INLINE void group_unfold(const struct encoder *e, const struct page_table *table,
+				       const struct cursor *c, struct tlb_gather *gather)
+{
+	uint64_t leaf = entry_load(cursor_entry(table, e, c));
+
+	group_rewrite(e, table, c, e->leaf_attributes(leaf, c->level), false, gather);
 }
 
 #endif

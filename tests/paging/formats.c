@@ -193,7 +193,7 @@ static uint64_t ept_touch(const struct format_case *format, uint64_t leaf, bool 
 
 #define X86(name_, width, output, leaves, features_, pat)                                          \
 	{                                                                                          \
-		.name = (name_), GEOMETRY_4K(width), .inputs = INPUTS_SIGNED, .software_bits = 10, \
+		.name = (name_), GEOMETRY_4K(width), .inputs = INPUTS_SIGNED, .software_bits = 9, \
 		.config = { .format = &x86_64_stage1,                                              \
 			    .input_bits = (width),                                                 \
 			    .output_bits = (output),                                               \

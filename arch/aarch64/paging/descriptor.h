@@ -8,12 +8,14 @@
 #define AARCH64_PAGING_DESCRIPTOR_H
 
 #include "engine/encoder.h"
+#include "twofold/aarch64.h"
 
 #define ARM_VALID      (UINT64_C(1) << 0)
 #define ARM_TABLE      (UINT64_C(1) << 1) /* of a level-0 leaf: it is a page */
 #define ARM_SHARE      8                  /* SH, not with LPA2 */
 #define ARM_SHARE_MASK (UINT64_C(3) << ARM_SHARE)
 #define ARM_ACCESSED   (UINT64_C(1) << 10)
+#define ARM_CONTIGUOUS (UINT64_C(1) << 52)
 #define ARM_DBM        (UINT64_C(1) << 51)
 #define ARM_WAS_DIRTY  (UINT64_C(1) << 55) /* ours: dirty, in a leaf without write */
 
@@ -74,7 +76,7 @@ static ALWAYS_INLINE uint64_t arm_leaf(unsigned int granule_shift, bool lpa2, ui
 static ALWAYS_INLINE uint64_t arm_leaf_attributes(unsigned int granule_shift, bool lpa2,
 						  uint64_t descriptor)
 {
-	return descriptor & ~(ARM_TABLE | arm_address_mask(granule_shift, lpa2) |
+	return descriptor & ~(ARM_TABLE | ARM_CONTIGUOUS | arm_address_mask(granule_shift, lpa2) |
 			      arm_address_high_mask(granule_shift, lpa2));
 }
 
@@ -91,6 +93,22 @@ static ALWAYS_INLINE bool arm_is_present(const struct page_table *table, uint64_
 static ALWAYS_INLINE bool arm_is_leaf(uint64_t descriptor, unsigned int level)
 {
 	return level == 0 || (descriptor & ARM_TABLE) == 0;
+}
+
+/* D8.7.1: groups of 16 with the 4K granule; of 128 pages and 32 blocks with 16K; of 32 with 64K. */
+#define ARM_GROUP_SHIFT(granule_shift)                \
+	{                                             \
+		(granule_shift) == 12   ? 4           \
+		: (granule_shift) == 14 ? 7           \
+					: 5,          \
+			(granule_shift) == 12 ? 4 : 5 \
+	}
+
+/* FEAT_BBM at level 2 lets block and table, and the contiguous hint, change in place (D8.16.2). A
+ * change of type or shareability takes break-before-make all the same. */
+static ALWAYS_INLINE bool arm_break_before_make(const struct page_table *table)
+{
+	return (table->features & AARCH64_BBM2) == 0;
 }
 
 /* Table entries have 58:51 and 7:2 ignored in every form: 14 bits, for up to 8192 entries. */
@@ -170,11 +188,13 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 		return arm_output(granule_shift_, lpa2_, descriptor);                       \
 	}
 
-#define ARM_ENCODER_ADDRESSES(prefix, granule_shift_)                          \
-	.granule_shift = (granule_shift_), .index_bits = (granule_shift_)-3,   \
-	.leaf = prefix##_leaf, .leaf_attributes = prefix##_leaf_attributes,    \
-	.leaf_address = prefix##_leaf_address, .table = prefix##_table,        \
-	.table_address = prefix##_table_address, .is_present = arm_is_present, \
-	.is_leaf = arm_is_leaf, .counted = true, .count = arm_count, .with_count = arm_with_count
+#define ARM_ENCODER_ADDRESSES(prefix, granule_shift_)                                              \
+	.granule_shift = (granule_shift_), .index_bits = (granule_shift_)-3,                       \
+	.leaf = prefix##_leaf, .leaf_attributes = prefix##_leaf_attributes,                        \
+	.leaf_address = prefix##_leaf_address, .table = prefix##_table,                            \
+	.table_address = prefix##_table_address, .is_present = arm_is_present,                     \
+	.is_leaf = arm_is_leaf, .counted = true, .count = arm_count, .with_count = arm_with_count, \
+	.break_before_make = arm_break_before_make, .contiguous = ARM_CONTIGUOUS,                  \
+	.contiguous_shift = ARM_GROUP_SHIFT(granule_shift_)
 
 #endif

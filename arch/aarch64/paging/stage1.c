@@ -21,7 +21,7 @@
 
 #define NO_INDEX 0xff
 
-#define FEATURES (AARCH64_EL2 | AARCH64_UPPER | AARCH64_HARDWARE_DIRTY | AARCH64_BTI)
+#define FEATURES (AARCH64_EL2 | AARCH64_UPPER | AARCH64_HARDWARE_DIRTY | AARCH64_BTI | AARCH64_BBM2)
 
 /* MAIR bytes by enum memory_type (D8.5.3, MAIR_EL1); 0x01 is none of them. */
 static const uint8_t mair_bytes[8] = {
@@ -222,6 +222,15 @@ static ALWAYS_INLINE uint64_t stage1_keep(uint64_t attributes, uint64_t old)
 	return attributes | stage1_write(managed, write, dirty);
 }
 
+/* Dirty is shown by READ_ONLY being clear, next to DBM. */
+static ALWAYS_INLINE uint64_t stage1_merge(uint64_t leaf, uint64_t other)
+{
+	leaf |= other & (ARM_ACCESSED | ARM_WAS_DIRTY);
+	if ((other & ARM_DBM) != 0 && (other & READ_ONLY) == 0)
+		leaf &= ~READ_ONLY;
+	return leaf;
+}
+
 static ALWAYS_INLINE bool stage1_is_global(uint64_t descriptor)
 {
 	return (descriptor & NOT_GLOBAL) == 0;
@@ -251,6 +260,9 @@ static ALWAYS_INLINE bool stage1_is_global(uint64_t descriptor)
 		.encode = format##_encode,                                                       \
 		.decode = format##_decode,                                                       \
 		.keep = stage1_keep,                                                             \
+		.merge = stage1_merge,                                                           \
+		.break_bits = (lpa2) ? (UINT64_C(7) << INDEX_SHIFT)                              \
+				     : (UINT64_C(7) << INDEX_SHIFT) | ARM_SHARE_MASK,            \
 		.is_global = stage1_is_global,                                                   \
 	};                                                                                       \
 	PAGING_DEFINE_FORMAT(format, name, format##_encoder)

@@ -17,7 +17,7 @@
 
 #define NO_TYPE 0xff
 
-#define FEATURES (AARCH64_HARDWARE_DIRTY | AARCH64_XNX | AARCH64_FWB)
+#define FEATURES (AARCH64_HARDWARE_DIRTY | AARCH64_XNX | AARCH64_FWB | AARCH64_BBM2)
 
 /* MemAttr by enum memory_type: combined with stage 1's type, and with FWB instead of it. */
 static const uint8_t combined_types[8] = {
@@ -193,6 +193,14 @@ static ALWAYS_INLINE uint64_t stage2_keep(uint64_t attributes, uint64_t old)
 	return attributes | stage2_write(managed, write, dirty);
 }
 
+static ALWAYS_INLINE uint64_t stage2_merge(uint64_t leaf, uint64_t other)
+{
+	leaf |= other & (ARM_ACCESSED | ARM_WAS_DIRTY);
+	if ((other & ARM_DBM) != 0)
+		leaf |= other & WRITE;
+	return leaf;
+}
+
 static ALWAYS_INLINE bool stage2_is_global(uint64_t descriptor)
 {
 	(void)descriptor;
@@ -223,6 +231,9 @@ static ALWAYS_INLINE bool stage2_is_global(uint64_t descriptor)
 		.encode = format##_encode,                                                       \
 		.decode = format##_decode,                                                       \
 		.keep = stage2_keep,                                                             \
+		.merge = stage2_merge,                                                           \
+		.break_bits = (lpa2) ? (UINT64_C(0xf) << TYPE_SHIFT)                             \
+				     : (UINT64_C(0xf) << TYPE_SHIFT) | ARM_SHARE_MASK,           \
 		.is_global = stage2_is_global,                                                   \
 	};                                                                                       \
 	PAGING_DEFINE_FORMAT(format, name, format##_encoder)

@@ -78,6 +78,18 @@ static ALWAYS_INLINE uint64_t sv_keep(uint64_t attributes, uint64_t old)
 	return (attributes & ~(ACCESSED | DIRTY)) | (old & (ACCESSED | DIRTY));
 }
 
+static ALWAYS_INLINE uint64_t sv_merge(uint64_t leaf, uint64_t other)
+{
+	return leaf | (other & (ACCESSED | DIRTY));
+}
+
+/* Sizes may change in place; the stale translation is flushed after (12.2.1, SFENCE.VMA). */
+static ALWAYS_INLINE bool sv_break_before_make(const struct page_table *table)
+{
+	(void)table;
+	return false;
+}
+
 static ALWAYS_INLINE uint64_t sv_leaf(uint64_t attributes, phys_addr phys, unsigned int level)
 {
 	(void)level;
@@ -164,7 +176,8 @@ static enum paging_status sv48x4_configure(struct page_table *table,
 }
 
 #define SV_ENCODER                                                                     \
-	.granule_shift = 12, .index_bits = 9, .keep = sv_keep, .leaf = sv_leaf,        \
+	.granule_shift = 12, .index_bits = 9, .keep = sv_keep, .merge = sv_merge,      \
+	.break_before_make = sv_break_before_make, .leaf = sv_leaf,                    \
 	.leaf_attributes = sv_leaf_attributes, .leaf_address = sv_leaf_address,        \
 	.is_global = sv_is_global, .is_present = sv_is_present, .is_leaf = sv_is_leaf, \
 	.table = sv_table, .table_address = sv_table_address, .counted = false

@@ -113,6 +113,11 @@ static ALWAYS_INLINE uint64_t ept_keep(uint64_t attributes, uint64_t old)
 	return (attributes & ~(ACCESSED | DIRTY)) | (old & (ACCESSED | DIRTY));
 }
 
+static ALWAYS_INLINE uint64_t ept_merge(uint64_t leaf, uint64_t other)
+{
+	return leaf | (other & (ACCESSED | DIRTY));
+}
+
 static ALWAYS_INLINE uint64_t ept_leaf(uint64_t attributes, phys_addr phys, unsigned int level)
 {
 	return attributes | phys | (level == 0 ? 0 : X86_LARGE);
@@ -158,7 +163,9 @@ static const struct encoder ept = {
 	.configure = ept_configure,
 	.encode = ept_encode,
 	.decode = ept_decode,
+	.break_before_make = x86_break_before_make,
 	.keep = ept_keep,
+	.merge = ept_merge,
 	.leaf = ept_leaf,
 	.leaf_attributes = ept_leaf_attributes,
 	.leaf_address = ept_leaf_address,

@@ -35,6 +35,14 @@ static ALWAYS_INLINE bool x86_is_leaf(uint64_t descriptor, unsigned int level)
 	return level == 0 || (descriptor & X86_LARGE) != 0;
 }
 
+/* A leaf may be split and joined in place: SDM vol. 3A 4.10.2.3, as long as what is changed is
+ * flushed before it is changed further. */
+static ALWAYS_INLINE bool x86_break_before_make(const struct page_table *table)
+{
+	(void)table;
+	return false;
+}
+
 /* 4 or 5 levels, and addresses that fit a descriptor. */
 static ALWAYS_INLINE enum paging_status
 x86_configure(struct page_table *table, const struct page_table_config *config, uint32_t features)

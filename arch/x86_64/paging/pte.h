@@ -130,6 +130,11 @@ static ALWAYS_INLINE uint64_t pte_keep(uint64_t attributes, uint64_t old)
 	return attributes;
 }
 
+static ALWAYS_INLINE uint64_t pte_merge(uint64_t leaf, uint64_t other)
+{
+	return leaf | (other & (PTE_ACCESSED | PTE_DIRTY | PTE_WAS_DIRTY));
+}
+
 static ALWAYS_INLINE uint64_t pte_leaf(uint64_t attributes, phys_addr phys, unsigned int level)
 {
 	if (level == 0)
