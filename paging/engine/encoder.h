@@ -56,6 +56,9 @@ struct encoder {
 	/* `attributes` for a leaf that had `old` until now: accessed and dirty as they were. */
 	uint64_t (*keep)(uint64_t attributes, uint64_t old);
 
+	/* `attributes` without write permission; and with accessed, or dirty, cleared. */
+	uint64_t (*without_write)(uint64_t attributes);
+	uint64_t (*cleaned)(uint64_t attributes, bool accessed, bool dirty);
 	/* `leaf`, accessed and dirty also if `other`, a leaf like it, is. */
 	uint64_t (*merge)(uint64_t leaf, uint64_t other);
 

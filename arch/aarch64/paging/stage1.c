@@ -222,6 +222,19 @@ static ALWAYS_INLINE uint64_t stage1_keep(uint64_t attributes, uint64_t old)
 	return attributes | stage1_write(managed, write, dirty);
 }
 
+static ALWAYS_INLINE uint64_t stage1_without_write(uint64_t attributes)
+{
+	return stage1_keep((attributes | READ_ONLY) & ~ARM_DBM, attributes);
+}
+
+static ALWAYS_INLINE uint64_t stage1_cleaned(uint64_t attributes, bool accessed, bool dirty)
+{
+	attributes &= ~(accessed ? ARM_ACCESSED : 0);
+	if (dirty && (attributes & ARM_DBM) != 0)
+		attributes |= READ_ONLY;
+	return attributes & ~(dirty ? ARM_WAS_DIRTY : 0);
+}
+
 /* Dirty is shown by READ_ONLY being clear, next to DBM. */
 static ALWAYS_INLINE uint64_t stage1_merge(uint64_t leaf, uint64_t other)
 {
@@ -260,6 +273,8 @@ static ALWAYS_INLINE bool stage1_is_global(uint64_t descriptor)
 		.encode = format##_encode,                                                       \
 		.decode = format##_decode,                                                       \
 		.keep = stage1_keep,                                                             \
+		.without_write = stage1_without_write,                                           \
+		.cleaned = stage1_cleaned,                                                       \
 		.merge = stage1_merge,                                                           \
 		.break_bits = (lpa2) ? (UINT64_C(7) << INDEX_SHIFT)                              \
 				     : (UINT64_C(7) << INDEX_SHIFT) | ARM_SHARE_MASK,            \

@@ -193,6 +193,19 @@ static ALWAYS_INLINE uint64_t stage2_keep(uint64_t attributes, uint64_t old)
 	return attributes | stage2_write(managed, write, dirty);
 }
 
+static ALWAYS_INLINE uint64_t stage2_without_write(uint64_t attributes)
+{
+	return stage2_keep(attributes & ~(WRITE | ARM_DBM), attributes);
+}
+
+static ALWAYS_INLINE uint64_t stage2_cleaned(uint64_t attributes, bool accessed, bool dirty)
+{
+	attributes &= ~(accessed ? ARM_ACCESSED : 0);
+	if (dirty && (attributes & ARM_DBM) != 0)
+		attributes &= ~WRITE;
+	return attributes & ~(dirty ? ARM_WAS_DIRTY : 0);
+}
+
 static ALWAYS_INLINE uint64_t stage2_merge(uint64_t leaf, uint64_t other)
 {
 	leaf |= other & (ARM_ACCESSED | ARM_WAS_DIRTY);
@@ -231,6 +244,8 @@ static ALWAYS_INLINE bool stage2_is_global(uint64_t descriptor)
 		.encode = format##_encode,                                                       \
 		.decode = format##_decode,                                                       \
 		.keep = stage2_keep,                                                             \
+		.without_write = stage2_without_write,                                           \
+		.cleaned = stage2_cleaned,                                                       \
 		.merge = stage2_merge,                                                           \
 		.break_bits = (lpa2) ? (UINT64_C(0xf) << TYPE_SHIFT)                             \
 				     : (UINT64_C(0xf) << TYPE_SHIFT) | ARM_SHARE_MASK,           \

@@ -78,6 +78,16 @@ static ALWAYS_INLINE uint64_t sv_keep(uint64_t attributes, uint64_t old)
 	return (attributes & ~(ACCESSED | DIRTY)) | (old & (ACCESSED | DIRTY));
 }
 
+static ALWAYS_INLINE uint64_t sv_without_write(uint64_t attributes)
+{
+	return attributes & ~WRITE;
+}
+
+static ALWAYS_INLINE uint64_t sv_cleaned(uint64_t attributes, bool accessed, bool dirty)
+{
+	return attributes & ~((accessed ? ACCESSED : 0) | (dirty ? DIRTY : 0));
+}
+
 static ALWAYS_INLINE uint64_t sv_merge(uint64_t leaf, uint64_t other)
 {
 	return leaf | (other & (ACCESSED | DIRTY));
@@ -177,6 +187,7 @@ static enum paging_status sv48x4_configure(struct page_table *table,
 
 #define SV_ENCODER                                                                     \
 	.granule_shift = 12, .index_bits = 9, .keep = sv_keep, .merge = sv_merge,      \
+	.without_write = sv_without_write, .cleaned = sv_cleaned,                      \
 	.break_before_make = sv_break_before_make, .leaf = sv_leaf,                    \
 	.leaf_attributes = sv_leaf_attributes, .leaf_address = sv_leaf_address,        \
 	.is_global = sv_is_global, .is_present = sv_is_present, .is_leaf = sv_is_leaf, \

@@ -113,6 +113,16 @@ static ALWAYS_INLINE uint64_t ept_keep(uint64_t attributes, uint64_t old)
 	return (attributes & ~(ACCESSED | DIRTY)) | (old & (ACCESSED | DIRTY));
 }
 
+static ALWAYS_INLINE uint64_t ept_without_write(uint64_t attributes)
+{
+	return attributes & ~WRITE;
+}
+
+static ALWAYS_INLINE uint64_t ept_cleaned(uint64_t attributes, bool accessed, bool dirty)
+{
+	return attributes & ~((accessed ? ACCESSED : 0) | (dirty ? DIRTY : 0));
+}
+
 static ALWAYS_INLINE uint64_t ept_merge(uint64_t leaf, uint64_t other)
 {
 	return leaf | (other & (ACCESSED | DIRTY));
@@ -165,6 +175,8 @@ static const struct encoder ept = {
 	.decode = ept_decode,
 	.break_before_make = x86_break_before_make,
 	.keep = ept_keep,
+	.without_write = ept_without_write,
+	.cleaned = ept_cleaned,
 	.merge = ept_merge,
 	.leaf = ept_leaf,
 	.leaf_attributes = ept_leaf_attributes,

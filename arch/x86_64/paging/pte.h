@@ -130,6 +130,17 @@ static ALWAYS_INLINE uint64_t pte_keep(uint64_t attributes, uint64_t old)
 	return attributes;
 }
 
+static ALWAYS_INLINE uint64_t pte_without_write(uint64_t attributes)
+{
+	return pte_keep(attributes & ~PTE_WRITE, attributes);
+}
+
+static ALWAYS_INLINE uint64_t pte_cleaned(uint64_t attributes, bool accessed, bool dirty)
+{
+	attributes &= ~(accessed ? PTE_ACCESSED : 0);
+	return attributes & ~(dirty ? PTE_DIRTY | PTE_WAS_DIRTY : 0);
+}
+
 static ALWAYS_INLINE uint64_t pte_merge(uint64_t leaf, uint64_t other)
 {
 	return leaf | (other & (PTE_ACCESSED | PTE_DIRTY | PTE_WAS_DIRTY));
