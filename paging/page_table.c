@@ -39,6 +39,38 @@ enum paging_status page_table_protect(struct page_table *table, virt_addr virt, 
 	return table->format->protect(table, virt, size, flags, op);
 }
 
+enum paging_status page_table_write_protect(struct page_table *table, virt_addr virt, uint64_t size,
+					    struct page_table_op *op)
+{
+	return table->format->write_protect(table, virt, size, op);
+}
+
+enum paging_status page_table_split(struct page_table *table, virt_addr virt, uint64_t size,
+				    uint64_t leaf_size, struct page_table_op *op)
+{
+	return table->format->split(table, virt, size, leaf_size, op);
+}
+
+enum paging_status page_table_collapse(struct page_table *table, virt_addr virt, uint64_t size,
+				       struct page_table_op *op)
+{
+	return table->format->collapse(table, virt, size, op);
+}
+
+enum paging_status page_table_harvest(struct page_table *table, virt_addr virt, uint64_t size,
+				      unsigned int marks, page_visitor visitor, void *context,
+				      struct page_table_op *op)
+{
+	return table->format->harvest(table, virt, size, marks, visitor, context, op);
+}
+
+enum paging_status page_table_map_needs(struct page_table *table, virt_addr virt, phys_addr phys,
+					uint64_t size, struct page_flags flags,
+					struct page_table_op *op, uint64_t *tables)
+{
+	return table->format->map_needs(table, virt, phys, size, flags, op, tables);
+}
+
 enum paging_status page_table_query(const struct page_table *table, virt_addr virt,
 				    struct page_mapping *mapping)
 {

@@ -28,6 +28,8 @@ const char *paging_status_text(enum paging_status status)
 		return "break-before-make needs a gather that can flush";
 	case PAGING_GATHER_FULL:
 		return "gather is full";
+	case PAGING_BUDGET:
+		return "budget is used up";
 	case PAGING_STOPPED:
 		return "stopped by the visitor";
 	case PAGING_BAD_CONFIG:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Unmapping and protecting: what is there changes. Both look first (is all of it mapped, what has
- * to be split, which tables will be empty), take the frames, and then change it without fail.
+ * Unmapping, protecting, splitting: what is there changes. Both look first (is all of it mapped,
+ * what has to be split, which tables will be empty), take the frames, and then change it without
+ * fail.
  */
 #ifndef PAGING_ENGINE_EDIT_H
 #define PAGING_ENGINE_EDIT_H
@@ -14,12 +15,21 @@
 #include "sabotage.h"
 #include "split.h"
 
+enum edit_kind {
+	EDIT_UNMAP,
+	EDIT_PROTECT, /* to `attributes` */
+	EDIT_WRITE_PROTECT,
+	EDIT_SPLIT, /* to leaves of `leaf_size` at most */
+};
+
 struct edit {
 	struct page_table_op *op;
 	struct cursor c;
-	bool unmap; /* else protect, with: */
+	enum edit_kind kind;
 	uint64_t attributes;
+	uint64_t leaf_size;
 	struct reserve reserve;
+	uint64_t budget; /* tables that it may still make */
 	/* Of the tables the cursor is in: entries that this operation emptied. */
 	uint64_t removed[PAGE_TABLE_MAX_LEVELS];
 	/* The plan's result. */
@@ -38,10 +48,15 @@ static ALWAYS_INLINE enum paging_status edit_conflict(const struct encoder *e,
 		       input_extend(e, table, addr_align_down(edit->c.input, span)), span);
 }
 
-/* The entry is not present: is that an error? */
+/* The entry is not present: is that no error? */
 static ALWAYS_INLINE bool edit_skips(const struct edit *edit)
 {
-	return (edit->op->mode & PAGING_SKIP_HOLES) != 0;
+	return edit->kind == EDIT_SPLIT || (edit->op->mode & PAGING_SKIP_HOLES) != 0;
+}
+
+static ALWAYS_INLINE bool edit_may_split(const struct edit *edit)
+{
+	return edit->kind == EDIT_SPLIT || (edit->op->mode & PAGING_SPLIT) != 0;
 }
 
 static ALWAYS_INLINE void edit_descend(const struct encoder *e, struct page_table *table,
@@ -69,7 +84,7 @@ static ALWAYS_INLINE void plan_leave(const struct encoder *e, struct page_table 
 				     struct edit *edit)
 {
 	unsigned int level = edit->c.level;
-	bool emptied = edit->unmap && edit->removed[level] != 0 &&
+	bool emptied = edit->kind == EDIT_UNMAP && edit->removed[level] != 0 &&
 		       edit_live(e, table, &edit->c, 0) == edit->removed[level];
 
 	cursor_ascend(table, &edit->c);
@@ -79,13 +94,16 @@ static ALWAYS_INLINE void plan_leave(const struct encoder *e, struct page_table 
 	}
 }
 
-/* Whether all of the leaf, or of its group, is in what is left of the range. */
+/* Whether the leaf needs no splitting: all of it (or of its group) is in what is left of the range,
+ * or it is small enough already. */
 static ALWAYS_INLINE bool edit_covers(const struct encoder *e, const struct edit *edit,
 				      uint64_t leaf)
 {
 	const struct cursor *c = &edit->c;
 	uint64_t span = leaf_span(e, c, leaf);
 
+	if (edit->kind == EDIT_SPLIT)
+		return span <= edit->leaf_size;
 	return addr_is_aligned(c->input, span) && c->input + (span - 1) <= c->last;
 }
 
@@ -101,7 +119,12 @@ static ALWAYS_INLINE uint64_t edit_protected(const struct encoder *e, const stru
 					     uint64_t old)
 {
 	unsigned int level = edit->c.level;
-	uint64_t attributes = e->keep(edit->attributes, e->leaf_attributes(old, level));
+	uint64_t attributes = e->leaf_attributes(old, level);
+
+	if (edit->kind == EDIT_PROTECT)
+		attributes = e->keep(edit->attributes, attributes);
+	else
+		attributes = e->without_write(attributes);
 
 	return e->leaf(attributes, e->leaf_address(old, level), level);
 }
@@ -112,7 +135,7 @@ static ALWAYS_INLINE bool edit_breaks(const struct encoder *e, const struct edit
 {
 	const struct tlb_gather *gather = edit->op->gather;
 
-	if (edit->unmap || !gather)
+	if (edit->kind == EDIT_UNMAP || edit->kind == EDIT_SPLIT || !gather)
 		return false;
 	if (in_group(e, old))
 		return true;
@@ -129,18 +152,23 @@ static ALWAYS_INLINE enum paging_status plan_leaf(const struct encoder *e, struc
 	if (edit_covers(e, edit, leaf)) {
 		edit->breaks |= edit_breaks(e, edit, leaf);
 		edit->removed[c->level] += edit_entries(e, edit, leaf);
-		c->input += leaf_span(e, c, leaf) - level_size(e, c->level);
+		if (edit->kind != EDIT_SPLIT)
+			c->input += leaf_span(e, c, leaf) - level_size(e, c->level);
 		return PAGING_OK;
 	}
-	if ((edit->op->mode & PAGING_SPLIT) == 0)
+	if (!edit_may_split(edit))
 		return edit_conflict(e, table, edit, PAGING_WOULD_SPLIT, leaf_span(e, c, leaf));
 	edit->breaks |=
 		must_break(e, table, edit->op->gather) || (in_group(e, leaf) && edit->op->gather);
-	if (cursor_covers(e, c))
+	if (last > c->last)
+		last = c->last;
+	if (edit->kind == EDIT_SPLIT)
+		edit->frames_needed +=
+			split_all_tables(e, c->level, edit->leaf_size, c->input, last);
+	else if (cursor_covers(e, c))
 		edit->removed[c->level]++;
 	else
-		edit->frames_needed +=
-			split_tables(e, c->level, c->input, last < c->last ? last : c->last);
+		edit->frames_needed += split_tables(e, c->level, c->input, last);
 	return PAGING_OK;
 }
 
@@ -183,7 +211,7 @@ static ALWAYS_INLINE void edit_leave(const struct encoder *e, struct page_table 
 	struct frame frame = { .start = c->phys[level], .size = table_bytes(e, table, level) };
 	uint64_t live;
 
-	if (!edit->unmap || edit->removed[level] == 0) {
+	if (edit->kind != EDIT_UNMAP || edit->removed[level] == 0) {
 		cursor_ascend(table, c);
 		return;
 	}
@@ -205,7 +233,7 @@ static ALWAYS_INLINE void edit_leave(const struct encoder *e, struct page_table 
 				     .start = input_extend(e, table, start),
 				     .last = input_extend(e, table,
 							  start + level_size(e, level + 1) - 1),
-				     .leaf_size = level_size(e, level),
+				     .leaf_size = level_size(e, level + 1),
 				     .tables = true });
 		gather_frame(edit->op->gather, frame);
 	} else {
@@ -223,7 +251,7 @@ static ALWAYS_INLINE bool edit_gather_full(const struct encoder *e, const struct
 	const struct tlb_gather *gather = edit->op->gather;
 	unsigned int level = edit->c.level;
 
-	if (!edit->unmap || (edit->op->mode & PAGING_RESUMABLE) == 0 || !gather ||
+	if (edit->kind != EDIT_UNMAP || (edit->op->mode & PAGING_RESUMABLE) == 0 || !gather ||
 	    gather_can_flush(gather) || level == top_level(table) ||
 	    gather_room(gather) >= table->levels - 1u)
 		return false;
@@ -280,6 +308,16 @@ static ALWAYS_INLINE void edit_protect(const struct encoder *e, struct page_tabl
 							    .global = e->is_global(old) });
 }
 
+static ALWAYS_INLINE void edit_protect_group(const struct encoder *e, struct page_table *table,
+					     struct edit *edit, uint64_t leaf)
+{
+	uint64_t attributes = edit->attributes;
+
+	if (edit->kind == EDIT_WRITE_PROTECT)
+		attributes = e->without_write(e->leaf_attributes(leaf, edit->c.level));
+	group_rewrite(e, table, &edit->c, attributes, true, edit->op->gather);
+}
+
 /* Changes the leaf, all of which is in the range, and moves to the end of it. */
 static ALWAYS_INLINE enum paging_status edit_leaf(const struct encoder *e, struct page_table *table,
 						  struct edit *edit, uint64_t leaf)
@@ -287,14 +325,16 @@ static ALWAYS_INLINE enum paging_status edit_leaf(const struct encoder *e, struc
 	struct cursor *c = &edit->c;
 	uint64_t span = leaf_span(e, c, leaf);
 
+	if (edit->kind == EDIT_SPLIT)
+		return PAGING_OK;
 	if (edit_gather_full(e, table, edit, leaf))
 		return edit_conflict(e, table, edit, PAGING_GATHER_FULL, span);
 	if (edit_breaks(e, edit, leaf) && !edit->op->gather->flush)
 		return edit_conflict(e, table, edit, PAGING_NEEDS_FLUSH, span);
-	if (edit->unmap)
+	if (edit->kind == EDIT_UNMAP)
 		edit_remove(e, table, edit, leaf);
 	else if (in_group(e, leaf))
-		group_rewrite(e, table, c, edit->attributes, true, edit->op->gather);
+		edit_protect_group(e, table, edit, leaf);
 	else
 		edit_protect(e, table, edit, leaf);
 	c->input += span - level_size(e, c->level);
@@ -310,14 +350,19 @@ edit_split(const struct encoder *e, struct page_table *table, struct edit *edit,
 	uint64_t span = leaf_span(e, c, leaf);
 	bool breaks = must_break(e, table, gather) || (gather && in_group(e, leaf));
 
-	if ((edit->op->mode & PAGING_SPLIT) == 0)
+	if (!edit_may_split(edit))
 		return edit_conflict(e, table, edit, PAGING_WOULD_SPLIT, span);
+	if (edit->budget == 0 && !in_group(e, leaf))
+		return edit_conflict(e, table, edit, PAGING_BUDGET, span);
 	if (breaks && !gather->flush)
 		return edit_conflict(e, table, edit, PAGING_NEEDS_FLUSH, span);
-	if (in_group(e, leaf))
+	if (in_group(e, leaf)) {
 		group_unfold(e, table, c, gather);
-	else if (!split_leaf(e, table, c, &edit->reserve, gather))
+		return PAGING_OK;
+	}
+	if (!split_leaf(e, table, c, &edit->reserve, gather))
 		return edit_conflict(e, table, edit, PAGING_NO_MEMORY, span);
+	edit->budget--;
 	return PAGING_OK;
 }
 
@@ -387,28 +432,30 @@ static ALWAYS_INLINE enum paging_status edit_prepare(const struct encoder *e,
 	return PAGING_OK;
 }
 
+/* Arguments are checked; edit has its op and what it is to do. */
 static ALWAYS_INLINE enum paging_status edit_range(const struct encoder *e,
-						   struct page_table *table, virt_addr virt,
-						   uint64_t size, struct page_table_op *op,
-						   bool unmap, uint64_t attributes)
+						   struct page_table *table, struct edit *edit,
+						   virt_addr virt, uint64_t size)
 {
+	struct page_table_op *op = edit->op;
+	bool limited = (op->mode & PAGING_RESUMABLE) != 0 && op->budget != 0;
 	uint64_t input = virt & input_mask(table);
 	uint64_t last = input + (size - 1);
-	struct edit edit = { .op = op, .unmap = unmap, .attributes = attributes };
 	enum paging_status status;
 
-	edit.reserve = (struct reserve){ .table = table,
-					 .frames = op->frames,
-					 .frame_size = table_bytes(e, table, 0) };
-	status = edit_prepare(e, table, &edit, input, last);
+	edit->budget = limited ? op->budget : UINT64_MAX;
+	edit->reserve = (struct reserve){ .table = table,
+					  .frames = op->frames,
+					  .frame_size = table_bytes(e, table, 0) };
+	status = edit_prepare(e, table, edit, input, last);
 	if (status != PAGING_OK)
 		return status;
-	cursor_open(table, e, &edit.c, input, last);
-	status = edit_run(e, table, &edit);
-	op->done = status == PAGING_OK ? size : edit.c.input - input;
-	while (edit.c.level != top_level(table))
-		edit_leave(e, table, &edit);
-	cursor_close(table, &edit.c);
+	cursor_open(table, e, &edit->c, input, last);
+	status = edit_run(e, table, edit);
+	op->done = status == PAGING_OK ? size : edit->c.input - input;
+	while (edit->c.level != top_level(table))
+		edit_leave(e, table, edit);
+	cursor_close(table, &edit->c);
 	return status;
 }
 
@@ -417,12 +464,15 @@ static ALWAYS_INLINE enum paging_status unmap_range(const struct encoder *e,
 						    uint64_t size, struct page_table_op *op)
 {
 	enum paging_status status = check_range(e, table, virt, size, op);
+	struct edit edit;
 
 	if (status != PAGING_OK)
 		return status;
 	if (!op->gather && !op->frames)
 		return PAGING_BAD_CONFIG;
-	return edit_range(e, table, virt, size, op, true, 0);
+	edit.op = op;
+	edit.kind = EDIT_UNMAP;
+	return edit_range(e, table, &edit, virt, size);
 }
 
 static ALWAYS_INLINE enum paging_status protect_range(const struct encoder *e,
@@ -431,16 +481,51 @@ static ALWAYS_INLINE enum paging_status protect_range(const struct encoder *e,
 						      struct page_table_op *op)
 {
 	enum paging_status status = check_range(e, table, virt, size, op);
-	uint64_t attributes;
+	struct edit edit;
 
 	if (status != PAGING_OK)
 		return status;
 	/* Accessed and dirty stay as the entries have them, whatever the flags say. */
 	flags.idle = 0;
 	flags.dirty = 0;
-	if (!e->encode(table, flags, &attributes))
+	if (!e->encode(table, flags, &edit.attributes))
 		return PAGING_BAD_FLAGS;
-	return edit_range(e, table, virt, size, op, false, attributes);
+	edit.op = op;
+	edit.kind = EDIT_PROTECT;
+	return edit_range(e, table, &edit, virt, size);
+}
+
+static ALWAYS_INLINE enum paging_status write_protect_range(const struct encoder *e,
+							    struct page_table *table,
+							    virt_addr virt, uint64_t size,
+							    struct page_table_op *op)
+{
+	enum paging_status status = check_range(e, table, virt, size, op);
+	struct edit edit;
+
+	if (status != PAGING_OK)
+		return status;
+	edit.op = op;
+	edit.kind = EDIT_WRITE_PROTECT;
+	return edit_range(e, table, &edit, virt, size);
+}
+
+static ALWAYS_INLINE enum paging_status split_range(const struct encoder *e,
+						    struct page_table *table, virt_addr virt,
+						    uint64_t size, uint64_t leaf_size,
+						    struct page_table_op *op)
+{
+	enum paging_status status = check_range(e, table, virt, size, op);
+	struct edit edit;
+
+	if (status != PAGING_OK)
+		return status;
+	if ((table->leaf_sizes & leaf_size) == 0 || !addr_is_aligned(leaf_size, leaf_size))
+		return PAGING_BAD_SIZE;
+	edit.op = op;
+	edit.kind = EDIT_SPLIT;
+	edit.leaf_size = leaf_size;
+	return edit_range(e, table, &edit, virt, size);
 }
 
 #endif

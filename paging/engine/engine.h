@@ -11,7 +11,9 @@
 #ifndef PAGING_ENGINE_ENGINE_H
 #define PAGING_ENGINE_ENGINE_H
 
+#include "collapse.h"
 #include "edit.h"
+#include "harvest.h"
 #include "lifecycle.h"
 #include "map.h"
 #include "query.h"
@@ -29,6 +31,18 @@ struct page_table_format {
 				    struct page_table_op *op);
 	enum paging_status (*protect)(struct page_table *table, virt_addr virt, uint64_t size,
 				      struct page_flags flags, struct page_table_op *op);
+	enum paging_status (*write_protect)(struct page_table *table, virt_addr virt, uint64_t size,
+					    struct page_table_op *op);
+	enum paging_status (*split)(struct page_table *table, virt_addr virt, uint64_t size,
+				    uint64_t leaf_size, struct page_table_op *op);
+	enum paging_status (*collapse)(struct page_table *table, virt_addr virt, uint64_t size,
+				       struct page_table_op *op);
+	enum paging_status (*harvest)(struct page_table *table, virt_addr virt, uint64_t size,
+				      unsigned int marks, page_visitor visitor, void *context,
+				      struct page_table_op *op);
+	enum paging_status (*map_needs)(struct page_table *table, virt_addr virt, phys_addr phys,
+					uint64_t size, struct page_flags flags,
+					struct page_table_op *op, uint64_t *tables);
 	enum paging_status (*query)(const struct page_table *table, virt_addr virt,
 				    struct page_mapping *mapping);
 	enum paging_status (*walk)(const struct page_table *table, virt_addr virt, uint64_t size,
@@ -70,6 +84,34 @@ struct page_table_format {
 	{                                                                                          \
 		return protect_range(&encoder_, table, virt, size, flags, op);                     \
 	}                                                                                          \
+	static enum paging_status format_##_write_protect(                                         \
+		struct page_table *table, virt_addr virt, uint64_t size, struct page_table_op *op) \
+	{                                                                                          \
+		return write_protect_range(&encoder_, table, virt, size, op);                      \
+	}                                                                                          \
+	static enum paging_status format_##_split(struct page_table *table, virt_addr virt,        \
+						  uint64_t size, uint64_t leaf_size,               \
+						  struct page_table_op *op)                        \
+	{                                                                                          \
+		return split_range(&encoder_, table, virt, size, leaf_size, op);                   \
+	}                                                                                          \
+	static enum paging_status format_##_collapse(struct page_table *table, virt_addr virt,     \
+						     uint64_t size, struct page_table_op *op)      \
+	{                                                                                          \
+		return collapse_range(&encoder_, table, virt, size, op);                           \
+	}                                                                                          \
+	static enum paging_status format_##_harvest(                                               \
+		struct page_table *table, virt_addr virt, uint64_t size, unsigned int marks,       \
+		page_visitor visitor, void *context, struct page_table_op *op)                     \
+	{                                                                                          \
+		return harvest_range(&encoder_, table, virt, size, marks, visitor, context, op);   \
+	}                                                                                          \
+	static enum paging_status format_##_map_needs(                                             \
+		struct page_table *table, virt_addr virt, phys_addr phys, uint64_t size,           \
+		struct page_flags flags, struct page_table_op *op, uint64_t *tables)               \
+	{                                                                                          \
+		return map_needs(&encoder_, table, virt, phys, size, flags, op, tables);           \
+	}                                                                                          \
 	static enum paging_status format_##_query(const struct page_table *table, virt_addr virt,  \
 						  struct page_mapping *mapping)                    \
 	{                                                                                          \
@@ -94,6 +136,11 @@ struct page_table_format {
 		.map = format_##_map,                                                              \
 		.unmap = format_##_unmap,                                                          \
 		.protect = format_##_protect,                                                      \
+		.write_protect = format_##_write_protect,                                          \
+		.split = format_##_split,                                                          \
+		.collapse = format_##_collapse,                                                    \
+		.harvest = format_##_harvest,                                                      \
+		.map_needs = format_##_map_needs,                                                  \
 		.query = format_##_query,                                                          \
 		.walk = format_##_walk,                                                            \
 		.ranges = format_##_ranges,                                                        \

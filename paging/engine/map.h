@@ -12,6 +12,8 @@
 #include "cursor.h"
 #include "reserve.h"
 #include "sabotage.h"
+#include "split.h"
+#include "subtree.h"
 
 /* A mapping under way. */
 struct mapping {
@@ -74,43 +76,80 @@ static ALWAYS_INLINE uint64_t tables_below(const struct encoder *e, const struct
 	return needed;
 }
 
-static ALWAYS_INLINE enum paging_status map_conflict(const struct encoder *e,
-						     const struct page_table *table,
-						     const struct cursor *c, uint64_t leaf,
-						     struct page_table_op *op)
+static ALWAYS_INLINE enum paging_status
+map_conflict(const struct encoder *e, const struct page_table *table, const struct cursor *c,
+	     uint64_t leaf, enum paging_status status, struct page_table_op *op)
 {
 	uint64_t span = leaf_span(e, c, leaf);
 
-	return op_fail(op, PAGING_ALREADY_MAPPED,
-		       input_extend(e, table, addr_align_down(c->input, span)), span);
+	return op_fail(op, status, input_extend(e, table, addr_align_down(c->input, span)), span);
 }
 
-/* Finds what is in the way, or counts the tables that building will take. */
+/* What a mapping will take. */
+struct map_plan {
+	uint64_t tables; /* to make */
+	uint64_t freed;  /* tables that it replaces */
+	bool breaks;     /* something takes break-before-make */
+};
+
+/* Whether putting a leaf over a leaf (its output address changes) takes break-before-make. */
+static ALWAYS_INLINE bool replace_breaks(const struct encoder *e, const struct page_table_op *op)
+{
+	return op->gather && e->break_bits != 0;
+}
+
+/* Plans for an entry in use. True: the plan goes on inside it. */
+static ALWAYS_INLINE bool plan_over(const struct encoder *e, const struct page_table *table,
+				    const struct mapping *m, const struct cursor *c, uint64_t d,
+				    struct map_plan *plan, const struct page_table_op *op)
+{
+	uint64_t last = cursor_entry_last(e, c);
+	bool fits = mapping_fits(e, m, c);
+
+	if (!e->is_leaf(d, c->level)) {
+		if (!fits)
+			return true;
+		plan->breaks |= must_break(e, table, op->gather);
+		plan->freed += subtree_count(e, table, e->table_address(d), c->level - 1);
+		return false;
+	}
+	plan->breaks |= op->gather && in_group(e, d);
+	if (fits) {
+		plan->breaks |= replace_breaks(e, op);
+	} else {
+		plan->breaks |= must_break(e, table, op->gather);
+		plan->tables +=
+			tables_below(e, m, c->level, c->input, last < m->last ? last : m->last);
+	}
+	return false;
+}
+
+/* Finds what is in the way, or what building will take. */
 static ALWAYS_INLINE enum paging_status map_plan(const struct encoder *e, struct page_table *table,
-						 const struct mapping *m, uint64_t *needed,
+						 const struct mapping *m, struct map_plan *plan,
 						 struct page_table_op *op)
 {
+	bool replace = (op->mode & PAGING_REPLACE) != 0;
 	enum paging_status status = PAGING_OK;
 	struct cursor c;
 
-	*needed = 0;
+	*plan = (struct map_plan){ .tables = 0 };
 	cursor_open(table, e, &c, m->input, m->last);
 	for (;;) {
 		uint64_t d = entry_load(cursor_entry(table, e, &c));
 
-		if (e->is_present(table, d, c.level)) {
-			if (!e->is_leaf(d, c.level)) {
-				cursor_descend(table, e, &c, e->table_address(d));
-				continue;
-			}
-			status = map_conflict(e, table, &c, d, op);
-			break;
-		}
-		if (!mapping_fits(e, m, &c)) {
+		if (!e->is_present(table, d, c.level)) {
 			uint64_t last = cursor_entry_last(e, &c);
 
-			*needed += tables_below(e, m, c.level, c.input,
-						last < m->last ? last : m->last);
+			if (!mapping_fits(e, m, &c))
+				plan->tables += tables_below(e, m, c.level, c.input,
+							     last < m->last ? last : m->last);
+		} else if (!replace && e->is_leaf(d, c.level)) {
+			status = map_conflict(e, table, &c, d, PAGING_ALREADY_MAPPED, op);
+			break;
+		} else if (!replace || plan_over(e, table, m, &c, d, plan, op)) {
+			cursor_descend(table, e, &c, e->table_address(d));
+			continue;
 		}
 		if (!cursor_step(e, &c))
 			break;
@@ -262,40 +301,109 @@ static ALWAYS_INLINE void build_abandon(const struct encoder *e, const struct pa
 	}
 }
 
+/* Puts a leaf in place of what the entry has, which can be a table. */
+static ALWAYS_INLINE void build_replace(const struct encoder *e, struct page_table *table,
+					const struct mapping *m, const struct cursor *c, uint64_t d,
+					bool breaks, const struct page_table_op *op)
+{
+	bool leaf = e->is_leaf(d, c->level);
+	uint64_t *entry = cursor_entry(table, e, c);
+	uint64_t last = cursor_entry_last(e, c);
+	uint64_t size = level_size(e, c->level);
+	bool global = leaf && e->is_global(d);
+	uint64_t new = paging_sabotage(PAGING_SABOTAGE_LEAF, c->level,
+				       e->leaf(m->attributes, c->input + m->delta, c->level));
+
+	if (breaks) {
+		entry_exchange(entry, 0);
+		break_range(e, table, op->gather, c->input, last, size, !leaf, global);
+		entry_store(entry, new);
+	} else {
+		entry_exchange(entry, new);
+		gather_range(op->gather,
+			     &(struct tlb_range){ .start = input_extend(e, table, c->input),
+						  .last = input_extend(e, table, last),
+						  .leaf_size = size,
+						  .tables = !leaf,
+						  .global = global });
+	}
+	if (!leaf)
+		subtree_release(e, table, e->table_address(d), c->level - 1, op->gather,
+				op->frames);
+}
+
+/* The mapping replaces, and the entry is in use: *done if it is dealt with, else it can now be gone
+ * into, or be looked at again. */
+static ALWAYS_INLINE enum paging_status build_over(const struct encoder *e,
+						   struct page_table *table,
+						   const struct mapping *m, struct builder *b,
+						   uint64_t d, bool *done, struct page_table_op *op)
+{
+	struct tlb_gather *gather = op->gather;
+	struct cursor *c = &b->c;
+	bool leaf = e->is_leaf(d, c->level);
+	bool grouped = leaf && in_group(e, d);
+	bool fits = mapping_fits(e, m, c);
+	bool breaks = leaf && fits ? replace_breaks(e, op) : must_break(e, table, gather);
+
+	*done = fits && !grouped;
+	if ((breaks || (grouped && gather)) && !gather->flush)
+		return map_conflict(e, table, c, d, PAGING_NEEDS_FLUSH, op);
+	if (!leaf && gather && !gather_can_flush(gather) &&
+	    subtree_count(e, table, e->table_address(d), c->level - 1) > gather_room(gather))
+		return op_fail(op, PAGING_GATHER_FULL, input_extend(e, table, c->input),
+			       level_size(e, c->level));
+	if (grouped)
+		group_unfold(e, table, c, gather);
+	else if (fits)
+		build_replace(e, table, m, c, d, breaks, op);
+	else if (!split_leaf(e, table, c, b->reserve, gather))
+		return op_fail(op, PAGING_NO_MEMORY, input_extend(e, table, c->input), 0);
+	return PAGING_OK;
+}
+
 /* Builds until the range is done, or a frame is missing, or a leaf is in the way. */
 static ALWAYS_INLINE enum paging_status build_run(const struct encoder *e, struct page_table *table,
 						  const struct mapping *m, struct builder *b,
 						  struct page_table_op *op)
 {
+	bool replace = (op->mode & PAGING_REPLACE) != 0;
 	struct cursor *c = &b->c;
+	enum paging_status status;
 
 	for (;;) {
+		bool done = false;
 		uint64_t run = 0;
 		uint64_t d = 0;
 
 		if (mapping_fits(e, m, c))
 			run = build_leaves(e, table, m, b);
+		if (run == 0 && b->link[c->level] == 0)
+			d = entry_load(cursor_entry(table, e, c));
 		if (run != 0) {
 			c->input += (run - 1) << level_shift(e, c->level);
-			if (!cursor_step(e, c))
-				return PAGING_OK;
-			while (cursor_left(table, e, c))
-				build_leave(e, table, b);
-			continue;
-		}
-		if (b->link[c->level] == 0)
-			d = entry_load(cursor_entry(table, e, c));
-		if (!e->is_present(table, d, c->level)) {
+			done = true;
+		} else if (!e->is_present(table, d, c->level)) {
 			if (!build_descend_new(e, table, b))
 				return op_fail(op, PAGING_NO_MEMORY,
 					       input_extend(e, table, c->input), 0);
-		} else if (e->is_leaf(d, c->level)) {
-			return map_conflict(e, table, c, d, op);
+		} else if (!replace && e->is_leaf(d, c->level)) {
+			return map_conflict(e, table, c, d, PAGING_ALREADY_MAPPED, op);
+		} else if (replace && (e->is_leaf(d, c->level) || mapping_fits(e, m, c))) {
+			status = build_over(e, table, m, b, d, &done, op);
+			if (status != PAGING_OK)
+				return status;
 		} else {
 			cursor_descend(table, e, c, e->table_address(d));
 			b->link[c->level] = 0;
 			b->added[c->level] = 0;
 		}
+		if (!done)
+			continue;
+		if (!cursor_step(e, c))
+			return PAGING_OK;
+		while (cursor_left(table, e, c))
+			build_leave(e, table, b);
 	}
 }
 
@@ -320,51 +428,75 @@ static ALWAYS_INLINE enum paging_status map_build(const struct encoder *e, struc
 	return status;
 }
 
-/* Arguments are checked and m is filled in but for its levels. */
-static ALWAYS_INLINE enum paging_status map_mapping(const struct encoder *e,
-						    struct page_table *table, struct mapping *m,
-						    struct page_table_op *op)
+/* Checks the arguments, in the order that page_table.h says, and fills in the mapping. */
+static ALWAYS_INLINE enum paging_status
+map_prepare(const struct encoder *e, struct page_table *table, virt_addr virt, phys_addr phys,
+	    uint64_t size, struct page_flags flags, struct mapping *m, struct page_table_op *op)
 {
+	enum paging_status status = check_range(e, table, virt, size, op);
 	uint64_t allowed = table->leaf_sizes;
-	struct reserve reserve = { .table = table,
-				   .frames = op->frames,
-				   .frame_size = table_bytes(e, table, 0) };
-	enum paging_status status;
-	uint64_t needed;
 
+	if (!addr_is_aligned(phys, level_size(e, 0)))
+		return op_fail(op, PAGING_UNALIGNED, virt, 0);
+	if (status != PAGING_OK)
+		return status;
+	if (!output_valid(table, phys, phys + (size - 1)))
+		return PAGING_OUTPUT_RANGE;
+	if (!e->encode(table, flags, &m->attributes))
+		return PAGING_BAD_FLAGS;
+	if ((op->mode & PAGING_REPLACE) != 0 && !op->gather && !op->frames)
+		return PAGING_BAD_CONFIG;
+	m->input = virt & input_mask(table);
+	m->last = m->input + (size - 1);
+	m->delta = phys - m->input;
 	/* The granule is always allowed: anything can be mapped with it. */
 	if (op->leaf_sizes != 0)
 		allowed &= op->leaf_sizes | level_size(e, 0);
 	mapping_levels(e, table, m, allowed);
-	if ((op->mode & PAGING_RESUMABLE) == 0) {
-		status = map_plan(e, table, m, &needed, op);
-		if (status != PAGING_OK)
-			return status;
-		if (!reserve_fill(&reserve, needed))
-			return PAGING_NO_MEMORY;
-	}
-	return map_build(e, table, m, &reserve, op);
+	return PAGING_OK;
 }
 
 static ALWAYS_INLINE enum paging_status map_range(const struct encoder *e, struct page_table *table,
 						  virt_addr virt, phys_addr phys, uint64_t size,
 						  struct page_flags flags, struct page_table_op *op)
 {
-	enum paging_status status = check_range(e, table, virt, size, op);
+	const struct tlb_gather *gather = op->gather;
+	struct reserve reserve = { .table = table,
+				   .frames = op->frames,
+				   .frame_size = table_bytes(e, table, 0) };
 	struct mapping m;
+	struct map_plan plan;
+	enum paging_status status = map_prepare(e, table, virt, phys, size, flags, &m, op);
 
-	if (!addr_is_aligned(phys, level_size(e, 0)))
-		return PAGING_UNALIGNED;
 	if (status != PAGING_OK)
 		return status;
-	if (!output_valid(table, phys, phys + (size - 1)))
-		return PAGING_OUTPUT_RANGE;
-	if (!e->encode(table, flags, &m.attributes))
-		return PAGING_BAD_FLAGS;
-	m.input = virt & input_mask(table);
-	m.last = m.input + (size - 1);
-	m.delta = phys - m.input;
-	return map_mapping(e, table, &m, op);
+	if ((op->mode & PAGING_RESUMABLE) == 0) {
+		status = map_plan(e, table, &m, &plan, op);
+		if (status != PAGING_OK)
+			return status;
+		if (plan.breaks && !gather->flush)
+			return PAGING_NEEDS_FLUSH;
+		if (gather && !gather_can_flush(gather) && plan.freed > gather_room(gather))
+			return PAGING_GATHER_FULL;
+		if (!reserve_fill(&reserve, plan.tables))
+			return PAGING_NO_MEMORY;
+	}
+	return map_build(e, table, &m, &reserve, op);
+}
+
+static ALWAYS_INLINE enum paging_status map_needs(const struct encoder *e, struct page_table *table,
+						  virt_addr virt, phys_addr phys, uint64_t size,
+						  struct page_flags flags, struct page_table_op *op,
+						  uint64_t *tables)
+{
+	struct mapping m;
+	struct map_plan plan;
+	enum paging_status status = map_prepare(e, table, virt, phys, size, flags, &m, op);
+
+	if (status == PAGING_OK)
+		status = map_plan(e, table, &m, &plan, op);
+	*tables = status == PAGING_OK ? plan.tables : 0;
+	return status;
 }
 
 static ALWAYS_INLINE enum paging_status map_page(const struct encoder *e, struct page_table *table,

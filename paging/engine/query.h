@@ -69,24 +69,44 @@ static ALWAYS_INLINE bool walk_show(const struct encoder *e, const struct page_t
 				    const struct cursor *c, uint64_t d, struct inherited above,
 				    unsigned int kinds, page_visitor visitor, void *context)
 {
-	struct page_visit visit = { .descriptor = d, .level = c->level };
 	uint64_t start = cursor_entry_start(e, c);
+	enum page_visit_kind kind = PAGE_VISIT_TABLE;
+	struct page_visit visit;
 
-	if (!e->is_present(table, d, c->level)) {
-		visit.kind = PAGE_VISIT_HOLE;
-	} else if (e->is_leaf(d, c->level)) {
-		visit.kind = PAGE_VISIT_LEAF;
-	} else {
-		visit.kind = PAGE_VISIT_TABLE;
-		visit.mapping.phys = e->table_address(d);
-	}
-	if ((kinds & (unsigned int)visit.kind) == 0)
+	if (!e->is_present(table, d, c->level))
+		kind = PAGE_VISIT_HOLE;
+	else if (e->is_leaf(d, c->level))
+		kind = PAGE_VISIT_LEAF;
+	if ((kinds & (unsigned int)kind) == 0)
 		return true;
+	visit = (struct page_visit){ .kind = kind, .descriptor = d, .level = c->level };
 	visit.mapping.virt = input_extend(e, table, start);
 	visit.mapping.size = level_size(e, c->level);
-	if (visit.kind == PAGE_VISIT_LEAF)
+	if (kind == PAGE_VISIT_TABLE)
+		visit.mapping.phys = e->table_address(d);
+	if (kind == PAGE_VISIT_LEAF)
 		describe_leaf(e, table, c, d, above, &visit.mapping);
 	return visitor(context, &visit);
+}
+
+/* Over entries that are not present, as far as the table and the range go: to the last of them. */
+static ALWAYS_INLINE void walk_skip(const struct encoder *e, const struct page_table *table,
+				    struct cursor *c)
+{
+	uint64_t size = level_size(e, c->level);
+	uint64_t input = addr_align_down(c->input, size);
+	uint64_t index = level_index(e, table, c->level, input);
+	uint64_t left = (addr_align_down(c->last, size) - input) >> level_shift(e, c->level);
+	const uint64_t *entry = c->tables[c->level] + index;
+	const uint64_t *end;
+
+	if (left > level_entries(e, table, c->level) - 1 - index)
+		left = level_entries(e, table, c->level) - 1 - index;
+	for (end = entry + left; entry != end && !e->is_present(table, entry_load(entry), c->level);
+	     entry++)
+		input += size;
+	if (input > c->input)
+		c->input = input;
 }
 
 /* One of the two halves, or the whole of what has none. */
@@ -102,8 +122,11 @@ static ALWAYS_INLINE enum paging_status walk_inputs(const struct encoder *e,
 	cursor_open(table, e, &c, input, last);
 	above[c.level] = inherited_none();
 	for (;;) {
-		uint64_t d = entry_load(cursor_entry(table, e, &c));
+		uint64_t d;
 
+		if ((kinds & PAGE_VISIT_HOLE) == 0)
+			walk_skip(e, table, &c);
+		d = entry_load(cursor_entry(table, e, &c));
 		if (!walk_show(e, table, &c, d, above[c.level], kinds, visitor, context)) {
 			status = PAGING_STOPPED;
 			break;

@@ -35,6 +35,24 @@ static ALWAYS_INLINE uint64_t split_tables(const struct encoder *e, unsigned int
 	return needed;
 }
 
+/*
+ * Tables it takes to split what [first, last] touches of a leaf of `level` down to `leaf_size`: one
+ * of level n for each span of level n + 1 that is larger than that. Groups take none.
+ */
+static ALWAYS_INLINE uint64_t split_all_tables(const struct encoder *e, unsigned int level,
+					       uint64_t leaf_size, uint64_t first, uint64_t last)
+{
+	uint64_t needed = 0;
+
+	for (unsigned int n = 0; n < level; n++) {
+		unsigned int span = level_shift(e, n + 1);
+
+		if (level_size(e, n + 1) > leaf_size)
+			needed += (last >> span) - (first >> span) + 1;
+	}
+	return needed;
+}
+
 /* Whether a change that takes break-before-make must be made so here: is a walker about? */
 static ALWAYS_INLINE bool must_break(const struct encoder *e, const struct page_table *table,
 				     const struct tlb_gather *gather)

@@ -88,6 +88,9 @@ enum page_table_mode {
 	PAGING_SPLIT = 1 << 1,
 	/* unmap, protect: parts of the range that are not mapped are no error. */
 	PAGING_SKIP_HOLES = 1 << 2,
+	/* map: what is mapped in the range gives way. A leaf that the range covers in part is
+	 * split, a table that a leaf takes the place of goes to the gather. */
+	PAGING_REPLACE = 1 << 3,
 };
 
 /* The circumstances of a range operation, and what came of it. One struct serves many calls. */
@@ -96,6 +99,7 @@ struct page_table_op {
 	struct tlb_gather *gather; /* NULL: no walker uses the table, nothing need be flushed */
 	uint32_t mode;             /* enum page_table_mode, OR-ed */
 	uint64_t leaf_sizes;       /* map: no other leaves than these; 0: all the table has */
+	uint64_t budget;           /* split, resumable: tables to make at most; 0: no limit */
 
 	/* Results. */
 	uint64_t done;          /* bytes of the range that are done (all of it, or 0 when atomic) */
@@ -124,7 +128,8 @@ enum paging_status page_table_map_to(struct page_table *table, virt_addr virt, p
 /*
  * Maps [virt, virt + size) to [phys, phys + size) with the largest leaves that alignment, the MMU
  * and op->leaf_sizes allow. Errors as page_table_map_to, and PAGING_BAD_SIZE. A mapping anywhere in
- * the range, identical or not, is PAGING_ALREADY_MAPPED, with its leaf in op->conflict*.
+ * the range, identical or not, is PAGING_ALREADY_MAPPED, with its leaf in op->conflict*; unless
+ * PAGING_REPLACE, which can fail with PAGING_NEEDS_FLUSH and PAGING_GATHER_FULL.
  */
 enum paging_status page_table_map(struct page_table *table, virt_addr virt, phys_addr phys,
 				  uint64_t size, struct page_flags flags, struct page_table_op *op);
@@ -147,6 +152,63 @@ enum paging_status page_table_protect(struct page_table *table, virt_addr virt, 
 				      struct page_flags flags, struct page_table_op *op);
 
 /*
+ * Takes write permission from every mapping in the range; all else stays. A dirty leaf stays dirty.
+ * Errors as page_table_unmap.
+ */
+enum paging_status page_table_write_protect(struct page_table *table, virt_addr virt, uint64_t size,
+					    struct page_table_op *op);
+
+/*
+ * Splits every leaf that touches the range and is larger than `leaf_size` (one of the table's leaf
+ * sizes), until none is; nothing translates differently after it. Holes are no error. A resumable
+ * split stops with PAGING_BUDGET after op->budget tables; the rest of the range can be done by a
+ * later call. PAGING_UNALIGNED, _BAD_SIZE (also: no such leaf size), _INPUT_RANGE, _NEEDS_FLUSH,
+ * _NO_MEMORY, _BUDGET.
+ */
+enum paging_status page_table_split(struct page_table *table, virt_addr virt, uint64_t size,
+				    uint64_t leaf_size, struct page_table_op *op);
+
+/*
+ * The other way: where all entries of a table that lies in the range as a whole are leaves that a
+ * single larger leaf can stand for (the table has that size, addresses line up, all else is equal),
+ * that leaf takes its place; and likewise contiguous groups. The leaf is accessed, and dirty, if
+ * one of them was. A live table needs a gather that can flush, since hardware may mark the old
+ * leaves until then: PAGING_NEEDS_FLUSH. Others: PAGING_UNALIGNED, _BAD_SIZE, _INPUT_RANGE,
+ * _GATHER_FULL.
+ */
+enum paging_status page_table_collapse(struct page_table *table, virt_addr virt, uint64_t size,
+				       struct page_table_op *op);
+
+enum page_mark {
+	PAGE_MARK_ACCESSED = 1 << 0,
+	PAGE_MARK_DIRTY = 1 << 1,
+};
+
+struct page_visit;
+
+/* Called in ascending order of address; false ends the walk with PAGING_STOPPED. It must not change
+ * the table. */
+typedef bool (*page_visitor)(void *context, const struct page_visit *visit);
+
+/*
+ * Clears the marks in `marks` (enum page_mark, OR-ed) in every leaf that touches the range, by
+ * exchange, and shows `visitor` (NULL: nobody) each leaf that had one of them, as it was. What the
+ * MMU marks after the gather is flushed is found by the next harvest; nothing is lost between.
+ * PAGING_UNALIGNED, _BAD_SIZE, _INPUT_RANGE, _STOPPED (the leaf shown last is cleared).
+ */
+enum paging_status page_table_harvest(struct page_table *table, virt_addr virt, uint64_t size,
+				      unsigned int marks, page_visitor visitor, void *context,
+				      struct page_table_op *op);
+
+/*
+ * How many table frames page_table_map would take for this, exactly: with so many in a frame_cache
+ * (frame_cache.h) it cannot fail for want of memory. Errors as page_table_map, but for _NO_MEMORY.
+ */
+enum paging_status page_table_map_needs(struct page_table *table, virt_addr virt, phys_addr phys,
+					uint64_t size, struct page_flags flags,
+					struct page_table_op *op, uint64_t *tables);
+
+/*
  * What the MMU answers for `virt` (any address, not only an aligned one): the leaf it lies in.
  * PAGING_INPUT_RANGE; PAGING_NOT_MAPPED, with the hole in *mapping.
  */
@@ -165,10 +227,6 @@ struct page_visit {
 	uint64_t descriptor;         /* as it stands in memory */
 	unsigned int level;          /* of the entry; 0 has the granule-sized leaves */
 };
-
-/* Called in ascending order of address; false ends the walk with PAGING_STOPPED. It must not change
- * the table. */
-typedef bool (*page_visitor)(void *context, const struct page_visit *visit);
 
 /*
  * Shows `visitor` each entry of the kinds in `kinds` that touches the range. mapping.flags of a

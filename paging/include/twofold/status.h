@@ -20,6 +20,7 @@ enum paging_status {
 	PAGING_WOULD_SPLIT,    /* the range covers part of a leaf and splitting was not allowed */
 	PAGING_NEEDS_FLUSH,    /* break-before-make: the gather has no `flush` */
 	PAGING_GATHER_FULL,    /* the gather holds no more frames and has no way to flush */
+	PAGING_BUDGET,         /* op->budget is used up; op->done says how far it got */
 	PAGING_STOPPED,        /* a visitor asked to stop */
 	PAGING_BAD_CONFIG,     /* page_table_init: a field names what the format does not have */
 };

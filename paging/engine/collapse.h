@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Collapsing: a table full of leaves that one larger leaf can stand for becomes that leaf. Hardware
+ * may go on marking the old leaves until it is flushed, so what they say is read once more after.
+ */
+#ifndef PAGING_ENGINE_COLLAPSE_H
+#define PAGING_ENGINE_COLLAPSE_H
+
+#include "arguments.h"
+#include "contiguous.h"
+#include "split.h"
+
+/* An attribute word without accessed and dirty. */
+static ALWAYS_INLINE uint64_t attributes_unmarked(const struct encoder *e, uint64_t attributes)
+{
+	return e->cleaned(attributes, true, true);
+}
+
+/* Entries [first, first + count) are leaves that say the same, of addresses in a row from an
+ * aligned one; hints in them do not matter. */
+static ALWAYS_INLINE bool leaves_alike(const struct encoder *e, const struct page_table *table,
+				       const uint64_t *first, uint64_t count, unsigned int level)
+{
+	uint64_t d = entry_load(first);
+	uint64_t attributes;
+	phys_addr phys;
+
+	if (!e->is_present(table, d, level) || !e->is_leaf(d, level))
+		return false;
+	attributes = attributes_unmarked(e, e->leaf_attributes(d, level));
+	phys = e->leaf_address(d, level);
+	if (!addr_is_aligned(phys, count << level_shift(e, level)))
+		return false;
+	for (uint64_t i = 1; i < count; i++) {
+		d = entry_load(&first[i]);
+		if (!e->is_present(table, d, level) || !e->is_leaf(d, level) ||
+		    attributes_unmarked(e, e->leaf_attributes(d, level)) != attributes ||
+		    e->leaf_address(d, level) != phys + (i << level_shift(e, level)))
+			return false;
+	}
+	return true;
+}
+
+/* `leaf`, with the marks of all leaves of a table of `level`. */
+static ALWAYS_INLINE uint64_t leaves_merged(const struct encoder *e, const struct page_table *table,
+					    uint64_t attributes, const uint64_t *leaves,
+					    unsigned int level)
+{
+	for (uint64_t i = 0; i < level_entries(e, table, level); i++)
+		attributes =
+			e->merge(attributes, e->leaf_attributes(entry_load(&leaves[i]), level));
+	return attributes;
+}
+
+/* The table that the cursor is about to leave becomes a leaf of the level above. */
+static ALWAYS_INLINE void collapse_table(const struct encoder *e, struct page_table *table,
+					 const struct cursor *c, struct page_table_op *op)
+{
+	unsigned int level = c->level;
+	uint64_t *slot = c->slots[level];
+	const uint64_t *leaves = c->tables[level];
+	uint64_t start = addr_align_down(c->input, level_size(e, level + 1));
+	uint64_t last = start + level_size(e, level + 1) - 1;
+	uint64_t first = entry_load(&leaves[0]);
+	phys_addr phys = e->leaf_address(first, level);
+	uint64_t attributes = e->leaf_attributes(first, level);
+	uint64_t leaf;
+
+	attributes = leaves_merged(e, table, attributes, leaves, level);
+	if (must_break(e, table, op->gather))
+		entry_exchange(slot, 0);
+	else
+		entry_link(slot, e->leaf(attributes, phys, level + 1));
+	if (!op->gather)
+		return;
+	break_range(e, table, op->gather, start, last, level_size(e, level + 1), true,
+		    e->is_global(first));
+	attributes = leaves_merged(e, table, attributes, leaves, level);
+	if (must_break(e, table, op->gather)) {
+		entry_link(slot, e->leaf(attributes, phys, level + 1));
+		return;
+	}
+	leaf = entry_load(slot);
+	while (!entry_replace(slot, &leaf,
+			      e->leaf(e->merge(e->leaf_attributes(leaf, level + 1), attributes),
+				      phys, level + 1)))
+		;
+}
+
+/* Gives the hint to each whole group of the table that lies in [first, last]. */
+static ALWAYS_INLINE void collapse_groups(const struct encoder *e, const struct page_table *table,
+					  const struct cursor *c, uint64_t first, uint64_t last,
+					  struct tlb_gather *gather)
+{
+	unsigned int level = c->level;
+	uint64_t span = group_size(e, level);
+	uint64_t start =
+		addr_align_down(c->input, level_size(e, level) * level_entries(e, table, level));
+	struct cursor at = *c;
+
+	for (uint64_t i = 0; i < level_entries(e, table, level); i += group_entries(e, level)) {
+		const uint64_t *entries = c->tables[level] + i;
+		uint64_t d = entry_load(entries);
+
+		at.input = start + (i << level_shift(e, level));
+		if (at.input < first || at.input + (span - 1) > last || in_group(e, d) ||
+		    !leaves_alike(e, table, entries, group_entries(e, level), level))
+			continue;
+		group_rewrite(e, table, &at, e->leaf_attributes(d, level), true, gather);
+	}
+}
+
+/* Leaves the cursor's table, after it has been made as small as can be. */
+static ALWAYS_INLINE void collapse_leave(const struct encoder *e, struct page_table *table,
+					 struct cursor *c, uint64_t first, struct page_table_op *op)
+{
+	unsigned int level = c->level;
+	uint64_t span = level_size(e, level + 1);
+	uint64_t start = addr_align_down(c->input, span);
+	struct frame frame = { .start = c->phys[level], .size = table_bytes(e, table, level) };
+	bool whole = start >= first && start + (span - 1) <= c->last;
+	bool joined =
+		whole && (table->leaf_sizes & span) != 0 &&
+		leaves_alike(e, table, c->tables[level], level_entries(e, table, level), level);
+
+	if (joined)
+		collapse_table(e, table, c, op);
+	else if (has_groups(e, level) && (table->leaf_sizes & group_size(e, level)) != 0)
+		collapse_groups(e, table, c, first, c->last, op->gather);
+	cursor_ascend(table, c);
+	if (!joined)
+		return;
+	table->tables--;
+	if (op->gather)
+		gather_frame(op->gather, frame);
+	else
+		op->frames->free(op->frames, FRAME_TABLE, frame);
+}
+
+static ALWAYS_INLINE enum paging_status collapse_range(const struct encoder *e,
+						       struct page_table *table, virt_addr virt,
+						       uint64_t size, struct page_table_op *op)
+{
+	enum paging_status status = check_range(e, table, virt, size, op);
+	uint64_t input = virt & input_mask(table);
+	struct cursor c;
+
+	if (status != PAGING_OK)
+		return status;
+	if (!op->gather && !op->frames)
+		return PAGING_BAD_CONFIG;
+	if (op->gather && !op->gather->flush)
+		return PAGING_NEEDS_FLUSH;
+	if (op->gather && op->gather->frame_capacity == 0)
+		return PAGING_GATHER_FULL;
+	cursor_open(table, e, &c, input, input + (size - 1));
+	for (;;) {
+		uint64_t d = entry_load(cursor_entry(table, e, &c));
+
+		if (e->is_present(table, d, c.level) && !e->is_leaf(d, c.level)) {
+			cursor_descend(table, e, &c, e->table_address(d));
+			continue;
+		}
+		if (!cursor_step(e, &c))
+			break;
+		while (cursor_left(table, e, &c)) {
+			c.input--;
+			collapse_leave(e, table, &c, input, op);
+			c.input++;
+		}
+	}
+	while (c.level != top_level(table))
+		collapse_leave(e, table, &c, input, op);
+	cursor_close(table, &c);
+	op->done = size;
+	return PAGING_OK;
+}
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading and clearing what hardware marks: accessed and dirty. */
+#ifndef PAGING_ENGINE_HARVEST_H
+#define PAGING_ENGINE_HARVEST_H
+
+#include "arguments.h"
+#include "contiguous.h"
+#include "gather.h"
+#include "query.h"
+
+struct harvest {
+	struct page_table_op *op;
+	bool accessed;
+	bool dirty;
+	page_visitor visitor;
+	void *context;
+};
+
+/* Clears the marks in one descriptor; returns what it was. */
+static ALWAYS_INLINE uint64_t harvest_entry(const struct encoder *e, const struct harvest *h,
+					    uint64_t *entry, unsigned int level)
+{
+	uint64_t old = entry_load(entry);
+	uint64_t new;
+
+	do {
+		uint64_t attributes =
+			e->cleaned(e->leaf_attributes(old, level), h->accessed, h->dirty);
+
+		new = e->leaf(attributes, e->leaf_address(old, level), level) |
+		      (old & e->contiguous);
+	} while (new != old && !entry_replace(entry, &old, new));
+	return old;
+}
+
+/* Clears the marks in the leaf the cursor stands on, and shows it if it had one. */
+static ALWAYS_INLINE bool harvest_leaf(const struct encoder *e, const struct page_table *table,
+				       const struct harvest *h, const struct cursor *c,
+				       struct inherited above)
+{
+	unsigned int level = c->level;
+	uint64_t *entry = cursor_entry(table, e, c);
+	uint64_t old = entry_load(entry);
+	uint64_t count = 1;
+	struct page_visit visit = { .kind = PAGE_VISIT_LEAF, .level = level };
+	uint64_t attributes;
+
+	if (in_group(e, old)) {
+		entry = group_first(table, e, c);
+		count = group_entries(e, level);
+	}
+	for (uint64_t i = 0; i < count; i++)
+		old = e->merge(old, harvest_entry(e, h, &entry[i], level));
+	attributes = e->leaf_attributes(old, level);
+	if (e->cleaned(attributes, h->accessed, h->dirty) == attributes)
+		return true;
+	visit.descriptor = old;
+	visit.mapping.size = leaf_span(e, c, old);
+	visit.mapping.virt = input_extend(e, table, addr_align_down(c->input, visit.mapping.size));
+	visit.mapping.phys = addr_align_down(e->leaf_address(old, level), visit.mapping.size);
+	visit.mapping.flags = e->decode(table, attributes, above);
+	gather_range(h->op->gather,
+		     &(struct tlb_range){ .start = visit.mapping.virt,
+					  .last = visit.mapping.virt + (visit.mapping.size - 1),
+					  .leaf_size = visit.mapping.size,
+					  .global = e->is_global(old) });
+	return !h->visitor || h->visitor(h->context, &visit);
+}
+
+static ALWAYS_INLINE enum paging_status harvest_run(const struct encoder *e,
+						    const struct page_table *table,
+						    const struct harvest *h, struct cursor *c)
+{
+	struct inherited above[PAGE_TABLE_MAX_LEVELS];
+
+	above[c->level] = inherited_none();
+	for (;;) {
+		uint64_t d;
+
+		walk_skip(e, table, c);
+		d = entry_load(cursor_entry(table, e, c));
+		if (e->is_present(table, d, c->level) && !e->is_leaf(d, c->level)) {
+			struct inherited below = inherited_add(above[c->level], d);
+
+			cursor_descend(table, e, c, e->table_address(d));
+			above[c->level] = below;
+			continue;
+		}
+		if (e->is_present(table, d, c->level)) {
+			if (!harvest_leaf(e, table, h, c, above[c->level]))
+				return PAGING_STOPPED;
+			if (in_group(e, d))
+				c->input |= group_size(e, c->level) - 1;
+		}
+		if (!cursor_step(e, c))
+			return PAGING_OK;
+		while (cursor_left(table, e, c))
+			cursor_ascend(table, c);
+	}
+}
+
+static ALWAYS_INLINE enum paging_status
+harvest_range(const struct encoder *e, struct page_table *table, virt_addr virt, uint64_t size,
+	      unsigned int marks, page_visitor visitor, void *context, struct page_table_op *op)
+{
+	enum paging_status status = check_range(e, table, virt, size, op);
+	uint64_t input = virt & input_mask(table);
+	struct harvest h = { .op = op,
+			     .accessed = (marks & PAGE_MARK_ACCESSED) != 0,
+			     .dirty = (marks & PAGE_MARK_DIRTY) != 0,
+			     .visitor = visitor,
+			     .context = context };
+	struct cursor c;
+
+	if (status != PAGING_OK)
+		return status;
+	cursor_open(table, e, &c, input, input + (size - 1));
+	status = harvest_run(e, table, &h, &c);
+	/* A leaf that was shown is done, up to where the range ends. */
+	op->done = status == PAGING_OK ? size : cursor_entry_last(e, &c) - input + 1;
+	if (op->done > size)
+		op->done = size;
+	cursor_close(table, &c);
+	return status;
+}
+
+#endif
