@@ -82,11 +82,11 @@ static bool take_key(struct cursor *cursor, const char *key)
 /* From the start of an object or array into it, to the place; gives its line. */
 static unsigned int enter(struct cursor *cursor, const struct json_place *place)
 {
-	unsigned int line;
-
 	skip_space(cursor);
 	step(cursor);
 	for (size_t index = 0; cursor->at < cursor->end; index++) {
+		unsigned int line;
+
 		skip_space(cursor);
 		line = cursor->line;
 		if (place->key ? take_key(cursor, place->key) : index == place->index)
