@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* An instruction that an interpreting KVM does not know. */
-#include "kernel.h"
+#include "kernel.inc"
 start:
 	nop
 	int3

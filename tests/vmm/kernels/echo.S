@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Says "ready", then sends back what it receives; "q" ends it, and is not sent back. */
-#include "kernel.h"
+#include "kernel.inc"
 start:
 	movl $stack, %esp
 	movl $text, %esi

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The state at the PVH entry: flat protected mode, no paging, no interrupts, a hypervisor. */
-#include "kernel.h"
+#include "kernel.inc"
 start:
 	movl $stack, %esp
 	pushfl

@@ -3,7 +3,7 @@
  * Writes a value to isa-debug-exit. Command line: width b, w or l, a blank, two hexadecimal digits;
  * "b 7f".
  */
-#include "kernel.h"
+#include "kernel.inc"
 start:
 	movl $stack, %esp
 	movl 24(%ebx), %esi		/* cmdline_paddr */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Writes to the serial port without end. */
-#include "kernel.h"
+#include "kernel.inc"
 start:
 	movw $0x3f8, %dx
 1:	movl $text, %esi

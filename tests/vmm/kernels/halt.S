@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Halts with interrupts off; on if the command line begins with "i". */
-#include "kernel.h"
+#include "kernel.inc"
 start:
 	movl $stack, %esp
 	movl 24(%ebx), %edi

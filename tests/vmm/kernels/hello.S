@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Says hello, and succeeds. */
-#include "kernel.h"
+#include "kernel.inc"
 start:
 	movl $stack, %esp
 	movl $text, %esi

@@ -3,7 +3,7 @@
  * Dumps what it was told, in hexadecimal: a line each for hvm_start_info, the memory map, the
  * modules, the command line, and the first 16 bytes of the first module.
  */
-#include "kernel.h"
+#include "kernel.inc"
 start:
 	movl $stack, %esp
 	movl %ebx, %esi

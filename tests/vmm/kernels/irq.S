@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Echo by interrupts: the PIC's line 4 to vector 0x24, halted in between. "q" ends it. */
-#include "kernel.h"
+#include "kernel.inc"
 start:
 	movl $stack, %esp
 	lgdt gdt_pointer

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Addresses that are no memory: all ones, and a write goes nowhere. */
-#include "kernel.h"
+#include "kernel.inc"
 start:
 	movl $0xd0000000, %ebx
 	xorl %eax, %eax

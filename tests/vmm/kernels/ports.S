@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What ports read: all ones where nobody is, halves where a device has only a part. */
-#include "kernel.h"
+#include "kernel.inc"
 start:
 	movw $0x1234, %dx
 	xorl %eax, %eax

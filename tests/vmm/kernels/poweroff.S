@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Powers off as kernels do under QEMU; before, writes what must not power off. */
-#include "kernel.h"
+#include "kernel.inc"
 start:
 	movw $0x604, %dx
 	xorl %eax, %eax

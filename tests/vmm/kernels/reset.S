@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Resets by the keyboard controller: waits for its input buffer, as kernels do. */
-#include "kernel.h"
+#include "kernel.inc"
 start:
 	inb $0x64, %al
 	testb $2, %al

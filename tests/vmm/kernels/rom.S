@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ROM at 2 MiB that begins with "ROM!": reads, survives two writes, executes. */
-#include "kernel.h"
+#include "kernel.inc"
 start:
 	movl $0x00200000, %ebx
 	movl (%ebx), %eax

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Never ends, and never leaves the guest after its first words. */
-#include "kernel.h"
+#include "kernel.inc"
 start:
 	movl $stack, %esp
 	movl $text, %esi

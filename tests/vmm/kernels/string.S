@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* String I/O: every element goes to the one port, and comes from it. */
-#include "kernel.h"
+#include "kernel.inc"
 start:
 	movl $text, %esi
 	movl $text_size, %ecx

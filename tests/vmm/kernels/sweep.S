@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads every port there is, and writes to every port but those that would end the run. */
-#include "kernel.h"
+#include "kernel.inc"
 start:
 	xorl %edx, %edx
 1:	inb %dx, %al

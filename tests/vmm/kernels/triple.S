@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* An exception without any descriptor table: triple fault. */
-#include "kernel.h"
+#include "kernel.inc"
 start:
 	lidt nothing
 	ud2
