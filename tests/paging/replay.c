@@ -34,9 +34,8 @@ struct replay {
 
 static struct sight look(struct world *world, virt_addr virt)
 {
-	struct sight sight;
+	struct sight sight = { 0 };
 
-	memset(&sight, 0, sizeof(sight));
 	for (unsigned int i = 0; i < WORLD_ACCESSES; i++) {
 		struct walk_result result = world_translate(world, virt, world_accesses[i]);
 
@@ -50,15 +49,32 @@ static struct sight look(struct world *world, virt_addr virt)
 	return sight;
 }
 
+static bool same(const struct sight *a, const struct sight *b)
+{
+	return a->phys == b->phys && a->type == b->type && a->dirty == b->dirty &&
+	       memcmp(a->faults, b->faults, sizeof(a->faults)) == 0;
+}
+
+/* Whether the last two sights are the same for each probe. */
+static bool nothing_changed(const struct replay *replay)
+{
+	const struct sight *now = replay->history[replay->seen];
+	const struct sight *before = replay->history[replay->seen - 1];
+
+	for (size_t i = 0; i < replay->probe_count; i++) {
+		if (!same(&now[i], &before[i]))
+			return false;
+	}
+	return true;
+}
+
 static void look_at_all(struct replay *replay)
 {
 	REQUIRE(replay->seen < STORES_MAX, "too many stores");
 	for (size_t i = 0; i < replay->probe_count; i++)
 		replay->history[replay->seen][i] = look(replay->world, replay->probes[i]);
 	/* Most stores fill a table that is not linked yet: the sight is the same, and kept once. */
-	if (replay->seen == 0 ||
-	    memcmp(replay->history[replay->seen], replay->history[replay->seen - 1],
-		   sizeof(replay->history[0])) != 0)
+	if (replay->seen == 0 || !nothing_changed(replay))
 		replay->seen++;
 }
 
@@ -103,11 +119,6 @@ static void choose_probes(struct replay *replay, const struct model_op *what)
 		add_probe(replay, model->leaves[i].virt);
 		add_probe(replay, model->leaves[i].virt + model->leaves[i].size - 1);
 	}
-}
-
-static bool same(const struct sight *a, const struct sight *b)
-{
-	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
 /* Old until it is new, and then new. */
