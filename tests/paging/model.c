@@ -365,7 +365,7 @@ void model_apply(struct model *model, const struct model_op *op, uint64_t bytes)
 			model->leaves[end].flags =
 				changed(model, model->leaves[end].flags, op->flags);
 	}
-	if (op->kind == MODEL_UNMAP) {
+	if (op->kind == MODEL_UNMAP && index != end) {
 		memmove(&model->leaves[index], &model->leaves[end],
 			(model->count - end) * sizeof(model->leaves[0]));
 		model->count -= end - index;

@@ -20,6 +20,14 @@ static void protect(const struct trap *trap, int protection)
 	REQUIRE(mprotect(trap->memory->tables, MEMORY_BYTES, protection) == 0, "mprotect failed");
 }
 
+/* The same for the one page that is stored to: a store of an instruction stays in its page. */
+static void protect_stored(const struct trap *trap, int protection)
+{
+	uint8_t *page = trap->memory->tables + ((stored - trap->memory->base) & ~UINT64_C(4095));
+
+	REQUIRE(mprotect(page, 4096, protection) == 0, "mprotect failed");
+}
+
 static void on_segv(int signal, siginfo_t *info, void *context)
 {
 	ucontext_t *user = context;
@@ -30,8 +38,8 @@ static void on_segv(int signal, siginfo_t *info, void *context)
 		sigaction(signal, &old_segv, NULL); /* a real one: faults again, for good */
 		return;
 	}
-	protect(active, PROT_READ | PROT_WRITE);
 	stored = active->memory->base + (uint64_t)(address - active->memory->tables);
+	protect_stored(active, PROT_READ | PROT_WRITE);
 	if (active->before != NULL)
 		active->before(active, stored);
 	user->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG;
@@ -49,7 +57,7 @@ static void on_trap(int signal, siginfo_t *info, void *context)
 	active->stores++;
 	if (active->after != NULL)
 		active->after(active, stored);
-	protect(active, PROT_READ);
+	protect_stored(active, PROT_READ);
 }
 
 void trap_begin(struct trap *trap)
