@@ -19,6 +19,19 @@ PATIENCE = 30  # seconds; nothing here takes more than a fraction of one
 LFLAG, IFLAG, OFLAG, CC = 3, 0, 1, 6
 
 
+# A shell, in short: stays in the foreground, and ends as the background job that it started. Using the
+# terminal stops such a job, which ends as status 99.
+BACKGROUND = """
+import os, subprocess, sys
+job = subprocess.Popen(sys.argv[1:], process_group=0)
+_, status = os.waitpid(job.pid, os.WUNTRACED)
+if os.WIFSTOPPED(status):
+    job.kill()
+    sys.exit(99)
+os._exit(os.waitstatus_to_exitcode(status))
+"""
+
+
 class Terminal:
     """vmm as the foreground job of a terminal; `typed` goes in, `seen` is what came out."""
 
@@ -27,32 +40,21 @@ class Terminal:
         self.ours, self.theirs = pty.openpty()
         self.before = termios.tcgetattr(self.theirs)
         self.seen = b""
-        # A session of its own with the terminal as the controlling one, which makes vmm the
-        # foreground unless a new process group is put between them.
+        launcher = [sys.executable, "-c", BACKGROUND] if background else []
+        # A session of its own with the terminal as the controlling one: its leader is in the
+        # foreground.
         self.child = subprocess.Popen(
-            [vmm.path, *arguments],
+            [*launcher, vmm.path, *arguments],
             stdin=self.theirs,
             stdout=subprocess.PIPE if stdin_only else self.theirs,
             stderr=subprocess.PIPE,
-            preexec_fn=lambda: self._own_terminal(background),
+            preexec_fn=self._own_terminal,
         )
 
-    def _own_terminal(self, background):
+    @staticmethod
+    def _own_terminal():
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-        if background:
-            # The foreground is a group that is not ours: a child of ours that just sleeps.
-            sleeper = os.fork()
-            if sleeper == 0:
-                os.setpgid(0, 0)
-                signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-                os.tcsetpgrp(0, os.getpid())
-                os.closerange(0, 256)
-                time.sleep(3)
-                os._exit(0)
-            deadline = time.monotonic() + PATIENCE
-            while os.tcgetpgrp(0) == os.getpgrp() and time.monotonic() < deadline:
-                time.sleep(0.01)
 
     def __enter__(self):
         return self

@@ -33,7 +33,7 @@ def ends(kernel, options, status, out="", err=""):
 WHERE = r"interrupts (on|off), RIP 0x1000[0-9a-f]+, CR0 0x11, CR2 0x0, CR3 0x0, instruction {} \(.*\)"
 TOO_BIG = r"the guest ended with value {}, which no exit status can carry; expected at most 0x7f"
 
-suite.add("power off: status 0, silent", ends, "poweroff", [], 0)
+suite.add("power off: status 0, silent", ends, "poweroff", [], 0, "on\n")
 suite.add("success: status 33, silent", ends, "hello", EXIT, 33, "hello\n")
 for command, status in (
     ("b 00", 1), ("b 01", 3), ("b 10", 33), ("w 10", 33), ("l 10", 33), ("b 7f", 255), ("l 7f", 255),
