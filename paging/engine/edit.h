@@ -278,9 +278,13 @@ static ALWAYS_INLINE enum paging_status edit_range(const struct encoder *e,
 {
 	uint64_t input = virt & input_mask(table);
 	uint64_t last = input + (size - 1);
-	struct edit edit = { .op = op, .unmap = unmap, .attributes = attributes & ~e->preserved };
+	/* Set in part: zeroing the cursor and all would take a call of memset. */
+	struct edit edit;
 	enum paging_status status;
 
+	edit.op = op;
+	edit.unmap = unmap;
+	edit.attributes = attributes & ~e->preserved;
 	edit.reserve = (struct reserve){ .table = table,
 					 .frames = op->frames,
 					 .frame_size = table_bytes(e, table, 0) };

@@ -28,14 +28,19 @@ static ALWAYS_INLINE enum paging_status table_init(const struct encoder *e,
 	uint64_t bytes;
 	uint64_t *root;
 
-	*table = (struct page_table){ .format = format,
-				      .tables = 1,
-				      .leaf_sizes = config->leaf_sizes,
-				      .memory_attributes = config->memory_attributes,
-				      .features = config->features,
-				      .input_bits = config->input_bits,
-				      .output_bits = config->output_bits,
-				      .access = config->access };
+	/* Member by member: a compound literal of this size may take a call of memset. */
+	table->format = format;
+	table->root = 0;
+	table->tables = 1;
+	table->leaf_sizes = config->leaf_sizes;
+	table->memory_attributes = config->memory_attributes;
+	table->type_index = 0;
+	table->features = config->features;
+	table->input_bits = config->input_bits;
+	table->output_bits = config->output_bits;
+	table->upper = false;
+	table->levels = 0;
+	table->access = config->access;
 	status = e->configure(table, config);
 	if (status != PAGING_OK)
 		return status;

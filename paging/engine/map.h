@@ -243,9 +243,13 @@ static ALWAYS_INLINE enum paging_status map_build(const struct encoder *e, struc
 						  const struct mapping *m, struct reserve *reserve,
 						  struct page_table_op *op)
 {
-	struct builder b = { .reserve = reserve };
+	/* Set in part: zeroing the cursor and all would take a call of memset. */
+	struct builder b;
 	enum paging_status status;
 
+	b.reserve = reserve;
+	b.added[top_level(table)] = 0;
+	b.link[top_level(table)] = 0;
 	cursor_open(table, e, &b.c, m->input, m->last);
 	status = build_run(e, table, m, &b, op);
 	if (status == PAGING_OK) {

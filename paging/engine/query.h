@@ -65,9 +65,13 @@ static ALWAYS_INLINE bool walk_show(const struct encoder *e, const struct page_t
 				    const struct cursor *c, uint64_t d, struct inherited above,
 				    unsigned int kinds, page_visitor visitor, void *context)
 {
-	struct page_visit visit = { .descriptor = d, .level = c->level };
 	uint64_t start = cursor_entry_start(e, c);
+	struct page_visit visit;
 
+	visit.descriptor = d;
+	visit.level = c->level;
+	visit.mapping.phys = 0;
+	visit.mapping.flags = (struct page_flags){ 0 };
 	if (!e->is_present(table, d)) {
 		visit.kind = PAGE_VISIT_HOLE;
 	} else if (e->is_leaf(d, c->level)) {
