@@ -36,6 +36,7 @@ static ALWAYS_INLINE void mapping_levels(const struct encoder *e, const struct p
 static ALWAYS_INLINE bool mapping_fits(const struct encoder *e, const struct mapping *m,
 				       const struct cursor *c)
 {
+	ASSUME(c->level < PAGE_TABLE_MAX_LEVELS);
 	return (m->leaf_levels >> c->level & 1) != 0 && cursor_covers(e, c);
 }
 
@@ -247,6 +248,7 @@ static ALWAYS_INLINE enum paging_status map_build(const struct encoder *e, struc
 	struct builder b;
 	enum paging_status status;
 
+	analyzer_fills(&b);
 	b.reserve = reserve;
 	b.added[top_level(table)] = 0;
 	b.link[top_level(table)] = 0;
