@@ -121,10 +121,11 @@ static void print_line(const struct dump *dump, struct line *line)
 
 static void print_run(const struct dump *dump)
 {
-	struct line line = { .length = 0 };
+	struct line line;
 
 	if (dump->run.size == 0)
 		return;
+	line.length = 0;
 	put_address(&line, dump->run.virt);
 	put_char(&line, '-');
 	put_address(&line, dump->run.virt + dump->total);
@@ -159,9 +160,10 @@ static bool visit(void *context, const struct page_visit *v)
 
 static void print_summary(const struct dump *dump, uint64_t tables)
 {
-	struct line line = { .length = 0 };
+	struct line line;
 	const char *separator = "";
 
+	line.length = 0;
 	for (unsigned int shift = 0; shift < 64; shift++) {
 		if (dump->leaves[shift] == 0)
 			continue;
@@ -182,11 +184,16 @@ static void print_summary(const struct dump *dump, uint64_t tables)
 enum paging_status page_table_dump(const struct page_table *table, page_dump_line line,
 				   void *context)
 {
-	struct dump dump = { .print = line, .context = context };
+	struct dump dump;
 	struct input_range ranges[2];
 	unsigned int count = page_table_ranges(table, ranges);
 	enum paging_status status = PAGING_OK;
 
+	dump.print = line;
+	dump.context = context;
+	dump.run.size = 0;
+	for (unsigned int shift = 0; shift < 64; shift++)
+		dump.leaves[shift] = 0;
 	for (unsigned int i = 0; i < count && status == PAGING_OK; i++)
 		status = page_table_walk(table, ranges[i].first,
 					 ranges[i].last - ranges[i].first + 1, PAGE_VISIT_LEAF,

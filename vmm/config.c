@@ -14,20 +14,22 @@
 #define MAX_TIMEOUT_MS (UINT64_C(1000) * 60 * 60 * 24 * 365)
 #define PORTS          0x10000
 
+static char *copy_string(const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy) {
+		/* A few bytes at start-up: nothing is running that could be saved. */
+		(void)fputs("vmm: out of memory\n", stderr);
+		exit(STATUS_HOST);
+	}
+	return copy;
+}
+
 void config_set_string(char **slot, const char *text)
 {
-	char *copy = NULL;
-
-	if (text) {
-		copy = strdup(text);
-		if (!copy) {
-			/* A few bytes at start-up: nothing is running that could be saved. */
-			(void)fputs("vmm: out of memory\n", stderr);
-			exit(STATUS_HOST);
-		}
-	}
 	free(*slot);
-	*slot = copy;
+	*slot = copy_string(text);
 }
 
 void config_init(struct config *config)
@@ -259,12 +261,9 @@ bool config_set_device(struct config *config, const char *text, struct failure *
 {
 	uint64_t iobase = DEBUG_EXIT_IOBASE, iosize = DEBUG_EXIT_IOSIZE;
 	bool seen[2] = { false, false };
-	char *copy = NULL, *rest, *word;
+	char *copy = copy_string(text), *rest = copy, *word = strsep(&rest, ",");
 	bool good = true;
 
-	config_set_string(&copy, text);
-	rest = copy;
-	word = strsep(&rest, ",");
 	if (strcmp(word, "isa-debug-exit") != 0)
 		good = fail(failure, STATUS_USAGE,
 			    "\"%s\" is not a device; expected isa-debug-exit", word);

@@ -107,7 +107,7 @@ const char *config_rom_write_name(enum rom_write policy);
 const char *config_region_name(enum region_kind kind);
 bool config_region_kind(const char *name, enum region_kind *kind);
 
-/* Replaces *slot by a copy of `text` (NULL: by nothing). */
+/* Replaces *slot by a copy of `text`. */
 void config_set_string(char **slot, const char *text);
 
 #endif

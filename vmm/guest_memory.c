@@ -237,6 +237,8 @@ void *guest_memory_at(const struct guest_memory *memory, uint64_t address, uint6
 	uint64_t first = 0, offset, size;
 	bool contiguous = true;
 
+	*run = 0;
+	(void)refuse(fault, GUEST_OK, address);
 	if (length == 0) {
 		(void)refuse(fault, GUEST_EMPTY, address);
 		return NULL;
@@ -245,7 +247,6 @@ void *guest_memory_at(const struct guest_memory *memory, uint64_t address, uint6
 		(void)refuse(fault, GUEST_WRAPS, address);
 		return NULL;
 	}
-	*run = 0;
 	for (uint64_t done = 0; done < length; done += size) {
 		if (!find_leaf(memory, address + done, access, &offset, &size, fault))
 			return NULL;

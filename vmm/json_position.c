@@ -17,6 +17,8 @@ struct cursor {
 
 static void step(struct cursor *cursor)
 {
+	if (cursor->at >= cursor->end)
+		return;
 	if (*cursor->at == '\n')
 		cursor->line++;
 	cursor->at++;
@@ -35,11 +37,9 @@ static void skip_string(struct cursor *cursor)
 	while (cursor->at < cursor->end && *cursor->at != '"') {
 		if (*cursor->at == '\\')
 			step(cursor);
-		if (cursor->at < cursor->end)
-			step(cursor);
-	}
-	if (cursor->at < cursor->end)
 		step(cursor);
+	}
+	step(cursor);
 }
 
 static void skip_value(struct cursor *cursor)
@@ -74,7 +74,7 @@ static bool take_key(struct cursor *cursor, const char *key)
 
 	skip_string(cursor);
 	value = json_loadb(start, (size_t)(cursor->at - start), JSON_DECODE_ANY, NULL);
-	same = value && strcmp(json_string_value(value), key) == 0;
+	same = json_is_string(value) && strcmp(json_string_value(value), key) == 0;
 	json_decref(value);
 	return same;
 }
@@ -82,11 +82,11 @@ static bool take_key(struct cursor *cursor, const char *key)
 /* From the start of an object or array into it, to the place; gives its line. */
 static unsigned int enter(struct cursor *cursor, const struct json_place *place)
 {
-	unsigned int line;
-
 	skip_space(cursor);
 	step(cursor);
 	for (size_t index = 0; cursor->at < cursor->end; index++) {
+		unsigned int line;
+
 		skip_space(cursor);
 		line = cursor->line;
 		if (place->key ? take_key(cursor, place->key) : index == place->index)

@@ -65,9 +65,9 @@ static bool read_bytes(struct kernel *kernel, int fd, struct failure *failure)
 
 static bool open_image(struct kernel *kernel, struct failure *failure)
 {
-	uint64_t size;
+	uint64_t size = 0;
 	bool good;
-	int fd;
+	int fd = -1;
 
 	if (!open_file(kernel->path, "kernel", &fd, &size, failure))
 		return false;
@@ -155,7 +155,6 @@ static bool load_segment(const struct kernel *kernel, const struct elf_segment *
 			 const struct guest_memory *memory, struct failure *failure)
 {
 	struct guest_fault fault;
-	char text[128];
 
 	/* What is past the file's bytes is zero already: the guest's memory is new. */
 	if (!guest_memory_check(memory, segment->address, segment->memory_size, GUEST_LOAD,
@@ -164,6 +163,8 @@ static bool load_segment(const struct kernel *kernel, const struct elf_segment *
 	     !guest_memory_load(memory, segment->address,
 				(const uint8_t *)kernel->bytes + segment->offset,
 				segment->file_size, &fault))) {
+		char text[128];
+
 		guest_fault_text(&fault, text, sizeof(text));
 		return fail(
 			failure, STATUS_USAGE,
@@ -238,9 +239,9 @@ bool kernel_load(struct kernel *kernel, const struct guest_memory *memory,
 static bool load_region(const struct guest_memory *memory, const struct memory_region *region,
 			struct failure *failure)
 {
-	uint64_t size;
+	uint64_t size = 0;
 	bool good;
-	int fd;
+	int fd = -1;
 
 	if (!open_file(region->file, "file", &fd, &size, failure))
 		return false;

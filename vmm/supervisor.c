@@ -41,9 +41,10 @@ static void take_signal(struct supervisor *supervisor)
 		return;
 	switch (info.ssi_signo) {
 	case SIGTSTP:
+		/* The stop may take effect some time after kill() returns; what takes the terminal
+		 * again is SIGCONT, not coming back from here. */
 		console_restore(&machine->console);
 		(void)kill(getpid(), SIGSTOP);
-		console_raw(&machine->console);
 		break;
 	case SIGCONT:
 		console_raw(&machine->console);
@@ -154,7 +155,7 @@ static void add_signal(sigset_t *set, int signal)
 
 static bool block_signals(struct supervisor *supervisor)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT };
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP };
 	struct sigaction action = { .sa_handler = kick_handler };
 	sigset_t set;
 
@@ -162,6 +163,7 @@ static bool block_signals(struct supervisor *supervisor)
 	(void)sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		add_signal(&set, signals[i]);
+	(void)sigaddset(&set, SIGCONT);
 	(void)pthread_sigmask(SIG_BLOCK, &set, &supervisor->old_mask);
 	supervisor->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return supervisor->signal_fd >= 0;

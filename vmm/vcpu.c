@@ -120,6 +120,15 @@ static void internal_error(struct machine *machine)
 	end_where(machine, STATUS_FAULT, "internal-error", what);
 }
 
+/* Without an interrupt controller KVM leaves at a halt, and nothing of ours interrupts. */
+static void halted(struct machine *machine)
+{
+	end_where(machine, STATUS_HALTED, "halted",
+		  machine->run->if_flag
+			  ? "the guest halted, and there is no interrupt controller to wake it"
+			  : "the guest halted with interrupts off");
+}
+
 static void handle_exit(struct machine *machine)
 {
 	switch (machine->run->exit_reason) {
@@ -127,9 +136,7 @@ static void handle_exit(struct machine *machine)
 		mmio(machine);
 		break;
 	case KVM_EXIT_HLT:
-		/* Without an interrupt controller KVM leaves at a halt, and nothing of ours
-		 * interrupts: whatever the flag says, it will not go on. */
-		end_where(machine, STATUS_HALTED, "halted", "the guest halted for good");
+		halted(machine);
 		break;
 	case KVM_EXIT_SYSTEM_EVENT:
 		system_event(machine);

@@ -11,6 +11,8 @@ const struct check_list *const check_lists[] = {
 };
 const size_t check_list_count = sizeof(check_lists) / sizeof(check_lists[0]);
 
+#define LANDING_TAG 0xd7
+
 struct frame landing_page;
 
 void selftest_start(void)
@@ -18,6 +20,15 @@ void selftest_start(void)
 	userland_start();
 	landing_page = test_frame(PAGE_SIZE_4K);
 	probe_write_landing(frame_bytes(landing_page));
+	frame_bytes(landing_page)[LANDING_SIZE] = LANDING_TAG;
+}
+
+void expect_landing_page(virt_addr at)
+{
+	struct probe_result result = probe(PROBE_READ, at + LANDING_SIZE, false);
+
+	if (expect_true("the page can be read", !result.faulted))
+		expect_equal("what is read there", result.value, LANDING_TAG);
 }
 
 virt_addr test_slot(uint64_t leaf)

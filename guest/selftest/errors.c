@@ -30,9 +30,8 @@ static void scarce_free(struct frame_allocator *self, enum frame_use use, struct
 	scarce->left++;
 }
 
-/* Far from other mappings, so that tables are needed there: around a 1G boundary. */
-#define FAR       (UINT64_C(65) << 30)
-#define FAR_START (FAR - PAGE_SIZE_4K)
+/* Two pages where tables are needed, on either side of a 1G boundary. */
+#define FAR_START (test_address(TEST_FAR) + PAGE_SIZE_1G - PAGE_SIZE_4K)
 #define FAR_SIZE  (2 * PAGE_SIZE_4K)
 
 /* Sums up entries, and where they are. */
@@ -60,7 +59,7 @@ static struct state state_now(void)
 	/* The pages around those that these checks map, and all of where they try in vain. */
 	page_table_walk(&kernel.table, arch_layout.test_base, UINT64_C(2) * TEST_OTHER,
 			PAGE_VISIT_LEAF | PAGE_VISIT_TABLE, digest_entry, &state.digest);
-	page_table_walk(&kernel.table, test_address(FAR - PAGE_SIZE_1G), 2 * PAGE_SIZE_1G,
+	page_table_walk(&kernel.table, test_address(TEST_FAR), 2 * PAGE_SIZE_1G,
 			PAGE_VISIT_LEAF | PAGE_VISIT_TABLE, digest_entry, &state.digest);
 	return state;
 }
@@ -176,17 +175,17 @@ static void check_no_memory(const struct check *check)
 	/* On either side of the boundary: a table of 2M entries, and one of 4K entries. */
 	for (; status == PAGING_NO_MEMORY && given < 8; given++) {
 		scarce.left = given;
-		status = page_table_map(&kernel.table, test_address(FAR_START), landing_page.start,
-					FAR_SIZE, rwx, &op);
+		status = page_table_map(&kernel.table, FAR_START, landing_page.start, FAR_SIZE, rwx,
+					&op);
 		if (status != PAGING_NO_MEMORY)
 			break;
 		expect_equal("frames that came back", scarce.left, given);
 		expect_state(before);
-		expect_rights("the first page", test_address(FAR_START), NULL);
+		expect_rights("the first page", FAR_START, NULL);
 	}
 	expect_status("with enough frames", status, PAGING_OK);
 	expect_equal("frames it takes", given, 4);
-	expect_status("unmap", kernel_unmap(test_address(FAR_START), FAR_SIZE, 0), PAGING_OK);
+	expect_status("unmap", kernel_unmap(FAR_START, FAR_SIZE, 0), PAGING_OK);
 	error_end(before);
 }
 

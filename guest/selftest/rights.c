@@ -17,6 +17,7 @@ static void check_rights(const struct check *check)
 		expect_equal("where it leads", m.phys + (at - m.virt), landing_page.start);
 	}
 	expect_rights("leaf", at, &check->flags);
+	expect_landing_page(at);
 	test_unmap_leaf(check->leaf);
 }
 

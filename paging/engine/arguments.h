@@ -21,9 +21,9 @@ static ALWAYS_INLINE bool input_valid(const struct encoder *e, const struct page
 
 /* [virt, last], which does not wrap, lies in one half of the input addresses. If not, *bad is the
  * first address of it that does not. */
-static ALWAYS_INLINE enum paging_status check_input(const struct encoder *e,
-						    const struct page_table *table, virt_addr virt,
-						    virt_addr last, virt_addr *bad)
+static inline enum paging_status check_input(const struct encoder *e,
+					     const struct page_table *table, virt_addr virt,
+					     virt_addr last, virt_addr *bad)
 {
 	bool halved = e->input == INPUT_SIGN_EXTENDED;
 	uint64_t half = halved ? input_mask(table) >> 1 : input_mask(table);
@@ -43,9 +43,9 @@ static ALWAYS_INLINE bool output_valid(const struct page_table *table, phys_addr
 }
 
 /* A range of whole granules. */
-static ALWAYS_INLINE enum paging_status check_range(const struct encoder *e,
-						    const struct page_table *table, virt_addr virt,
-						    uint64_t size, struct page_table_op *op)
+static inline enum paging_status check_range(const struct encoder *e,
+					     const struct page_table *table, virt_addr virt,
+					     uint64_t size, struct page_table_op *op)
 {
 	uint64_t granule = level_size(e, 0);
 	virt_addr bad;

@@ -18,8 +18,8 @@ static ALWAYS_INLINE uint64_t attributes_unmarked(const struct encoder *e, uint6
 
 /* Entries [first, first + count) are leaves that say the same, of addresses in a row from an
  * aligned one; hints in them do not matter. */
-static ALWAYS_INLINE bool leaves_alike(const struct encoder *e, const struct page_table *table,
-				       const uint64_t *first, uint64_t count, unsigned int level)
+static inline bool leaves_alike(const struct encoder *e, const struct page_table *table,
+				const uint64_t *first, uint64_t count, unsigned int level)
 {
 	uint64_t d = entry_load(first);
 	uint64_t attributes;
@@ -42,9 +42,9 @@ static ALWAYS_INLINE bool leaves_alike(const struct encoder *e, const struct pag
 }
 
 /* `leaf`, with the marks of all leaves of a table of `level`. */
-static ALWAYS_INLINE uint64_t leaves_merged(const struct encoder *e, const struct page_table *table,
-					    uint64_t attributes, const uint64_t *leaves,
-					    unsigned int level)
+static inline uint64_t leaves_merged(const struct encoder *e, const struct page_table *table,
+				     uint64_t attributes, const uint64_t *leaves,
+				     unsigned int level)
 {
 	for (uint64_t i = 0; i < level_entries(e, table, level); i++)
 		attributes =
@@ -53,8 +53,8 @@ static ALWAYS_INLINE uint64_t leaves_merged(const struct encoder *e, const struc
 }
 
 /* The table that the cursor is about to leave becomes a leaf of the level above. */
-static ALWAYS_INLINE void collapse_table(const struct encoder *e, struct page_table *table,
-					 const struct cursor *c, struct page_table_op *op)
+static inline void collapse_table(const struct encoder *e, struct page_table *table,
+				  const struct cursor *c, struct page_table_op *op)
 {
 	unsigned int level = c->level;
 	uint64_t *slot = c->slots[level];
@@ -88,9 +88,9 @@ static ALWAYS_INLINE void collapse_table(const struct encoder *e, struct page_ta
 }
 
 /* Gives the hint to each whole group of the table that lies in [first, last]. */
-static ALWAYS_INLINE void collapse_groups(const struct encoder *e, const struct page_table *table,
-					  const struct cursor *c, uint64_t first, uint64_t last,
-					  struct tlb_gather *gather)
+static inline void collapse_groups(const struct encoder *e, const struct page_table *table,
+				   const struct cursor *c, uint64_t first, uint64_t last,
+				   struct tlb_gather *gather)
 {
 	unsigned int level = c->level;
 	uint64_t span = group_size(e, level);
@@ -111,8 +111,8 @@ static ALWAYS_INLINE void collapse_groups(const struct encoder *e, const struct 
 }
 
 /* Leaves the cursor's table, after it has been made as small as can be. */
-static ALWAYS_INLINE void collapse_leave(const struct encoder *e, struct page_table *table,
-					 struct cursor *c, uint64_t first, struct page_table_op *op)
+static inline void collapse_leave(const struct encoder *e, struct page_table *table,
+				  struct cursor *c, uint64_t first, struct page_table_op *op)
 {
 	unsigned int level = c->level;
 	uint64_t span = level_size(e, level + 1);

@@ -45,8 +45,8 @@ static ALWAYS_INLINE uint64_t *group_first(const struct page_table *table, const
 }
 
 /* `d`, with what the others of its group say of accessed and dirty. */
-static ALWAYS_INLINE uint64_t group_merge(const struct page_table *table, const struct encoder *e,
-					  const struct cursor *c, uint64_t d)
+static inline uint64_t group_merge(const struct page_table *table, const struct encoder *e,
+				   const struct cursor *c, uint64_t d)
 {
 	const uint64_t *entries;
 

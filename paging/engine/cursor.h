@@ -22,6 +22,7 @@ static ALWAYS_INLINE void cursor_open(const struct page_table *table, const stru
 {
 	unsigned int top = top_level(table);
 
+	analyzer_fills(c);
 	c->input = input;
 	c->last = last;
 	c->level = top;
@@ -57,6 +58,7 @@ static ALWAYS_INLINE bool cursor_covers(const struct encoder *e, const struct cu
 static ALWAYS_INLINE void cursor_descend(const struct page_table *table, const struct encoder *e,
 					 struct cursor *c, phys_addr phys)
 {
+	ASSUME(c->level > 0 && c->level < PAGE_TABLE_MAX_LEVELS);
 	c->slots[c->level - 1] = cursor_entry(table, e, c);
 	c->level--;
 	c->phys[c->level] = phys;
@@ -89,7 +91,7 @@ static ALWAYS_INLINE bool cursor_left(const struct page_table *table, const stru
 }
 
 /* Gives back all the table memory it holds. */
-static ALWAYS_INLINE void cursor_close(const struct page_table *table, struct cursor *c)
+static inline void cursor_close(const struct page_table *table, struct cursor *c)
 {
 	while (c->level != top_level(table))
 		cursor_ascend(table, c);

@@ -39,10 +39,10 @@ struct edit {
 };
 
 /* `span`: of the leaf or hole that the operation stopped at. */
-static ALWAYS_INLINE enum paging_status edit_conflict(const struct encoder *e,
-						      const struct page_table *table,
-						      const struct edit *edit,
-						      enum paging_status status, uint64_t span)
+static inline enum paging_status edit_conflict(const struct encoder *e,
+					       const struct page_table *table,
+					       const struct edit *edit, enum paging_status status,
+					       uint64_t span)
 {
 	return op_fail(edit->op, status,
 		       input_extend(e, table, addr_align_down(edit->c.input, span)), span);
@@ -67,8 +67,8 @@ static ALWAYS_INLINE void edit_descend(const struct encoder *e, struct page_tabl
 }
 
 /* Entries in use in the table the cursor is in. `removed` of the count are not any more. */
-static ALWAYS_INLINE uint64_t edit_live(const struct encoder *e, const struct page_table *table,
-					const struct cursor *c, uint64_t removed)
+static inline uint64_t edit_live(const struct encoder *e, const struct page_table *table,
+				 const struct cursor *c, uint64_t removed)
 {
 	uint64_t live = 0;
 
@@ -80,8 +80,7 @@ static ALWAYS_INLINE uint64_t edit_live(const struct encoder *e, const struct pa
 }
 
 /* Leaves a table in the plan. */
-static ALWAYS_INLINE void plan_leave(const struct encoder *e, struct page_table *table,
-				     struct edit *edit)
+static inline void plan_leave(const struct encoder *e, struct page_table *table, struct edit *edit)
 {
 	unsigned int level = edit->c.level;
 	bool emptied = edit->kind == EDIT_UNMAP && edit->removed[level] != 0 &&
@@ -143,8 +142,8 @@ static ALWAYS_INLINE bool edit_breaks(const struct encoder *e, const struct edit
 }
 
 /* What the operation will do to a leaf. */
-static ALWAYS_INLINE enum paging_status plan_leaf(const struct encoder *e, struct page_table *table,
-						  struct edit *edit, uint64_t leaf)
+static inline enum paging_status plan_leaf(const struct encoder *e, struct page_table *table,
+					   struct edit *edit, uint64_t leaf)
 {
 	struct cursor *c = &edit->c;
 	uint64_t last = cursor_entry_last(e, c);
@@ -172,8 +171,8 @@ static ALWAYS_INLINE enum paging_status plan_leaf(const struct encoder *e, struc
 	return PAGING_OK;
 }
 
-static ALWAYS_INLINE enum paging_status edit_plan(const struct encoder *e, struct page_table *table,
-						  struct edit *edit)
+static inline enum paging_status edit_plan(const struct encoder *e, struct page_table *table,
+					   struct edit *edit)
 {
 	struct cursor *c = &edit->c;
 	enum paging_status status = PAGING_OK;
@@ -202,8 +201,7 @@ static ALWAYS_INLINE enum paging_status edit_plan(const struct encoder *e, struc
 }
 
 /* Leaves a table: takes what was removed off its count, and unlinks it if nothing is left. */
-static ALWAYS_INLINE void edit_leave(const struct encoder *e, struct page_table *table,
-				     struct edit *edit)
+static inline void edit_leave(const struct encoder *e, struct page_table *table, struct edit *edit)
 {
 	struct cursor *c = &edit->c;
 	unsigned int level = c->level;
@@ -245,8 +243,8 @@ static ALWAYS_INLINE void edit_leave(const struct encoder *e, struct page_table 
  * A resumable unmap with a gather that cannot flush stops before it would empty a table whose frame
  * has nowhere to go.
  */
-static ALWAYS_INLINE bool edit_gather_full(const struct encoder *e, const struct page_table *table,
-					   const struct edit *edit, uint64_t leaf)
+static inline bool edit_gather_full(const struct encoder *e, const struct page_table *table,
+				    const struct edit *edit, uint64_t leaf)
 {
 	const struct tlb_gather *gather = edit->op->gather;
 	unsigned int level = edit->c.level;
@@ -259,8 +257,8 @@ static ALWAYS_INLINE bool edit_gather_full(const struct encoder *e, const struct
 }
 
 /* Unmaps the leaf, or its group. */
-static ALWAYS_INLINE void edit_remove(const struct encoder *e, struct page_table *table,
-				      struct edit *edit, uint64_t old)
+static inline void edit_remove(const struct encoder *e, struct page_table *table, struct edit *edit,
+			       uint64_t old)
 {
 	struct cursor *c = &edit->c;
 	uint64_t *entry = cursor_entry(table, e, c);
@@ -279,8 +277,8 @@ static ALWAYS_INLINE void edit_remove(const struct encoder *e, struct page_table
 }
 
 /* Protects the leaf, which is in no group. */
-static ALWAYS_INLINE void edit_protect(const struct encoder *e, struct page_table *table,
-				       struct edit *edit, uint64_t old)
+static inline void edit_protect(const struct encoder *e, struct page_table *table,
+				struct edit *edit, uint64_t old)
 {
 	struct cursor *c = &edit->c;
 	uint64_t *entry = cursor_entry(table, e, c);
@@ -308,8 +306,8 @@ static ALWAYS_INLINE void edit_protect(const struct encoder *e, struct page_tabl
 							    .global = e->is_global(old) });
 }
 
-static ALWAYS_INLINE void edit_protect_group(const struct encoder *e, struct page_table *table,
-					     struct edit *edit, uint64_t leaf)
+static inline void edit_protect_group(const struct encoder *e, struct page_table *table,
+				      struct edit *edit, uint64_t leaf)
 {
 	uint64_t attributes = edit->attributes;
 
@@ -319,8 +317,8 @@ static ALWAYS_INLINE void edit_protect_group(const struct encoder *e, struct pag
 }
 
 /* Changes the leaf, all of which is in the range, and moves to the end of it. */
-static ALWAYS_INLINE enum paging_status edit_leaf(const struct encoder *e, struct page_table *table,
-						  struct edit *edit, uint64_t leaf)
+static inline enum paging_status edit_leaf(const struct encoder *e, struct page_table *table,
+					   struct edit *edit, uint64_t leaf)
 {
 	struct cursor *c = &edit->c;
 	uint64_t span = leaf_span(e, c, leaf);
@@ -342,8 +340,8 @@ static ALWAYS_INLINE enum paging_status edit_leaf(const struct encoder *e, struc
 }
 
 /* The range covers part of the leaf: makes smaller ones of it. */
-static ALWAYS_INLINE enum paging_status
-edit_split(const struct encoder *e, struct page_table *table, struct edit *edit, uint64_t leaf)
+static inline enum paging_status edit_split(const struct encoder *e, struct page_table *table,
+					    struct edit *edit, uint64_t leaf)
 {
 	struct tlb_gather *gather = edit->op->gather;
 	struct cursor *c = &edit->c;
@@ -404,9 +402,8 @@ static ALWAYS_INLINE enum paging_status edit_run(const struct encoder *e, struct
 	}
 }
 
-static ALWAYS_INLINE enum paging_status edit_prepare(const struct encoder *e,
-						     struct page_table *table, struct edit *edit,
-						     uint64_t input, uint64_t last)
+static inline enum paging_status edit_prepare(const struct encoder *e, struct page_table *table,
+					      struct edit *edit, uint64_t input, uint64_t last)
 {
 	const struct tlb_gather *gather = edit->op->gather;
 	enum paging_status status;
@@ -433,9 +430,8 @@ static ALWAYS_INLINE enum paging_status edit_prepare(const struct encoder *e,
 }
 
 /* Arguments are checked; edit has its op and what it is to do. */
-static ALWAYS_INLINE enum paging_status edit_range(const struct encoder *e,
-						   struct page_table *table, struct edit *edit,
-						   virt_addr virt, uint64_t size)
+static inline enum paging_status edit_range(const struct encoder *e, struct page_table *table,
+					    struct edit *edit, virt_addr virt, uint64_t size)
 {
 	struct page_table_op *op = edit->op;
 	bool limited = (op->mode & PAGING_RESUMABLE) != 0 && op->budget != 0;

@@ -19,6 +19,26 @@
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 #define UNLIKELY(x)   __builtin_expect(!!(x), 0)
 
+/* Holds for every table that page_table_init made: said to the compiler and to static analysis. */
+#define ASSUME(x)                                \
+	do {                                     \
+		if (!(x))                        \
+			__builtin_unreachable(); \
+	} while (0)
+
+/*
+ * Static analysis does not see that arrays with an element for each level are not read before the
+ * level was entered: to it, something unknown fills them in.
+ */
+#ifdef __clang_analyzer__
+void analyzer_fills(void *object);
+#else
+static ALWAYS_INLINE void analyzer_fills(void *object)
+{
+	(void)object;
+}
+#endif
+
 /* What table entries on the way to a leaf add to it: all of them ANDed, and ORed. */
 struct inherited {
 	uint64_t and;
@@ -87,6 +107,7 @@ struct encoder {
 
 static ALWAYS_INLINE unsigned int level_shift(const struct encoder *e, unsigned int level)
 {
+	ASSUME(level <= PAGE_TABLE_MAX_LEVELS);
 	return e->granule_shift + level * e->index_bits;
 }
 
@@ -98,6 +119,7 @@ static ALWAYS_INLINE uint64_t level_size(const struct encoder *e, unsigned int l
 
 static ALWAYS_INLINE unsigned int top_level(const struct page_table *table)
 {
+	ASSUME(table->levels > 0 && table->levels <= PAGE_TABLE_MAX_LEVELS);
 	return table->levels - 1u;
 }
 

@@ -9,7 +9,7 @@
 void paging_gather_range(struct tlb_gather *gather, const struct tlb_range *range);
 
 /* [start, last], extended addresses, no longer translates as it did. NULL: no walker, no need. */
-static ALWAYS_INLINE void gather_range(struct tlb_gather *gather, const struct tlb_range *range)
+static inline void gather_range(struct tlb_gather *gather, const struct tlb_range *range)
 {
 	struct tlb_range *previous;
 
@@ -42,7 +42,7 @@ static ALWAYS_INLINE bool gather_can_flush(const struct tlb_gather *gather)
 
 /* A table that nothing links to any more, once flushed, may be reused. There is room, or a flush.
  */
-static ALWAYS_INLINE void gather_frame(struct tlb_gather *gather, struct frame frame)
+static inline void gather_frame(struct tlb_gather *gather, struct frame frame)
 {
 	if (gather_room(gather) == 0)
 		tlb_gather_finish(gather);

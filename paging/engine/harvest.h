@@ -17,8 +17,8 @@ struct harvest {
 };
 
 /* Clears the marks in one descriptor; returns what it was. */
-static ALWAYS_INLINE uint64_t harvest_entry(const struct encoder *e, const struct harvest *h,
-					    uint64_t *entry, unsigned int level)
+static inline uint64_t harvest_entry(const struct encoder *e, const struct harvest *h,
+				     uint64_t *entry, unsigned int level)
 {
 	uint64_t old = entry_load(entry);
 	uint64_t new;
@@ -34,15 +34,15 @@ static ALWAYS_INLINE uint64_t harvest_entry(const struct encoder *e, const struc
 }
 
 /* Clears the marks in the leaf the cursor stands on, and shows it if it had one. */
-static ALWAYS_INLINE bool harvest_leaf(const struct encoder *e, const struct page_table *table,
-				       const struct harvest *h, const struct cursor *c,
-				       struct inherited above)
+static inline bool harvest_leaf(const struct encoder *e, const struct page_table *table,
+				const struct harvest *h, const struct cursor *c,
+				struct inherited above)
 {
 	unsigned int level = c->level;
 	uint64_t *entry = cursor_entry(table, e, c);
 	uint64_t old = entry_load(entry);
 	uint64_t count = 1;
-	struct page_visit visit = { .kind = PAGE_VISIT_LEAF, .level = level };
+	struct page_visit visit;
 	uint64_t attributes;
 
 	if (in_group(e, old)) {
@@ -54,6 +54,8 @@ static ALWAYS_INLINE bool harvest_leaf(const struct encoder *e, const struct pag
 	attributes = e->leaf_attributes(old, level);
 	if (e->cleaned(attributes, h->accessed, h->dirty) == attributes)
 		return true;
+	visit.kind = PAGE_VISIT_LEAF;
+	visit.level = level;
 	visit.descriptor = old;
 	visit.mapping.size = leaf_span(e, c, old);
 	visit.mapping.virt = input_extend(e, table, addr_align_down(c->input, visit.mapping.size));
@@ -67,9 +69,9 @@ static ALWAYS_INLINE bool harvest_leaf(const struct encoder *e, const struct pag
 	return !h->visitor || h->visitor(h->context, &visit);
 }
 
-static ALWAYS_INLINE enum paging_status harvest_run(const struct encoder *e,
-						    const struct page_table *table,
-						    const struct harvest *h, struct cursor *c)
+static inline enum paging_status harvest_run(const struct encoder *e,
+					     const struct page_table *table,
+					     const struct harvest *h, struct cursor *c)
 {
 	struct inherited above[PAGE_TABLE_MAX_LEVELS];
 

@@ -8,7 +8,7 @@
 
 /* Leaves of the granule, and of each larger size up to some size that a table of this many levels
  * can have, since a leaf that is split must find leaves one level down; and groups of those. */
-static ALWAYS_INLINE bool leaf_sizes_valid(const struct encoder *e, const struct page_table *table)
+static inline bool leaf_sizes_valid(const struct encoder *e, const struct page_table *table)
 {
 	uint64_t sizes = table->leaf_sizes;
 	unsigned int level;
@@ -21,25 +21,30 @@ static ALWAYS_INLINE bool leaf_sizes_valid(const struct encoder *e, const struct
 	return level > 0 && sizes == 0;
 }
 
-static ALWAYS_INLINE enum paging_status table_init(const struct encoder *e,
-						   const struct page_table_format *format,
-						   struct page_table *table,
-						   const struct page_table_config *config,
-						   struct frame_allocator *frames)
+static inline enum paging_status table_init(const struct encoder *e,
+					    const struct page_table_format *format,
+					    struct page_table *table,
+					    const struct page_table_config *config,
+					    struct frame_allocator *frames)
 {
 	enum paging_status status;
 	struct frame frame;
 	uint64_t bytes;
 	uint64_t *root;
 
-	*table = (struct page_table){ .format = format,
-				      .tables = 1,
-				      .leaf_sizes = config->leaf_sizes,
-				      .memory_attributes = config->memory_attributes,
-				      .features = config->features,
-				      .input_bits = config->input_bits,
-				      .output_bits = config->output_bits,
-				      .access = config->access };
+	/* Member by member: a compound literal of this size may take a call of memset. */
+	table->format = format;
+	table->root = 0;
+	table->tables = 1;
+	table->leaf_sizes = config->leaf_sizes;
+	table->memory_attributes = config->memory_attributes;
+	table->type_index = 0;
+	table->features = config->features;
+	table->input_bits = config->input_bits;
+	table->output_bits = config->output_bits;
+	table->upper = false;
+	table->levels = 0;
+	table->access = config->access;
 	status = e->configure(table, config);
 	if (status != PAGING_OK)
 		return status;
@@ -59,8 +64,8 @@ static ALWAYS_INLINE enum paging_status table_init(const struct encoder *e,
 	return PAGING_OK;
 }
 
-static ALWAYS_INLINE void table_destroy(const struct encoder *e, struct page_table *table,
-					struct frame_allocator *frames)
+static inline void table_destroy(const struct encoder *e, struct page_table *table,
+				 struct frame_allocator *frames)
 {
 	struct frame frame = { .size = table_bytes(e, table, 0) };
 	struct cursor c;

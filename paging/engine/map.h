@@ -27,8 +27,8 @@ struct mapping {
 	uint32_t group_levels;
 };
 
-static ALWAYS_INLINE void mapping_levels(const struct encoder *e, const struct page_table *table,
-					 struct mapping *m, uint64_t allowed)
+static inline void mapping_levels(const struct encoder *e, const struct page_table *table,
+				  struct mapping *m, uint64_t allowed)
 {
 	m->leaf_levels = 0;
 	m->group_levels = 0;
@@ -46,6 +46,7 @@ static ALWAYS_INLINE void mapping_levels(const struct encoder *e, const struct p
 static ALWAYS_INLINE bool mapping_fits(const struct encoder *e, const struct mapping *m,
 				       const struct cursor *c)
 {
+	ASSUME(c->level < PAGE_TABLE_MAX_LEVELS);
 	return (m->leaf_levels >> c->level & 1) != 0 && cursor_covers(e, c);
 }
 
@@ -54,8 +55,8 @@ static ALWAYS_INLINE bool mapping_fits(const struct encoder *e, const struct map
  * it with a leaf, will take. A table whose entries are of level n stands for a span of
  * level_size(n + 1); it is needed unless a leaf of level n + 1 or more covers that span.
  */
-static ALWAYS_INLINE uint64_t tables_below(const struct encoder *e, const struct mapping *m,
-					   unsigned int level, uint64_t first, uint64_t last)
+static inline uint64_t tables_below(const struct encoder *e, const struct mapping *m,
+				    unsigned int level, uint64_t first, uint64_t last)
 {
 	uint64_t needed = 0;
 
@@ -76,9 +77,10 @@ static ALWAYS_INLINE uint64_t tables_below(const struct encoder *e, const struct
 	return needed;
 }
 
-static ALWAYS_INLINE enum paging_status
-map_conflict(const struct encoder *e, const struct page_table *table, const struct cursor *c,
-	     uint64_t leaf, enum paging_status status, struct page_table_op *op)
+static inline enum paging_status map_conflict(const struct encoder *e,
+					      const struct page_table *table,
+					      const struct cursor *c, uint64_t leaf,
+					      enum paging_status status, struct page_table_op *op)
 {
 	uint64_t span = leaf_span(e, c, leaf);
 
@@ -99,9 +101,9 @@ static ALWAYS_INLINE bool replace_breaks(const struct encoder *e, const struct p
 }
 
 /* Plans for an entry in use. True: the plan goes on inside it. */
-static ALWAYS_INLINE bool plan_over(const struct encoder *e, const struct page_table *table,
-				    const struct mapping *m, const struct cursor *c, uint64_t d,
-				    struct map_plan *plan, const struct page_table_op *op)
+static inline bool plan_over(const struct encoder *e, const struct page_table *table,
+			     const struct mapping *m, const struct cursor *c, uint64_t d,
+			     struct map_plan *plan, const struct page_table_op *op)
 {
 	uint64_t last = cursor_entry_last(e, c);
 	bool fits = mapping_fits(e, m, c);
@@ -125,9 +127,9 @@ static ALWAYS_INLINE bool plan_over(const struct encoder *e, const struct page_t
 }
 
 /* Finds what is in the way, or what building will take. */
-static ALWAYS_INLINE enum paging_status map_plan(const struct encoder *e, struct page_table *table,
-						 const struct mapping *m, struct map_plan *plan,
-						 struct page_table_op *op)
+static inline enum paging_status map_plan(const struct encoder *e, struct page_table *table,
+					  const struct mapping *m, struct map_plan *plan,
+					  struct page_table_op *op)
 {
 	bool replace = (op->mode & PAGING_REPLACE) != 0;
 	enum paging_status status = PAGING_OK;
@@ -174,8 +176,7 @@ static ALWAYS_INLINE uint64_t build_counted(const struct encoder *e, uint64_t li
 }
 
 /* Leaves the table the cursor is in: links it if it is new, and counts what was added to it. */
-static ALWAYS_INLINE void build_leave(const struct encoder *e, struct page_table *table,
-				      struct builder *b)
+static inline void build_leave(const struct encoder *e, struct page_table *table, struct builder *b)
 {
 	unsigned int level = b->c.level;
 	uint64_t *slot = b->c.slots[level];
@@ -199,8 +200,8 @@ static ALWAYS_INLINE void build_leave(const struct encoder *e, struct page_table
 }
 
 /* Into a new table below the entry; only the part that stays empty is cleared. */
-static ALWAYS_INLINE bool build_descend_new(const struct encoder *e, struct page_table *table,
-					    struct builder *b)
+static inline bool build_descend_new(const struct encoder *e, struct page_table *table,
+				     struct builder *b)
 {
 	struct cursor *c = &b->c;
 	uint64_t entry_last = cursor_entry_last(e, c);
@@ -220,9 +221,9 @@ static ALWAYS_INLINE bool build_descend_new(const struct encoder *e, struct page
 }
 
 /* Writes `count` leaves for `phys` on; nothing was there. */
-static ALWAYS_INLINE void fill_leaves(const struct encoder *e, uint64_t *entry, uint64_t count,
-				      uint64_t attributes, uint64_t group, phys_addr phys,
-				      unsigned int level, bool linked)
+static inline void fill_leaves(const struct encoder *e, uint64_t *entry, uint64_t count,
+			       uint64_t attributes, uint64_t group, phys_addr phys,
+			       unsigned int level, bool linked)
 {
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t leaf = e->leaf(attributes, phys + (i << level_shift(e, level)), level);
@@ -236,9 +237,9 @@ static ALWAYS_INLINE void fill_leaves(const struct encoder *e, uint64_t *entry, 
 }
 
 /* The run's whole groups get the contiguous hint. */
-static ALWAYS_INLINE void fill_run(const struct encoder *e, uint64_t *entry, uint64_t count,
-				   const struct mapping *m, uint64_t input, unsigned int level,
-				   bool linked)
+static inline void fill_run(const struct encoder *e, uint64_t *entry, uint64_t count,
+			    const struct mapping *m, uint64_t input, unsigned int level,
+			    bool linked)
 {
 	phys_addr phys = input + m->delta;
 	uint64_t head = count;
@@ -288,8 +289,8 @@ static ALWAYS_INLINE uint64_t build_leaves(const struct encoder *e, const struct
 }
 
 /* What a new table on the way was to hold and now will not. */
-static ALWAYS_INLINE void build_abandon(const struct encoder *e, const struct page_table *table,
-					struct builder *b)
+static inline void build_abandon(const struct encoder *e, const struct page_table *table,
+				 struct builder *b)
 {
 	struct cursor *c = &b->c;
 
@@ -302,9 +303,9 @@ static ALWAYS_INLINE void build_abandon(const struct encoder *e, const struct pa
 }
 
 /* Puts a leaf in place of what the entry has, which can be a table. */
-static ALWAYS_INLINE void build_replace(const struct encoder *e, struct page_table *table,
-					const struct mapping *m, const struct cursor *c, uint64_t d,
-					bool breaks, const struct page_table_op *op)
+static inline void build_replace(const struct encoder *e, struct page_table *table,
+				 const struct mapping *m, const struct cursor *c, uint64_t d,
+				 bool breaks, const struct page_table_op *op)
 {
 	bool leaf = e->is_leaf(d, c->level);
 	uint64_t *entry = cursor_entry(table, e, c);
@@ -334,10 +335,9 @@ static ALWAYS_INLINE void build_replace(const struct encoder *e, struct page_tab
 
 /* The mapping replaces, and the entry is in use: *done if it is dealt with, else it can now be gone
  * into, or be looked at again. */
-static ALWAYS_INLINE enum paging_status build_over(const struct encoder *e,
-						   struct page_table *table,
-						   const struct mapping *m, struct builder *b,
-						   uint64_t d, bool *done, struct page_table_op *op)
+static inline enum paging_status build_over(const struct encoder *e, struct page_table *table,
+					    const struct mapping *m, struct builder *b, uint64_t d,
+					    bool *done, struct page_table_op *op)
 {
 	struct tlb_gather *gather = op->gather;
 	struct cursor *c = &b->c;
@@ -407,13 +407,18 @@ static ALWAYS_INLINE enum paging_status build_run(const struct encoder *e, struc
 	}
 }
 
-static ALWAYS_INLINE enum paging_status map_build(const struct encoder *e, struct page_table *table,
-						  const struct mapping *m, struct reserve *reserve,
-						  struct page_table_op *op)
+static inline enum paging_status map_build(const struct encoder *e, struct page_table *table,
+					   const struct mapping *m, struct reserve *reserve,
+					   struct page_table_op *op)
 {
-	struct builder b = { .reserve = reserve };
+	/* Set in part: zeroing the cursor and all would take a call of memset. */
+	struct builder b;
 	enum paging_status status;
 
+	analyzer_fills(&b);
+	b.reserve = reserve;
+	b.added[top_level(table)] = 0;
+	b.link[top_level(table)] = 0;
 	cursor_open(table, e, &b.c, m->input, m->last);
 	status = build_run(e, table, m, &b, op);
 	if (status == PAGING_OK) {
@@ -429,9 +434,10 @@ static ALWAYS_INLINE enum paging_status map_build(const struct encoder *e, struc
 }
 
 /* Checks the arguments, in the order that page_table.h says, and fills in the mapping. */
-static ALWAYS_INLINE enum paging_status
-map_prepare(const struct encoder *e, struct page_table *table, virt_addr virt, phys_addr phys,
-	    uint64_t size, struct page_flags flags, struct mapping *m, struct page_table_op *op)
+static inline enum paging_status map_prepare(const struct encoder *e, struct page_table *table,
+					     virt_addr virt, phys_addr phys, uint64_t size,
+					     struct page_flags flags, struct mapping *m,
+					     struct page_table_op *op)
 {
 	enum paging_status status = check_range(e, table, virt, size, op);
 	uint64_t allowed = table->leaf_sizes;

@@ -19,9 +19,9 @@ static ALWAYS_INLINE struct inherited inherited_add(struct inherited above, uint
 }
 
 /* The leaf that the cursor stands on. */
-static ALWAYS_INLINE void describe_leaf(const struct encoder *e, const struct page_table *table,
-					const struct cursor *c, uint64_t descriptor,
-					struct inherited above, struct page_mapping *mapping)
+static inline void describe_leaf(const struct encoder *e, const struct page_table *table,
+				 const struct cursor *c, uint64_t descriptor,
+				 struct inherited above, struct page_mapping *mapping)
 {
 	unsigned int level = c->level;
 
@@ -65,9 +65,9 @@ static ALWAYS_INLINE enum paging_status query_page(const struct encoder *e,
 }
 
 /* Shows the entry to the visitor if it is of a kind it wants. */
-static ALWAYS_INLINE bool walk_show(const struct encoder *e, const struct page_table *table,
-				    const struct cursor *c, uint64_t d, struct inherited above,
-				    unsigned int kinds, page_visitor visitor, void *context)
+static inline bool walk_show(const struct encoder *e, const struct page_table *table,
+			     const struct cursor *c, uint64_t d, struct inherited above,
+			     unsigned int kinds, page_visitor visitor, void *context)
 {
 	uint64_t start = cursor_entry_start(e, c);
 	enum page_visit_kind kind = PAGE_VISIT_TABLE;
@@ -79,7 +79,11 @@ static ALWAYS_INLINE bool walk_show(const struct encoder *e, const struct page_t
 		kind = PAGE_VISIT_LEAF;
 	if ((kinds & (unsigned int)kind) == 0)
 		return true;
-	visit = (struct page_visit){ .kind = kind, .descriptor = d, .level = c->level };
+	visit.kind = kind;
+	visit.descriptor = d;
+	visit.level = c->level;
+	visit.mapping.phys = 0;
+	visit.mapping.flags = (struct page_flags){ 0 };
 	visit.mapping.virt = input_extend(e, table, start);
 	visit.mapping.size = level_size(e, c->level);
 	if (kind == PAGE_VISIT_TABLE)
@@ -90,8 +94,8 @@ static ALWAYS_INLINE bool walk_show(const struct encoder *e, const struct page_t
 }
 
 /* Over entries that are not present, as far as the table and the range go: to the last of them. */
-static ALWAYS_INLINE void walk_skip(const struct encoder *e, const struct page_table *table,
-				    struct cursor *c)
+static inline void walk_skip(const struct encoder *e, const struct page_table *table,
+			     struct cursor *c)
 {
 	uint64_t size = level_size(e, c->level);
 	uint64_t input = addr_align_down(c->input, size);
@@ -110,10 +114,10 @@ static ALWAYS_INLINE void walk_skip(const struct encoder *e, const struct page_t
 }
 
 /* One of the two halves, or the whole of what has none. */
-static ALWAYS_INLINE enum paging_status walk_inputs(const struct encoder *e,
-						    const struct page_table *table, uint64_t input,
-						    uint64_t last, unsigned int kinds,
-						    page_visitor visitor, void *context)
+static inline enum paging_status walk_inputs(const struct encoder *e,
+					     const struct page_table *table, uint64_t input,
+					     uint64_t last, unsigned int kinds,
+					     page_visitor visitor, void *context)
 {
 	struct inherited above[PAGE_TABLE_MAX_LEVELS];
 	enum paging_status status = PAGING_OK;

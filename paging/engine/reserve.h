@@ -23,7 +23,7 @@ static ALWAYS_INLINE void reserve_free(struct reserve *reserve, phys_addr phys)
 			      (struct frame){ .start = phys, .size = reserve->frame_size });
 }
 
-static ALWAYS_INLINE bool reserve_allocate(struct reserve *reserve, phys_addr *phys)
+static inline bool reserve_allocate(struct reserve *reserve, phys_addr *phys)
 {
 	struct frame frame;
 
@@ -39,7 +39,7 @@ static ALWAYS_INLINE bool reserve_allocate(struct reserve *reserve, phys_addr *p
 	return true;
 }
 
-static ALWAYS_INLINE void reserve_push(struct reserve *reserve, phys_addr phys)
+static inline void reserve_push(struct reserve *reserve, phys_addr phys)
 {
 	const struct table_access *access = &reserve->table->access;
 	uint64_t *words = memory_open(access, phys, reserve->frame_size);
@@ -51,7 +51,7 @@ static ALWAYS_INLINE void reserve_push(struct reserve *reserve, phys_addr phys)
 }
 
 /* The next frame: from the list, or from the allocator when the list is empty. */
-static ALWAYS_INLINE bool reserve_take(struct reserve *reserve, phys_addr *phys)
+static inline bool reserve_take(struct reserve *reserve, phys_addr *phys)
 {
 	const struct table_access *access = &reserve->table->access;
 	uint64_t *words;
@@ -66,7 +66,7 @@ static ALWAYS_INLINE bool reserve_take(struct reserve *reserve, phys_addr *phys)
 	return true;
 }
 
-static ALWAYS_INLINE void reserve_release(struct reserve *reserve)
+static inline void reserve_release(struct reserve *reserve)
 {
 	phys_addr phys;
 
@@ -75,7 +75,7 @@ static ALWAYS_INLINE void reserve_release(struct reserve *reserve)
 }
 
 /* Holds `needed` frames, or none. */
-static ALWAYS_INLINE bool reserve_fill(struct reserve *reserve, uint64_t needed)
+static inline bool reserve_fill(struct reserve *reserve, uint64_t needed)
 {
 	phys_addr phys;
 

@@ -18,8 +18,8 @@
  * borders: one of level n for each border that is not aligned to level n + 1, and one for both if
  * they lie in the same span.
  */
-static ALWAYS_INLINE uint64_t split_tables(const struct encoder *e, unsigned int level,
-					   uint64_t first, uint64_t last)
+static inline uint64_t split_tables(const struct encoder *e, unsigned int level, uint64_t first,
+				    uint64_t last)
 {
 	uint64_t needed = 0;
 
@@ -39,8 +39,8 @@ static ALWAYS_INLINE uint64_t split_tables(const struct encoder *e, unsigned int
  * Tables it takes to split what [first, last] touches of a leaf of `level` down to `leaf_size`: one
  * of level n for each span of level n + 1 that is larger than that. Groups take none.
  */
-static ALWAYS_INLINE uint64_t split_all_tables(const struct encoder *e, unsigned int level,
-					       uint64_t leaf_size, uint64_t first, uint64_t last)
+static inline uint64_t split_all_tables(const struct encoder *e, unsigned int level,
+					uint64_t leaf_size, uint64_t first, uint64_t last)
 {
 	uint64_t needed = 0;
 
@@ -61,9 +61,9 @@ static ALWAYS_INLINE bool must_break(const struct encoder *e, const struct page_
 }
 
 /* Breaks: [start, last], inputs, has just become invalid, and no translation of it may be left. */
-static ALWAYS_INLINE void break_range(const struct encoder *e, const struct page_table *table,
-				      struct tlb_gather *gather, uint64_t start, uint64_t last,
-				      uint64_t leaf_size, bool tables, bool global)
+static inline void break_range(const struct encoder *e, const struct page_table *table,
+			       struct tlb_gather *gather, uint64_t start, uint64_t last,
+			       uint64_t leaf_size, bool tables, bool global)
 {
 	gather_range(gather, &(struct tlb_range){ .start = input_extend(e, table, start),
 						  .last = input_extend(e, table, last),
@@ -74,8 +74,8 @@ static ALWAYS_INLINE void break_range(const struct encoder *e, const struct page
 }
 
 /* A table of leaves that say what leaf `old` of `level` + 1 said. */
-static ALWAYS_INLINE void split_fill(const struct encoder *e, uint64_t *leaves, uint64_t entries,
-				     unsigned int level, uint64_t old)
+static inline void split_fill(const struct encoder *e, uint64_t *leaves, uint64_t entries,
+			      unsigned int level, uint64_t old)
 {
 	uint64_t attributes = e->leaf_attributes(old, level + 1);
 	phys_addr phys = e->leaf_address(old, level + 1);
@@ -88,9 +88,9 @@ static ALWAYS_INLINE void split_fill(const struct encoder *e, uint64_t *leaves, 
 
 /* Splits the leaf the cursor stands on, which is in no group; it then stands on the table. False:
  * no frame. */
-static ALWAYS_INLINE bool split_leaf(const struct encoder *e, struct page_table *table,
-				     const struct cursor *c, struct reserve *reserve,
-				     struct tlb_gather *gather)
+static inline bool split_leaf(const struct encoder *e, struct page_table *table,
+			      const struct cursor *c, struct reserve *reserve,
+			      struct tlb_gather *gather)
 {
 	unsigned int level = c->level - 1;
 	uint64_t entries = level_entries(e, table, level);
@@ -135,9 +135,9 @@ static ALWAYS_INLINE bool split_leaf(const struct encoder *e, struct page_table 
  * Changes all the leaves of the cursor's group at once: `attributes` for all of them, merged with
  * what they have been (keep), with or without the hint.
  */
-static ALWAYS_INLINE void group_rewrite(const struct encoder *e, const struct page_table *table,
-					const struct cursor *c, uint64_t attributes, bool hint,
-					struct tlb_gather *gather)
+static inline void group_rewrite(const struct encoder *e, const struct page_table *table,
+				 const struct cursor *c, uint64_t attributes, bool hint,
+				 struct tlb_gather *gather)
 {
 	unsigned int level = c->level;
 	uint64_t *entries = group_first(table, e, c);
@@ -161,8 +161,8 @@ static ALWAYS_INLINE void group_rewrite(const struct encoder *e, const struct pa
 }
 
 /* Takes the hint off the cursor's group: its leaves stand alone after it. */
-static ALWAYS_INLINE void group_unfold(const struct encoder *e, const struct page_table *table,
-				       const struct cursor *c, struct tlb_gather *gather)
+static inline void group_unfold(const struct encoder *e, const struct page_table *table,
+				const struct cursor *c, struct tlb_gather *gather)
 {
 	uint64_t leaf = entry_load(cursor_entry(table, e, c));
 

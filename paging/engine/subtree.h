@@ -15,8 +15,8 @@ struct subtree {
 	phys_addr phys[PAGE_TABLE_MAX_LEVELS];
 };
 
-static ALWAYS_INLINE void subtree_enter(const struct encoder *e, const struct page_table *table,
-					struct subtree *s, phys_addr phys, unsigned int level)
+static inline void subtree_enter(const struct encoder *e, const struct page_table *table,
+				 struct subtree *s, phys_addr phys, unsigned int level)
 {
 	s->level = level;
 	s->phys[level] = phys;
@@ -28,8 +28,8 @@ static ALWAYS_INLINE void subtree_enter(const struct encoder *e, const struct pa
  * Moves to the next table in post-order, and leaves it: its frame is in *phys. False after the one
  * that it started with.
  */
-static ALWAYS_INLINE bool subtree_next(const struct encoder *e, const struct page_table *table,
-				       struct subtree *s, phys_addr *phys)
+static inline bool subtree_next(const struct encoder *e, const struct page_table *table,
+				struct subtree *s, phys_addr *phys)
 {
 	if (s->level > s->top)
 		return false;
@@ -46,12 +46,13 @@ static ALWAYS_INLINE bool subtree_next(const struct encoder *e, const struct pag
 	return true;
 }
 
-static ALWAYS_INLINE uint64_t subtree_count(const struct encoder *e, const struct page_table *table,
-					    phys_addr phys, unsigned int level)
+static inline uint64_t subtree_count(const struct encoder *e, const struct page_table *table,
+				     phys_addr phys, unsigned int level)
 {
-	struct subtree s = { .top = level };
+	struct subtree s;
 	uint64_t count = 0;
 
+	s.top = level;
 	subtree_enter(e, table, &s, phys, level);
 	while (subtree_next(e, table, &s, &phys))
 		count++;
@@ -59,12 +60,13 @@ static ALWAYS_INLINE uint64_t subtree_count(const struct encoder *e, const struc
 }
 
 /* Gives up the tables, which have been unlinked: to the gather, or without a walker to `frames`. */
-static ALWAYS_INLINE void subtree_release(const struct encoder *e, struct page_table *table,
-					  phys_addr phys, unsigned int level,
-					  struct tlb_gather *gather, struct frame_allocator *frames)
+static inline void subtree_release(const struct encoder *e, struct page_table *table,
+				   phys_addr phys, unsigned int level, struct tlb_gather *gather,
+				   struct frame_allocator *frames)
 {
-	struct subtree s = { .top = level };
+	struct subtree s;
 
+	s.top = level;
 	subtree_enter(e, table, &s, phys, level);
 	while (subtree_next(e, table, &s, &phys)) {
 		struct frame frame = { .start = phys, .size = table_bytes(e, table, s.level - 1) };

@@ -146,3 +146,52 @@ FORMAT_TEST(attributes, every_input_address_bit)
 	}
 	world_close(&world);
 }
+
+/* Whatever the tables above say, query tells what the MMU grants: other people's tables do not
+ * leave it all to the leaf. */
+static void narrow_at(struct world *world, virt_addr virt, unsigned int level)
+{
+	const struct format_case *format = world->format;
+	phys_addr table = world->table.root, slot = 0;
+	uint64_t entry = 0, narrowed;
+
+	for (unsigned int i = format->levels - 1; i >= level; i--) {
+		slot = table + 8 * ((virt / format->level_size[i]) % (format->table_bytes / 8));
+		entry = memory_read(world->memory, slot);
+		REQUIRE(format->entry(format, i, entry, &table) == WALK_ENTRY_TABLE, "no table");
+	}
+	for (unsigned int way = 0; (narrowed = format->narrow(format, entry, way)) != 0; way++) {
+		struct page_mapping mapping;
+		enum paging_status status;
+
+		memcpy(memory_at(world->memory, slot, 8), &narrowed, 8);
+		status = page_table_query(&world->table, virt, &mapping);
+		REQUIRE(status == PAGING_OK, "level %u, way %u: %s", level, way,
+			status_name(status));
+		world_resync(world); /* walk must tell the same, or the probe fails */
+		REQUIRE(page_flags_equal(mapping.flags, world->model.leaves[0].flags),
+			"query and walk do not agree");
+		REQUIRE(!(mapping.flags.write && mapping.flags.execute && mapping.flags.read &&
+			  (format->second_stage || mapping.flags.user)),
+			"level %u, way %u: all rights are left", level, way);
+		world_probe(world, virt);
+	}
+	memcpy(memory_at(world->memory, slot, 8), &entry, 8);
+}
+
+FORMAT_TEST(attributes, rights_taken_by_the_tables_above)
+{
+	struct model_op what = { .kind = MODEL_MAP_TO, .size = format_granule(format) };
+	struct world world;
+
+	what.flags = format_plain_flags();
+	what.flags.user = !format->second_stage;
+	what.virt = format_middle(format) + format->level_size[1] + what.size;
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	world_must(&world, &what);
+	for (unsigned int level = 1; level < format->levels; level++)
+		narrow_at(&world, what.virt, level);
+	world_resync(&world);
+	world_check(&world);
+	world_close(&world);
+}

@@ -148,3 +148,32 @@ Test(errors_x86_64, configurations)
 			status_name(status));
 	}
 }
+
+static void never_unmapped(void *context, phys_addr table, void *pointer)
+{
+	(void)context;
+	(void)pointer;
+	REQUIRE(false, "0x%llx is unmapped", (unsigned long long)table);
+}
+
+static void *map_it(void *context, phys_addr table, uint64_t size)
+{
+	return memory_at(context, table, size);
+}
+
+/* A map that needs no unmap is fine; an unmap of what was never mapped is not. */
+Test(errors_x86_64, table_access)
+{
+	struct test_memory *memory = memory_create(0, MEMORY_BY_OFFSET);
+	struct page_table_config config = STAGE1(.access = { .map = map_it, .context = memory });
+	struct page_table table;
+
+	cr_assert_eq(page_table_init(&table, &config, &memory->allocator), PAGING_OK);
+	cr_assert_eq(page_table_map_to(&table, 0, 0, (struct page_flags){ .read = 1 },
+				       &memory->allocator),
+		     PAGING_OK);
+	page_table_destroy(&table, &memory->allocator);
+	config.access = (struct table_access){ .unmap = never_unmapped };
+	cr_assert_eq(page_table_init(&table, &config, &memory->allocator), PAGING_BAD_CONFIG);
+	memory_destroy(memory);
+}

@@ -130,17 +130,10 @@ static void require_untouched(const struct flush_watch *watch, const struct mode
 			leaf->size);
 }
 
-/* Whether a table for the entry that spans [start, +span) is needed. */
-static bool has_table(const struct model *model, virt_addr start, uint64_t span)
+static void require_table_flush(void *context, virt_addr start, uint64_t span)
 {
-	size_t index = model_index(model, start);
+	const struct flush_watch *watch = context;
 
-	return index < model->count && model->leaves[index].virt <= start + (span - 1) &&
-	       model->leaves[index].size < span;
-}
-
-static void require_table_flush(const struct flush_watch *watch, virt_addr start, uint64_t span)
-{
 	if (watch->everything)
 		return;
 	for (size_t i = 0; i < watch->asked_count; i++) {
@@ -152,41 +145,16 @@ static void require_table_flush(const struct flush_watch *watch, virt_addr start
 		start, span);
 }
 
-/* Every table that went away; returns how many. */
-static uint64_t check_tables(const struct flush_watch *watch)
-{
-	const struct model *before = &watch->model_before, *after = &watch->world->model;
-	uint64_t gone = 0;
-
-	for (unsigned int level = 1; level < before->format->levels; level++) {
-		uint64_t span = before->format->level_size[level];
-		virt_addr seen = 1;
-
-		for (size_t i = 0; i < before->count; i++) {
-			virt_addr start = addr_align_down(before->leaves[i].virt, span);
-
-			if (before->leaves[i].size >= span || start == seen)
-				continue;
-			seen = start;
-			if (has_table(after, start, span))
-				continue;
-			gone++;
-			require_table_flush(watch, start, span);
-		}
-	}
-	return gone;
-}
-
 static bool overlaps(const struct model_leaf *leaf, const struct model_op *what)
 {
 	return leaf->virt <= what->virt + (what->size - 1) &&
 	       leaf->virt + (leaf->size - 1) >= what->virt;
 }
 
-static void check_ranges(const struct flush_watch *watch, const struct model_op *what)
+static void check_ranges(struct flush_watch *watch, const struct model_op *what)
 {
 	const struct model *before = &watch->model_before, *after = &watch->world->model;
-	uint64_t gone = check_tables(watch);
+	uint64_t gone = model_tables_gone(before, after, require_table_flush, watch);
 
 	for (size_t i = 0; i < before->count; i++) {
 		const struct model_leaf *leaf = &before->leaves[i];
@@ -224,7 +192,12 @@ void flush_watch_end(struct flush_watch *watch, const struct model_op *what)
 	REQUIRE(!tlb_gather_needed(&watch->gather) && watch->gather.frame_count == 0 &&
 			!watch->gather.everything_global,
 		"the gather is not empty after its end");
-	world->memory->guarded = 0;
+	flush_watch_drop(watch);
+}
+
+void flush_watch_drop(struct flush_watch *watch)
+{
+	watch->world->memory->guarded = 0;
 	memory_snapshot_drop(watch->before);
 	model_drop(&watch->model_before);
 }

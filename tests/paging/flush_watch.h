@@ -32,5 +32,7 @@ void flush_watch_begin(struct flush_watch *watch, struct world *world, size_t ra
 		       size_t frame_capacity, bool flush);
 /* Checks what `what` asked for, given that world->model is up to date, and finishes the gather. */
 void flush_watch_end(struct flush_watch *watch, const struct model_op *what);
+/* Ends without a check: the operation was not given the gather. */
+void flush_watch_drop(struct flush_watch *watch);
 
 #endif

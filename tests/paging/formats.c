@@ -112,6 +112,22 @@ static uint64_t x86_touch(const struct format_case *format, uint64_t leaf, bool 
 	return leaf | 0x20 | (write ? 0x40 : 0);
 }
 
+static uint64_t x86_narrow(const struct format_case *format, uint64_t entry, unsigned int way)
+{
+	switch (way) {
+	case 0:
+		return entry & ~UINT64_C(2); /* R/W */
+	case 1:
+		return entry & ~UINT64_C(4); /* U/S */
+	case 2:
+		return entry & ~UINT64_C(6);
+	case 3: /* XD, reserved without NXE */
+		return (format->config.features & X86_64_NX) ? entry | UINT64_C(1) << 63 : 0;
+	default:
+		return 0;
+	}
+}
+
 /* EPT */
 
 static struct walker_ept_cpu ept_cpu(const struct format_case *format)
@@ -172,6 +188,15 @@ static enum walk_entry ept_entry(const struct format_case *format, unsigned int 
 	return walker_ept_entry(&cpu, level + 1, descriptor);
 }
 
+static uint64_t ept_narrow(const struct format_case *format, uint64_t entry, unsigned int way)
+{
+	static const uint64_t taken[] = { 2, 4, 6, 3 }; /* W; X; both; R and W leave X alone */
+
+	if (way >= ((format->config.features & EPT_EXECUTE_ONLY) ? 4u : 3u))
+		return 0;
+	return entry & ~taken[way];
+}
+
 static uint64_t ept_touch(const struct format_case *format, uint64_t leaf, bool write)
 {
 	if (!(format->config.features & EPT_ACCESSED_DIRTY))
@@ -202,7 +227,7 @@ static uint64_t ept_touch(const struct format_case *format, uint64_t leaf, bool 
 			    .memory_attributes = (pat) },                                          \
 		.expressible = x86_expressible, .reported = x86_reported,                          \
 		.translate = x86_translate, .entry = x86_entry, .type = x86_type,                  \
-		.touch = x86_touch,                                                                \
+		.touch = x86_touch, .narrow = x86_narrow,                                          \
 	}
 
 #define EPT(name_, width, output, leaves, features_)                                             \
@@ -216,7 +241,7 @@ static uint64_t ept_touch(const struct format_case *format, uint64_t leaf, bool 
 			    .features = (features_) },                                           \
 		.expressible = ept_expressible, .reported = x86_reported,                        \
 		.translate = ept_translate, .entry = ept_entry, .type = ept_type,                \
-		.touch = ept_touch,                                                              \
+		.touch = ept_touch, .narrow = ept_narrow,                                        \
 	}
 
 #define X86_ALL (X86_64_NX | X86_64_GLOBAL | X86_64_PKU)

@@ -45,6 +45,9 @@ struct format_case {
 				 uint64_t descriptor, phys_addr *next);
 	/* What the hardware's number of a memory type is called; MEMORY_TYPES: nothing. */
 	enum memory_type (*type)(unsigned int number);
+	/* Takes rights from a table entry as one of the manual's ways allows: way 0, 1, ...; 0 when
+	 * there are no more ways. Everything below the entry then has at most these rights. */
+	uint64_t (*narrow)(const struct format_case *format, uint64_t entry, unsigned int way);
 	/* Sets accessed and (for a write) dirty in a leaf as the hardware would. */
 	uint64_t (*touch)(const struct format_case *format, uint64_t leaf, bool write);
 };

@@ -207,7 +207,7 @@ FORMAT_TEST(gather, too_many_ranges)
 	world_open(&world, format, MEMORY_BY_OFFSET);
 	world_map(&world, virt + 40 * granule, 0, granule);
 	for (size_t room = 0; room < 5; room++) {
-		for (unsigned int i = 0; i < 3; i++)
+		for (uint64_t i = 0; i < 3; i++)
 			world_map(&world, virt + 2 * i * granule, 0, granule);
 		world_must(&world, &global);
 		REQUIRE(watched(&world, &what, &watch, room, 8, false) == PAGING_OK, "it failed");

@@ -46,13 +46,13 @@ void layout_require_tables(const char *format, uint64_t mask, uint64_t expected)
 	table = world.table.root;
 	for (unsigned int i = 0; i < levels; i++) {
 		for (unsigned int j = 0; j < 512; j++) {
-			uint64_t entry = memory_read(world.memory, table + 8 * j);
+			uint64_t entry = memory_read(world.memory, table + UINT64_C(8) * j);
 
 			REQUIRE((entry != 0) == (j == i + 1),
 				"%s: entry %u of table %u is 0x%" PRIx64, format, j, i, entry);
 		}
 		if (i + 1 < levels) {
-			uint64_t entry = memory_read(world.memory, table + 8 * (i + 1));
+			uint64_t entry = memory_read(world.memory, table + UINT64_C(8) * (i + 1));
 
 			REQUIRE((entry & mask) == expected, "%s: table %u is linked by 0x%" PRIx64,
 				format, i, entry);

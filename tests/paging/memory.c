@@ -218,7 +218,7 @@ struct table_access memory_access(struct test_memory *memory)
 		access.unmap = hook_unmap;
 		access.context = memory;
 	} else {
-		access.offset = (uint64_t)(uintptr_t)memory->bytes - memory->base;
+		access.offset = (uint64_t)(uintptr_t)memory->tables - memory->base;
 	}
 	return access;
 }
@@ -236,9 +236,13 @@ struct test_memory *memory_create(phys_addr base, enum memory_reach reach)
 	REQUIRE(ftruncate(memory->file, (off_t)MEMORY_BYTES) == 0, "no memory");
 	memory->bytes =
 		mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, memory->file, 0);
+	memory->tables =
+		mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, memory->file, 0);
 	memory->windows = mmap(NULL, MEMORY_WINDOWS * WINDOW_STRIDE, PROT_NONE,
 			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	REQUIRE(memory->bytes != MAP_FAILED && memory->windows != MAP_FAILED, "no memory");
+	REQUIRE(memory->bytes != MAP_FAILED && memory->tables != MAP_FAILED &&
+			memory->windows != MAP_FAILED,
+		"no memory");
 	for (unsigned int i = 0; i < MEMORY_WINDOWS; i++)
 		memory->window_of[i] = NO_FRAME;
 	memory->allocator.allocate = allocate;
@@ -260,6 +264,7 @@ void memory_destroy(struct test_memory *memory)
 	REQUIRE(memory->live == 0 && memory->held == 0, "%llu frames live, %u held",
 		(unsigned long long)memory->live, memory->held);
 	(void)munmap(memory->bytes, MEMORY_BYTES);
+	(void)munmap(memory->tables, MEMORY_BYTES);
 	(void)munmap(memory->windows, MEMORY_WINDOWS * WINDOW_STRIDE);
 	(void)close(memory->file);
 	free(memory->units);

@@ -41,7 +41,8 @@ struct memory_unit {
 struct test_memory {
 	struct frame_allocator allocator; /* first: the library's pointer is ours */
 	phys_addr base;
-	uint8_t *bytes; /* the tests' own view, always reachable */
+	uint8_t *bytes;  /* the tests' own view, always reachable */
+	uint8_t *tables; /* the library's, by offset */
 	int file;
 	struct memory_unit *units;
 	size_t next; /* unit to try first: a freed frame is used again as late as can be */

@@ -109,6 +109,40 @@ uint64_t model_tables(const struct model *model)
 	return tables;
 }
 
+bool model_has_table(const struct model *model, virt_addr start, uint64_t span)
+{
+	size_t index = model_index(model, start);
+
+	return index < model->count && model->leaves[index].virt <= start + (span - 1) &&
+	       model->leaves[index].size < span;
+}
+
+uint64_t model_tables_gone(const struct model *before, const struct model *after,
+			   void (*each)(void *context, virt_addr start, uint64_t span),
+			   void *context)
+{
+	uint64_t gone = 0;
+
+	for (unsigned int level = 1; level < before->format->levels; level++) {
+		uint64_t span = before->format->level_size[level];
+		virt_addr seen = 1; /* no multiple of any span */
+
+		for (size_t i = 0; i < before->count; i++) {
+			virt_addr start = addr_align_down(before->leaves[i].virt, span);
+
+			if (before->leaves[i].size >= span || start == seen)
+				continue;
+			seen = start;
+			if (model_has_table(after, start, span))
+				continue;
+			gone++;
+			if (each != NULL)
+				each(context, start, span);
+		}
+	}
+	return gone;
+}
+
 /* Rules of error */
 
 static bool input_ok(const struct format_case *format, virt_addr first, virt_addr last)
@@ -263,16 +297,13 @@ static void apply_map(struct model *model, const struct model_op *op, uint64_t b
 		struct model_leaf leaf = { .virt = op->virt + at, .phys = op->phys + at };
 
 		leaf.flags = flags;
-		leaf.size = op->kind == MODEL_MAP_TO ? format_granule(model->format)
-						     : leaf_at(model->format, op, leaf.virt,
-							       leaf.phys, op->size - at);
+		leaf.size = op->kind == MODEL_MAP_TO
+				    ? format_granule(model->format)
+				    : leaf_at(model->format, op, leaf.virt, leaf.phys, bytes - at);
 		REQUIRE(leaf.size != 0, "no leaf fits at 0x%llx", (unsigned long long)leaf.virt);
 		insert(model, index++, leaf);
 		at += leaf.size;
 	}
-	REQUIRE(bytes == 0 ||
-			(index != 0 && last_of(&model->leaves[index - 1]) == op->virt + bytes - 1),
-		"`done` is not at the end of a leaf");
 }
 
 /* Cuts the leaf at `index` into leaves of the next smaller size. */
@@ -334,7 +365,7 @@ void model_apply(struct model *model, const struct model_op *op, uint64_t bytes)
 			model->leaves[end].flags =
 				changed(model, model->leaves[end].flags, op->flags);
 	}
-	if (op->kind == MODEL_UNMAP) {
+	if (op->kind == MODEL_UNMAP && index != end) {
 		memmove(&model->leaves[index], &model->leaves[end],
 			(model->count - end) * sizeof(model->leaves[0]));
 		model->count -= end - index;

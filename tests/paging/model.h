@@ -66,6 +66,13 @@ void model_hole(const struct model *model, virt_addr virt, virt_addr *start, uin
 /* How many tables such mappings need, the root among them. */
 uint64_t model_tables(const struct model *model);
 
+/* Whether there is a table for the entry that spans [start, start + span). */
+bool model_has_table(const struct model *model, virt_addr start, uint64_t span);
+/* How many tables are in `before` but not in `after`; `each` (may be NULL) is told of every one. */
+uint64_t model_tables_gone(const struct model *before, const struct model *after,
+			   void (*each)(void *context, virt_addr start, uint64_t span),
+			   void *context);
+
 /* Appends a leaf behind all others. */
 void model_append(struct model *model, struct model_leaf leaf);
 /* Whether every address means the same in both, whatever the leaf sizes. */

@@ -268,3 +268,67 @@ FORMAT_TEST(oom, nothing_to_allocate)
 		world.memory->failures);
 	world_close(&world);
 }
+
+/* A table that no descriptor could point to is as good as none, and is given back. */
+FORMAT_TEST(oom, tables_out_of_reach)
+{
+	struct model_op what =
+		operation(MODEL_MAP_TO, format_middle(format), 0, format_granule(format));
+	struct page_table_config config = format->config;
+	struct page_table_op op = { 0 };
+	struct page_table table;
+	struct test_memory *memory;
+	enum paging_status status;
+
+	if (format->config.output_bits >= 52)
+		return;
+	/* The root and one more are within reach. */
+	memory = memory_create(format_output_last(format) + 1 - 2 * format->root_bytes,
+			       MEMORY_BY_OFFSET);
+	config.access = memory_access(memory);
+	op.frames = &memory->allocator;
+	status = page_table_init(&table, &config, op.frames);
+	REQUIRE(status == PAGING_OK, "init: %s", status_name(status));
+	for (unsigned int mode = 0; mode <= PAGING_RESUMABLE; mode++) {
+		op.mode = mode;
+		status = page_table_map(&table, what.virt, 0, what.size, what.flags, &op);
+		REQUIRE(status == PAGING_NO_MEMORY && op.done == 0, "%s", status_name(status));
+		REQUIRE(memory->live == 1 && table.tables == 1, "%" PRIu64 " frames are out",
+			memory->live);
+	}
+	page_table_destroy(&table, op.frames);
+	memory_destroy(memory);
+}
+
+/* No allocator at all where one is needed. */
+FORMAT_TEST(oom, no_allocator)
+{
+	struct model_op map =
+		operation(MODEL_MAP_TO, format_middle(format), 0, format_granule(format));
+	struct page_table_op op = { .frames = NULL };
+	struct tlb_gather gather = { .ranges = NULL };
+	struct memory_snapshot *before;
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	before = memory_snapshot_take(world.memory);
+	for (map.kind = MODEL_MAP_TO; map.kind <= MODEL_MAP; map.kind++) {
+		REQUIRE(world_do(&world, &map, &op) == PAGING_NO_MEMORY, "it did something");
+		memory_snapshot_require(world.memory, before);
+	}
+	memory_snapshot_drop(before);
+	if (format_largest_leaf(format) != format_granule(format)) {
+		struct model_op unmap = map;
+
+		world_map(&world, map.virt, 0, format_largest_leaf(format));
+		unmap.kind = MODEL_UNMAP;
+		unmap.mode = PAGING_SPLIT;
+		op.gather = &gather;
+		before = memory_snapshot_take(world.memory);
+		REQUIRE(world_do(&world, &unmap, &op) == PAGING_NO_MEMORY, "it did something");
+		memory_snapshot_require(world.memory, before);
+		memory_snapshot_drop(before);
+	}
+	world_check(&world);
+	world_close(&world);
+}

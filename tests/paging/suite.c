@@ -4,6 +4,7 @@
 
 #include "require.h"
 
+#ifndef SUITE_ONE_PROCESS
 struct criterion_test_params suite_formats(void)
 {
 	static size_t indices[64];
@@ -14,3 +15,4 @@ struct criterion_test_params suite_formats(void)
 		indices[i] = i;
 	return cr_make_param_array(size_t, indices, format_case_count);
 }
+#endif

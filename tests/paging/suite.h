@@ -8,7 +8,21 @@
 
 #include "formats.h"
 
-/* Their indices, as Criterion wants parameters. */
+#ifdef SUITE_ONE_PROCESS
+
+/* All of them in one process: for builds whose processes take long to start. */
+#define FORMAT_TEST(suite_, name_)                                  \
+	static void name_##_with(const struct format_case *format); \
+	Test(suite_, name_, .timeout = 120)                         \
+	{                                                           \
+		for (size_t i = 0; i < format_case_count; i++)      \
+			name_##_with(&format_cases[i]);             \
+	}                                                           \
+	static void name_##_with(const struct format_case *format)
+
+#else
+
+/* The indices of the cases, as Criterion wants parameters. */
 struct criterion_test_params suite_formats(void);
 
 /* The body follows; `format` is the configuration. Each runs in a process of its own. */
@@ -23,5 +37,7 @@ struct criterion_test_params suite_formats(void);
 		name_##_with(&format_cases[*index]);                    \
 	}                                                               \
 	static void name_##_with(const struct format_case *format)
+
+#endif
 
 #endif

@@ -93,7 +93,7 @@ struct walk_result walker_x86_translate(const struct walker_x86_cpu *cpu, uint64
 
 	if (!canonical(cpu, address))
 		return result;
-	for (unsigned int level = cpu->levels;; level--) {
+	for (unsigned int level = cpu->levels; level > 0; level--) {
 		unsigned int shift = 3 + 9 * level;
 		enum walk_entry kind;
 
@@ -115,4 +115,6 @@ struct walk_result walker_x86_translate(const struct walker_x86_cpu *cpu, uint64
 		}
 		table = bits(result.descriptor, 51, 12) << 12;
 	}
+	/* Not reached: on the last level an entry is a leaf, or it ends the walk. */
+	return result;
 }

@@ -24,11 +24,14 @@
 	.long 4			/* size of the descriptor */
 	.long 18		/* XEN_ELFNOTE_PHYS32_ENTRY */
 	.asciz "Xen"
-	.long PHYS(entry32)
+	.long PHYS(pvh_entry)
 
 	.section .text.entry, "ax", @progbits
 	.code32
 	.global entry32
+	/* Tests come in by way of something of their own. */
+	.weak pvh_entry
+	.set pvh_entry, entry32
 	.type entry32, @function
 entry32:
 	cli

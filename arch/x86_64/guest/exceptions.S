@@ -125,11 +125,18 @@ probe_code_read_msr_end:
 	.global probe_landing
 probe_landing:
 	ud2
-	/* Overflows whatever stack it is called on. */
-	.global probe_code_overflow
+	/*
+	 * Calls itself EDI times, each with 256 bytes of stack: an overflow if the stack has less. Where
+	 * nothing stops it, it stops by itself before it has run over more than the guard page.
+	 */
+	.global probe_code_overflow, probe_code_overflow_end
 probe_code_overflow:
 	sub $248, %rsp
+	dec %edi
+	js probe_code_overflow_end
 	call probe_code_overflow
+probe_code_overflow_end:
+	ud2
 
 	.section .rodata
 	.global probe_landing_rodata

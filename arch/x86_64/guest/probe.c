@@ -76,9 +76,10 @@ struct probe_result probe_overflow(void)
 {
 	struct excursion e;
 
-	run_to_fault((uint64_t)(uintptr_t)probe_code_overflow, 0, 0, false,
+	run_to_fault((uint64_t)(uintptr_t)probe_code_overflow,
+		     (STACK_SIZE + STACK_GUARD_SIZE / 2) / PROBE_OVERFLOW_FRAME, 0, false,
 		     stack_top(&selftest_stack), &e);
-	return probe_result_of(&e, 0);
+	return probe_result_of(&e, (uint64_t)(uintptr_t)probe_code_overflow_end);
 }
 
 /* SDM vol. 3A 4.6 and 4.7, with CR0.WP set and SMEP and SMAP clear. */

@@ -96,7 +96,6 @@ bool arch_boot_data(struct machine *machine, const struct kernel *kernel, struct
 {
 	static struct boot_block block; /* 10 KiB: too much for a stack */
 	struct guest_fault fault;
-	char text[128];
 
 	memset(&block, 0, sizeof(block));
 	block.info.magic = PVH_MAGIC;
@@ -110,6 +109,8 @@ bool arch_boot_data(struct machine *machine, const struct kernel *kernel, struct
 			    "the memory map has too many pieces; expected at most %d",
 			    MAX_MEMORY_MAP);
 	if (!guest_memory_load(&machine->memory, BOOT_DATA_START, &block, sizeof(block), &fault)) {
+		char text[128];
+
 		guest_fault_text(&fault, text, sizeof(text));
 		return fail(failure, STATUS_USAGE,
 			    "the boot data (memory map, command line) needs memory at 0x%" PRIx64

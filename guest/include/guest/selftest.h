@@ -24,8 +24,10 @@ enum {
 	TEST_4K = 0x10000,    /* some pages */
 	TEST_OTHER = 0x40000, /* some more */
 };
-#define TEST_2M UINT64_C(0x400000)   /* two leaves of 2M */
-#define TEST_1G UINT64_C(0x80000000) /* two of 1G */
+#define TEST_2M  UINT64_C(0x400000)   /* two leaves of 2M */
+#define TEST_1G  UINT64_C(0x80000000) /* two of 1G */
+/* Two of 1G again, with nothing mapped near them: what is mapped here needs new tables. */
+#define TEST_FAR UINT64_C(0x1000000000)
 
 static inline virt_addr test_address(uint64_t offset)
 {
@@ -38,15 +40,17 @@ virt_addr test_slot(uint64_t leaf);
 /* Maps the user code, and allocates what the checks share. */
 void selftest_start(void);
 
-/*
- * A frame of memory. test_frame panics if there is none. The contents of a new one are a landing at
- * the start of each page asked for with test_frame_prepare.
- */
+/* A frame of memory with anything in it. test_frame panics if there is none. */
 struct frame test_frame(uint64_t size);
 void test_frame_free(struct frame frame);
 
-/* A page with a landing at its start, which lasts as long as the run. */
+/*
+ * A page with a landing at its start, which lasts as long as the run. A byte after the landing
+ * tells it from all other memory: expect_landing_page reads it at an address where the page is
+ * mapped.
+ */
 extern struct frame landing_page;
+void expect_landing_page(virt_addr at);
 
 static inline uint8_t *frame_bytes(struct frame frame)
 {

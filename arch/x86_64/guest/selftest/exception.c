@@ -51,18 +51,33 @@ static void check_user(const struct check *check)
 	test_unmap_leaf(check->leaf);
 }
 
-/* A reference to an address that is not canonical is no page fault, and CR2 stays as it was. */
+/* The byte inside an end of the hole between the halves is mapped, the one outside cannot be. */
+static void expect_edge(const char *what, virt_addr inside, virt_addr outside)
+{
+	struct page_flags flags = { .read = 1, .execute = 1 };
+	struct page_mapping m;
+	virt_addr page = addr_align_down(inside, PAGE_SIZE_4K);
+
+	if (!expect_status(what, kernel_map(page, landing_page.start, PAGE_SIZE_4K, flags, 0),
+			   PAGING_OK))
+		return;
+	expect_verdict(what, probe(PROBE_READ, inside, false),
+		       probe_expect(&flags, PROBE_READ, inside, false));
+	expect_verdict(
+		what, probe(PROBE_READ, outside, false),
+		(struct probe_result){ .faulted = true, .vector = VECTOR_GENERAL_PROTECTION });
+	expect_status(what, page_table_query(&kernel.table, outside, &m), PAGING_INPUT_RANGE);
+	expect_status(what, kernel_unmap(page, PAGE_SIZE_4K, 0), PAGING_OK);
+}
+
 static void check_not_canonical(const struct check *check)
 {
 	virt_addr lower_last, upper_first;
-	struct probe_result expected = { .faulted = true, .vector = VECTOR_GENERAL_PROTECTION };
 
 	(void)check;
 	page_table_bounds(&kernel.table, &lower_last, &upper_first);
-	expect_verdict("a read past the lower half", probe(PROBE_READ, lower_last + 1, false),
-		       expected);
-	expect_verdict("a read below the upper half", probe(PROBE_READ, upper_first - 1, false),
-		       expected);
+	expect_edge("the end of the lower half", lower_last, lower_last + 1);
+	expect_edge("the start of the upper half", upper_first, upper_first - 1);
 }
 
 /* With the stack of page faults gone, a page fault becomes a double fault, on a stack that is

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* AArch64 stage 2: Arm ARM DDI 0487, D8.3.2, D8.4.2 (permissions), D8.5.4 to D8.5.6 (types). */
+#ifndef AARCH64_PAGING_STAGE2_H
+#define AARCH64_PAGING_STAGE2_H
+
 #include "twofold/aarch64.h"
 
 #include "descriptor.h"
@@ -253,8 +256,4 @@ static ALWAYS_INLINE bool stage2_is_global(uint64_t descriptor)
 	};                                                                                       \
 	PAGING_DEFINE_FORMAT(format, name, format##_encoder)
 
-STAGE2_FORMAT(aarch64_stage2_4k, "AArch64 stage 2, 4K", 12, false);
-STAGE2_FORMAT(aarch64_stage2_16k, "AArch64 stage 2, 16K", 14, false);
-STAGE2_FORMAT(aarch64_stage2_64k, "AArch64 stage 2, 64K", 16, false);
-STAGE2_FORMAT(aarch64_stage2_4k_lpa2, "AArch64 stage 2, 4K, LPA2", 12, true);
-STAGE2_FORMAT(aarch64_stage2_16k_lpa2, "AArch64 stage 2, 16K, LPA2", 14, true);
+#endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* AArch64 stage 1: Arm ARM DDI 0487, D8.3.2 (attributes), D8.4 (permissions), D8.5 (types). */
+#ifndef AARCH64_PAGING_STAGE1_H
+#define AARCH64_PAGING_STAGE1_H
+
 #include "twofold/aarch64.h"
 
 #include "descriptor.h"
@@ -282,8 +285,4 @@ static ALWAYS_INLINE bool stage1_is_global(uint64_t descriptor)
 	};                                                                                       \
 	PAGING_DEFINE_FORMAT(format, name, format##_encoder)
 
-STAGE1_FORMAT(aarch64_stage1_4k, "AArch64 stage 1, 4K", 12, false);
-STAGE1_FORMAT(aarch64_stage1_16k, "AArch64 stage 1, 16K", 14, false);
-STAGE1_FORMAT(aarch64_stage1_64k, "AArch64 stage 1, 64K", 16, false);
-STAGE1_FORMAT(aarch64_stage1_4k_lpa2, "AArch64 stage 1, 4K, LPA2", 12, true);
-STAGE1_FORMAT(aarch64_stage1_16k_lpa2, "AArch64 stage 1, 16K, LPA2", 14, true);
+#endif

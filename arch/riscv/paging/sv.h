@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* RISC-V page-based memory: privileged specification, 12.3, 12.4 and 18.5. */
+#ifndef RISCV_PAGING_SV_H
+#define RISCV_PAGING_SV_H
+
 #include "twofold/riscv.h"
 
 #include "engine/engine.h"
@@ -148,43 +151,6 @@ static ALWAYS_INLINE phys_addr sv_table_address(uint64_t descriptor)
 	return (descriptor & ADDRESS) << 2;
 }
 
-/* At the G-stage all accesses are user accesses, and G must be clear. */
-static ALWAYS_INLINE bool x4_encode(const struct page_table *table, struct page_flags flags,
-				    uint64_t *attributes)
-{
-	if (flags.user || flags.global || !sv_encode(table, flags, attributes))
-		return false;
-	*attributes |= USER;
-	return true;
-}
-
-static ALWAYS_INLINE struct page_flags x4_decode(const struct page_table *table, uint64_t a,
-						 struct inherited above)
-{
-	struct page_flags flags = sv_decode(table, a, above);
-
-	if ((a & USER) == 0) {
-		flags.read = 0;
-		flags.write = 0;
-		flags.execute = 0;
-	}
-	flags.user = 0;
-	flags.global = 0;
-	return flags;
-}
-
-static enum paging_status sv39_configure(struct page_table *table,
-					 const struct page_table_config *config)
-{
-	return sv_configure(table, config, 39, 3);
-}
-
-static enum paging_status sv48x4_configure(struct page_table *table,
-					   const struct page_table_config *config)
-{
-	return sv_configure(table, config, 50, 4);
-}
-
 #define SV_ENCODER                                                                     \
 	.granule_shift = 12, .index_bits = 9, .keep = sv_keep, .merge = sv_merge,      \
 	.without_write = sv_without_write, .cleaned = sv_cleaned,                      \
@@ -193,15 +159,4 @@ static enum paging_status sv48x4_configure(struct page_table *table,
 	.is_global = sv_is_global, .is_present = sv_is_present, .is_leaf = sv_is_leaf, \
 	.table = sv_table, .table_address = sv_table_address, .counted = false
 
-static const struct encoder sv39 = {
-	SV_ENCODER,          .input = INPUT_SIGN_EXTENDED, .configure = sv39_configure,
-	.encode = sv_encode, .decode = sv_decode,
-};
-
-static const struct encoder sv48x4 = {
-	SV_ENCODER,          .input = INPUT_ZERO_EXTENDED, .configure = sv48x4_configure,
-	.encode = x4_encode, .decode = x4_decode,
-};
-
-PAGING_DEFINE_FORMAT(riscv_sv39, "RISC-V Sv39", sv39);
-PAGING_DEFINE_FORMAT(riscv_sv48x4, "RISC-V Sv48x4", sv48x4);
+#endif

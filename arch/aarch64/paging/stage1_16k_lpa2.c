@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: MIT */
+/* AArch64 stage 1, 16K, LPA2. */
+#include "stage1.h"
+
+STAGE1_FORMAT(aarch64_stage1_16k_lpa2, "AArch64 stage 1, 16K, LPA2", 14, true);
