@@ -35,7 +35,12 @@ static const struct layout_leaf small[] = {
 	{ "software 1", PAGE_SIZE_4K, 0x123456000, { RWX, .software = 2 }, 0x123456423 },
 	{ "software 2", PAGE_SIZE_4K, 0x123456000, { RWX, .software = 4 }, 0x123456823 },
 	{ "software 3", PAGE_SIZE_4K, 0x123456000, { RWX, .software = 8 }, 0x0010000123456023 },
-	{ "software 9", PAGE_SIZE_4K, 0x123456000, { RWX, .software = 512 }, 0x0400000123456023 },
+	{ "software 8", PAGE_SIZE_4K, 0x123456000, { RWX, .software = 256 }, 0x0200000123456023 },
+	{ "dirty, read-only",
+	  PAGE_SIZE_4K,
+	  0x123456000,
+	  { .read = 1, .execute = 1, .dirty = 1 },
+	  0x0400000123456021 },
 	{ "the last frame", PAGE_SIZE_4K, 0x3ffffffff000, { RWX }, 0x00003ffffffff023 },
 };
 
@@ -58,8 +63,8 @@ static const struct layout_leaf large[] = {
 	{ "2M software",
 	  PAGE_SIZE_2M,
 	  0x140200000,
-	  { RWX, .software = 0x3ff },
-	  0x07f0000140200ea3 },
+	  { RWX, .software = 0x1ff },
+	  0x03f0000140200ea3 },
 	{ "2M, the last", PAGE_SIZE_2M, 0x3fffffe00000, { RWX }, 0x00003fffffe000a3 },
 	{ "1G", PAGE_SIZE_1G, 0x140000000, { RWX }, 0x1400000a3 },
 	{ "1G read", PAGE_SIZE_1G, 0x140000000, { .read = 1 }, 0x80000001400000a1 },
@@ -72,8 +77,8 @@ static const struct layout_leaf large[] = {
 	{ "1G software, dirty",
 	  PAGE_SIZE_1G,
 	  0x140000000,
-	  { RWX, .software = 0x201, .dirty = 1 },
-	  0x04000001400002e3 },
+	  { RWX, .software = 0x101, .dirty = 1 },
+	  0x02000001400002e3 },
 	{ "1G, the last", PAGE_SIZE_1G, 0x3fffc0000000, { RWX }, 0x00003fffc00000a3 },
 };
 

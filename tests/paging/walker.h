@@ -47,6 +47,7 @@ struct walk_result {
 	bool global;
 	bool accessed;
 	bool dirty;
+	bool shadow_stack; /* not a page for data */
 };
 
 enum walk_entry {

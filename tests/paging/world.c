@@ -296,7 +296,8 @@ static void probe_leaf(struct world *world, virt_addr virt, const struct page_ma
 			"0x%" PRIx64 ": memory type %u, query %s", virt, seen.type,
 			flags_text(flags, text));
 		REQUIRE(seen.accessed == !flags.idle && seen.dirty == flags.dirty &&
-				seen.global == flags.global && seen.key == flags.protection_key &&
+				!seen.shadow_stack && seen.global == flags.global &&
+				seen.key == flags.protection_key &&
 				seen.ignore_pat == flags.ignore_pat &&
 				seen.suppress_ve == flags.suppress_ve,
 			"0x%" PRIx64 ": the MMU reads 0x%" PRIx64 ", query %s", virt,

@@ -25,7 +25,9 @@ struct page_table;
 struct tlb_range {
 	virt_addr start;
 	virt_addr last;
-	uint64_t leaf_size; /* the smallest leaf that was there: the stride to invalidate by */
+	/* The stride to invalidate by: the size of the leaves that were there, or with `tables`
+	 * what each table spanned, one address of which is enough. */
+	uint64_t leaf_size;
 	bool tables; /* a table above the leaves went away too: not a leaf-only invalidation */
 	bool global; /* one of the leaves was global */
 };

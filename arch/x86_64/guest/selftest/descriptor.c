@@ -99,7 +99,7 @@ static void check_global(const struct check *check)
 
 static void check_software(const struct check *check)
 {
-	struct page_flags flags = { .read = 1, .write = 1, .execute = 1, .software = 0x3ff };
+	struct page_flags flags = { .read = 1, .write = 1, .execute = 1, .software = 0x1ff };
 
 	for (; flags.software != 0; flags.software >>= 1) {
 		struct page_mapping m;
