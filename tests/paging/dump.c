@@ -27,7 +27,7 @@ static void take_line(void *context, const char *line)
 
 	REQUIRE(dump->count < LINES && strlen(line) < WIDTH, "line %zu: %s", dump->count, line);
 	REQUIRE(strchr(line, '\n') == NULL, "a newline in: %s", line);
-	strcpy(dump->lines[dump->count++], line);
+	memcpy(dump->lines[dump->count++], line, strlen(line) + 1);
 }
 
 static const struct dump *dump_of(struct world *world)

@@ -12,7 +12,7 @@
 
 #define BASE  UINT64_C(0x40003000) /* a multiple of 4 KiB and of nothing larger */
 #define BYTES (8 * PAGE_SIZE_2M)
-#define GUARD 4096
+#define GUARD UINT64_C(4096)
 
 struct region {
 	uint8_t *bytes; /* GUARD bytes, the region, GUARD bytes */

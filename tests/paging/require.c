@@ -2,10 +2,8 @@
 /* Failing, with the story of how it came to that. */
 #include "require.h"
 
+#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <criterion/criterion.h>
 
 /* The oldest lines give way: what led to a failure is most likely at the end. */
 #define STORY_LINES 64
@@ -61,6 +59,5 @@ void require_failed(const char *file, int line, const char *condition, const cha
 	tell_story();
 	(void)fprintf(stderr, "# %s:%d: %s: %s\n", file, line, condition, text);
 	(void)fflush(stderr);
-	cr_assert(false, "%s:%d: [%s] %s: %s", file, line, heading, condition, text);
-	abort();
+	require_stop(heading, file, line, text);
 }

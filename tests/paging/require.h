@@ -6,10 +6,6 @@
 #ifndef TESTS_REQUIRE_H
 #define TESTS_REQUIRE_H
 
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-
 #define REQUIRE(condition, ...)                                                      \
 	do {                                                                         \
 		if (!(condition))                                                    \
@@ -19,6 +15,9 @@
 /* Ends the test as failed, with the place, the condition, a formatted text and the story so far. */
 _Noreturn void require_failed(const char *file, int line, const char *condition, const char *format,
 			      ...) __attribute__((format(printf, 4, 5)));
+
+/* The end of it, by way of the test runner (suite.c). */
+_Noreturn void require_stop(const char *heading, const char *file, int line, const char *text);
 
 /*
  * The story: what the test has done up to now, told only when it fails. require_story_begin names

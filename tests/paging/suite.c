@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The parameters of the tests that run for every format. */
+/* What the tests have to do with Criterion: the parameters of those that run for every format, and
+ * how to fail. */
 #include "suite.h"
 
+#include <stdlib.h>
+
 #include "require.h"
+
+void require_stop(const char *heading, const char *file, int line, const char *text)
+{
+	cr_assert(false, "%s:%d: [%s] %s", file, line, heading, text);
+	abort();
+}
 
 #ifndef SUITE_ONE_PROCESS
 struct criterion_test_params suite_formats(void)
