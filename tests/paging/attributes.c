@@ -136,14 +136,15 @@ FORMAT_TEST(attributes, every_input_address_bit)
 	for (unsigned int i = 0; i < count; i++) {
 		virt_addr last = ranges[i].last - granule + 1;
 
-		world_map(&world, ranges[i].first, 0, granule);
-		world_map(&world, last, 0, granule);
+		world_map_unseen(&world, ranges[i].first, 0, granule);
+		world_map_unseen(&world, last, 0, granule);
 		for (uint64_t bit = granule; bit < ranges[i].last - ranges[i].first; bit <<= 1) {
-			world_map(&world, ranges[i].first ^ bit, bit & format_output_last(format),
-				  granule);
-			world_map(&world, last ^ bit, 0, granule);
+			world_map_unseen(&world, ranges[i].first ^ bit,
+					 bit & format_output_last(format), granule);
+			world_map_unseen(&world, last ^ bit, 0, granule);
 		}
 	}
+	world_check(&world);
 	world_close(&world);
 }
 

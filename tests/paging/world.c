@@ -189,6 +189,18 @@ void world_map(struct world *world, virt_addr virt, phys_addr phys, uint64_t siz
 	world_must(world, &what);
 }
 
+void world_map_unseen(struct world *world, virt_addr virt, phys_addr phys, uint64_t size)
+{
+	struct model_op what = { .kind = MODEL_MAP, .virt = virt, .phys = phys, .size = size };
+	struct page_table_op op = { .frames = world_frames(world) };
+	enum paging_status status;
+
+	what.flags = format_plain_flags();
+	status = world_do(world, &what, &op);
+	REQUIRE(status == PAGING_OK, "it answers %s", status_name(status));
+	model_apply(&world->model, &what, size);
+}
+
 void world_unmap(struct world *world, virt_addr virt, uint64_t size, uint32_t mode)
 {
 	struct model_op what = { .kind = MODEL_UNMAP, .virt = virt, .size = size, .mode = mode };
