@@ -216,18 +216,18 @@ static uint64_t ept_touch(const struct format_case *format, uint64_t leaf, bool 
 			(width) == 57 ? SIZE_256T : 0 },                     \
 	.root_bytes = 4096, .table_bytes = 4096
 
-#define X86(name_, width, output, leaves, features_, pat)                                          \
-	{                                                                                          \
+#define X86(name_, width, output, leaves, features_, pat)                                         \
+	{                                                                                         \
 		.name = (name_), GEOMETRY_4K(width), .inputs = INPUTS_SIGNED, .software_bits = 9, \
-		.config = { .format = &x86_64_stage1,                                              \
-			    .input_bits = (width),                                                 \
-			    .output_bits = (output),                                               \
-			    .leaf_sizes = (leaves),                                                \
-			    .features = (features_),                                               \
-			    .memory_attributes = (pat) },                                          \
-		.expressible = x86_expressible, .reported = x86_reported,                          \
-		.translate = x86_translate, .entry = x86_entry, .type = x86_type,                  \
-		.touch = x86_touch, .narrow = x86_narrow,                                          \
+		.config = { .format = &x86_64_stage1,                                             \
+			    .input_bits = (width),                                                \
+			    .output_bits = (output),                                              \
+			    .leaf_sizes = (leaves),                                               \
+			    .features = (features_),                                              \
+			    .memory_attributes = (pat) },                                         \
+		.expressible = x86_expressible, .reported = x86_reported,                         \
+		.translate = x86_translate, .entry = x86_entry, .type = x86_type,                 \
+		.touch = x86_touch, .narrow = x86_narrow,                                         \
 	}
 
 #define EPT(name_, width, output, leaves, features_)                                             \

@@ -3,6 +3,8 @@
  * Random operations against the model. TWOFOLD_SEED=n repeats a run, TWOFOLD_OPS=n sets how many
  * operations there are for each format; both are printed with a failure.
  */
+#define SUITE_TIMEOUT 86400 /* as long as TWOFOLD_OPS asks for */
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

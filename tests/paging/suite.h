@@ -8,12 +8,17 @@
 
 #include "formats.h"
 
+/* Seconds; a file may set its own before it includes this. */
+#ifndef SUITE_TIMEOUT
+#define SUITE_TIMEOUT 120
+#endif
+
 #ifdef SUITE_ONE_PROCESS
 
 /* All of them in one process: for builds whose processes take long to start. */
 #define FORMAT_TEST(suite_, name_)                                  \
 	static void name_##_with(const struct format_case *format); \
-	Test(suite_, name_, .timeout = 120)                         \
+	Test(suite_, name_, .timeout = SUITE_TIMEOUT)               \
 	{                                                           \
 		for (size_t i = 0; i < format_case_count; i++)      \
 			name_##_with(&format_cases[i]);             \
@@ -26,16 +31,16 @@
 struct criterion_test_params suite_formats(void);
 
 /* The body follows; `format` is the configuration. Each runs in a process of its own. */
-#define FORMAT_TEST(suite_, name_)                                      \
-	static void name_##_with(const struct format_case *format);     \
-	ParameterizedTestParameters(suite_, name_)                      \
-	{                                                               \
-		return suite_formats();                                 \
-	}                                                               \
-	ParameterizedTest(size_t *index, suite_, name_, .timeout = 120) \
-	{                                                               \
-		name_##_with(&format_cases[*index]);                    \
-	}                                                               \
+#define FORMAT_TEST(suite_, name_)                                                \
+	static void name_##_with(const struct format_case *format);               \
+	ParameterizedTestParameters(suite_, name_)                                \
+	{                                                                         \
+		return suite_formats();                                           \
+	}                                                                         \
+	ParameterizedTest(size_t *index, suite_, name_, .timeout = SUITE_TIMEOUT) \
+	{                                                                         \
+		name_##_with(&format_cases[*index]);                              \
+	}                                                                         \
 	static void name_##_with(const struct format_case *format)
 
 #endif
