@@ -190,30 +190,45 @@ FORMAT_TEST(gather, tables_go_with_the_last_leaf)
 	world_close(&world);
 }
 
-/* More ranges than there is room for: everything; global only when something was. */
+/* Four pages apart from each other, one of them global. */
+static void four_pages(struct world *world, virt_addr virt, unsigned int global)
+{
+	struct model_op what = operation(MODEL_MAP_TO, virt, format_granule(world->format), 0);
+
+	for (unsigned int i = 0; i < 4; i++) {
+		what.flags.global = i == global;
+		world_must(world, &what);
+		what.virt += 2 * what.size;
+	}
+}
+
+/* More ranges than there is room for: everything; global when one was, wherever it was. */
 FORMAT_TEST(gather, too_many_ranges)
 {
 	uint64_t granule = format_granule(format);
 	virt_addr virt = format_middle(format);
 	struct model_op what = operation(MODEL_UNMAP, virt, 32 * granule, PAGING_SKIP_HOLES);
-	struct model_op global = operation(MODEL_MAP_TO, virt + 6 * granule, granule, 0);
+	struct page_flags flags = format_plain_flags();
 	struct flush_watch watch;
 	struct world world;
 
-	global.flags.write = 1;
-	global.flags.global = 1;
-	global.flags.global = format->expressible(format, global.flags);
+	flags.global = 1;
 	world_open(&world, format, MEMORY_BY_OFFSET);
 	world_map(&world, virt + 40 * granule, 0, granule);
 	for (size_t room = 0; room < 5; room++) {
-		for (uint64_t i = 0; i < 3; i++)
-			world_map(&world, virt + 2 * i * granule, 0, granule);
-		world_must(&world, &global);
-		REQUIRE(watched(&world, &what, &watch, room, 8, false) == PAGING_OK, "it failed");
-		REQUIRE(watch.everything == (room < 4), "everything: %d with room for %zu",
-			watch.everything, room);
-		REQUIRE(watch.everything_global == (watch.everything && global.flags.global),
-			"global: %d", watch.everything_global);
+		for (unsigned int global = 0; global <= 4; global++) {
+			bool any = global < 4;
+
+			if (any && !format->expressible(format, flags))
+				continue;
+			four_pages(&world, virt, global);
+			REQUIRE(watched(&world, &what, &watch, room, 8, false) == PAGING_OK,
+				"it failed");
+			REQUIRE(watch.everything == (room < 4), "everything: %d with room for %zu",
+				watch.everything, room);
+			REQUIRE(watch.everything_global == (watch.everything && any),
+				"page %u is global: %d", global, watch.everything_global);
+		}
 	}
 	world_close(&world);
 }

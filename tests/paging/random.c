@@ -81,7 +81,7 @@ static virt_addr some_place(struct run *run)
 		if (model->count != 0) {
 			const struct model_leaf *leaf = &model->leaves[below(run, model->count)];
 
-			return leaf->virt + (one_in(run, 2) ? leaf->size : 0);
+			return leaf->virt + below(run, 5) * (leaf->size / 4);
 		}
 		return format_middle(run->world.format);
 	}
@@ -154,6 +154,24 @@ static struct page_flags some_flags(struct run *run)
 	return flags;
 }
 
+/* Makes it a part of a large leaf, if there is one: what splits. */
+static void aim_at_a_part(struct run *run, struct model_op *what)
+{
+	const struct model *model = &run->world.model;
+	uint64_t granule = format_granule(run->world.format);
+
+	for (unsigned int tries = 0; tries < 20 && model->count != 0; tries++) {
+		const struct model_leaf *leaf = &model->leaves[below(run, model->count)];
+
+		if (leaf->size == granule)
+			continue;
+		what->virt = leaf->virt + below(run, leaf->size / granule) * granule;
+		what->size = (1 + below(run, 4)) * granule;
+		what->mode |= PAGING_SPLIT;
+		return;
+	}
+}
+
 static struct model_op some_op(struct run *run)
 {
 	const struct format_case *format = run->world.format;
@@ -168,6 +186,8 @@ static struct model_op some_op(struct run *run)
 	what.mode = (uint32_t)below(run, 8);
 	if (one_in(run, 3)) /* a cap; the granule always remains */
 		what.leaf_sizes = format_granule(format) | rng_next(&run->state);
+	if (one_in(run, 4) && (what.kind == MODEL_UNMAP || what.kind == MODEL_PROTECT))
+		aim_at_a_part(run, &what);
 	if (one_in(run, 30) && what.kind == MODEL_UNMAP) { /* a whole half of the space */
 		what.virt = format_first_range(format).first;
 		what.size = format_first_range(format).last - what.virt + 1;
