@@ -19,12 +19,13 @@ static void each_combination(struct world *world, uint64_t size,
 	static const uint8_t keys[] = { 0, 1, 8, 15 };
 
 	for (uint32_t low = 0; low < (1 << 12); low++) { /* permissions, A/D and the type */
-		for (uint32_t high = 0; high < 64; high++) {
+		for (uint32_t high = 0; high < 128; high++) {
 			struct page_flags flags = { 0 };
 			uint64_t word = low | (high & 15) << 12; /* the first 16 bits */
 
 			memcpy(&flags, &word, sizeof(flags));
 			flags.protection_key = keys[(high >> 4) & 3] & 15u;
+			flags.guarded = (high >> 6) & 1;
 			flags.software = software[(low ^ high) % 10];
 			body(world, size, flags);
 		}
@@ -157,7 +158,7 @@ static void narrow_at(struct world *world, virt_addr virt, unsigned int level)
 	uint64_t entry = 0, narrowed;
 
 	for (unsigned int i = format->levels - 1; i >= level; i--) {
-		slot = table + 8 * ((virt / format->level_size[i]) % (format->table_bytes / 8));
+		slot = table + 8 * ((virt / format->level_size[i]) % format_entries(format, i));
 		entry = memory_read(world->memory, slot);
 		REQUIRE(format->entry(format, i, entry, &table) == WALK_ENTRY_TABLE, "no table");
 	}

@@ -441,7 +441,7 @@ FORMAT_TEST(errors, no_allocator_where_none_is_needed)
 	world_close(&world);
 }
 
-FORMAT_TEST(errors, flags_that_nothing_can_express)
+FORMAT_TEST(errors, flags_that_cannot_be_expressed)
 {
 	static const struct {
 		const char *what;
@@ -462,6 +462,8 @@ FORMAT_TEST(errors, flags_that_nothing_can_express)
 
 	world_open(&world, format, MEMORY_BY_OFFSET);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (format->expressible(format, bad[i].flags))
+			continue; /* Arm's stage 2 can grant writing without reading */
 		require_story("%s", bad[i].what);
 		what.flags = bad[i].flags;
 		for (what.kind = MODEL_MAP_TO; what.kind <= MODEL_MAP; what.kind++)

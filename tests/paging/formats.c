@@ -6,8 +6,9 @@
 
 #include <twofold/x86_64.h>
 
-#include "rng.h"
+#include "formats_x86.h"
 #include "require.h"
+#include "rng.h"
 #include "walker_ept.h"
 #include "walker_x86.h"
 
@@ -30,7 +31,7 @@ static struct walker_x86_cpu x86_cpu(const struct format_case *format)
 }
 
 /* Encodings of memory types: SDM vol. 3A table 12-10 (IA32_PAT). */
-static enum memory_type x86_type(unsigned int number)
+enum memory_type x86_type(unsigned int number)
 {
 	switch (number) {
 	case 0:
@@ -50,7 +51,7 @@ static enum memory_type x86_type(unsigned int number)
 	}
 }
 
-static bool in_pat(uint64_t pat, unsigned int type)
+bool in_pat(uint64_t pat, unsigned int type)
 {
 	for (unsigned int i = 0; i < 8; i++) {
 		if (x86_type((unsigned int)(pat >> (8 * i)) & 0xff) == (enum memory_type)type)
@@ -60,10 +61,11 @@ static bool in_pat(uint64_t pat, unsigned int type)
 }
 
 /* What no format of this architecture has: rights by privilege, bits that mean nothing. */
-static bool beyond_any(const struct format_case *format, struct page_flags flags)
+bool beyond_any(const struct format_case *format, struct page_flags flags)
 {
-	return flags.execute_privileged || flags.execute_user || flags.reserved0 != 0 ||
-	       flags.reserved1 != 0 || (flags.software >> format->software_bits) != 0;
+	return flags.execute_privileged || flags.execute_user || flags.guarded ||
+	       flags.reserved0 != 0 || flags.reserved1 != 0 ||
+	       (flags.software >> format->software_bits) != 0;
 }
 
 static bool x86_expressible(const struct format_case *format, struct page_flags flags)
@@ -81,7 +83,7 @@ static bool x86_expressible(const struct format_case *format, struct page_flags 
 	return in_pat(format->config.memory_attributes, flags.type);
 }
 
-static struct page_flags x86_reported(const struct format_case *format, struct page_flags flags)
+struct page_flags x86_reported(const struct format_case *format, struct page_flags flags)
 {
 	(void)format;
 	flags.share = SHARE_DEFAULT;
@@ -206,16 +208,6 @@ static uint64_t ept_touch(const struct format_case *format, uint64_t leaf, bool 
 
 /* The list */
 
-#define SIZE_512G (UINT64_C(1) << 39)
-#define SIZE_256T (UINT64_C(1) << 48)
-
-/* 4 KiB tables of 512 entries: 4 levels for 48 bits, 5 for 57. */
-#define GEOMETRY_4K(width)                                                   \
-	.levels = (width) == 57 ? 5 : 4,                                     \
-	.level_size = { PAGE_SIZE_4K, PAGE_SIZE_2M, PAGE_SIZE_1G, SIZE_512G, \
-			(width) == 57 ? SIZE_256T : 0 },                     \
-	.root_bytes = 4096, .table_bytes = 4096
-
 #define X86(name_, width, output, leaves, features_, pat)                                         \
 	{                                                                                         \
 		.name = (name_), GEOMETRY_4K(width), .inputs = INPUTS_SIGNED, .software_bits = 9, \
@@ -247,7 +239,7 @@ static uint64_t ept_touch(const struct format_case *format, uint64_t leaf, bool 
 #define X86_ALL (X86_64_NX | X86_64_GLOBAL | X86_64_PKU)
 #define EPT_ALL (EPT_EXECUTE_ONLY | EPT_ACCESSED_DIRTY | EPT_SUPPRESS_VE)
 
-const struct format_case format_cases[] = {
+const struct format_case formats_x86[] = {
 	X86("x86-48", 48, 46, PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G, X86_ALL, X86_64_PAT),
 	X86("x86-57", 57, 52, PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G, X86_ALL, X86_64_PAT),
 	X86("x86-48-no-1g", 48, 40, PAGE_SIZE_4K | PAGE_SIZE_2M, X86_64_NX, X86_64_PAT_RESET),
@@ -261,13 +253,30 @@ const struct format_case format_cases[] = {
 	EPT("ept-48-fetch", 48, 40, PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G, EPT_EXECUTE_ONLY),
 	EPT("ept-57-ve", 57, 46, PAGE_SIZE_4K | PAGE_SIZE_2M, EPT_SUPPRESS_VE),
 };
-const size_t format_case_count = sizeof(format_cases) / sizeof(format_cases[0]);
+const size_t formats_x86_count = sizeof(formats_x86) / sizeof(formats_x86[0]);
+
+size_t format_case_count(void)
+{
+	return formats_x86_count + formats_npt_count + formats_riscv_count;
+}
+
+const struct format_case *format_case(size_t index)
+{
+	if (index < formats_x86_count)
+		return &formats_x86[index];
+	index -= formats_x86_count;
+	if (index < formats_npt_count)
+		return &formats_npt[index];
+	index -= formats_npt_count;
+	REQUIRE(index < formats_riscv_count, "no format case has that index");
+	return &formats_riscv[index];
+}
 
 const struct format_case *format_case_named(const char *name)
 {
-	for (size_t i = 0; i < format_case_count; i++) {
-		if (strcmp(format_cases[i].name, name) == 0)
-			return &format_cases[i];
+	for (size_t i = 0; i < format_case_count(); i++) {
+		if (strcmp(format_case(i)->name, name) == 0)
+			return format_case(i);
 	}
 	REQUIRE(false, "no format case is called %s", name);
 	return NULL;
@@ -329,6 +338,31 @@ uint64_t format_next_smaller_leaf(const struct format_case *format, uint64_t siz
 	return smaller == 0 ? 0 : UINT64_C(1) << (63 - __builtin_clzll(smaller));
 }
 
+uint64_t format_split_leaf(const struct format_case *format, uint64_t size)
+{
+	uint64_t piece = 0;
+
+	for (unsigned int level = 0; level < format->levels; level++) {
+		if (format->level_size[level] < size)
+			piece = format->level_size[level];
+	}
+	return piece;
+}
+
+bool format_is_group(const struct format_case *format, uint64_t size)
+{
+	for (unsigned int level = 0; level < format->levels; level++) {
+		if (format->group_size[level] == size)
+			return true;
+	}
+	return false;
+}
+
+uint64_t format_entries(const struct format_case *format, unsigned int level)
+{
+	return (level == format->levels - 1 ? format->root_bytes : format->table_bytes) / 8;
+}
+
 struct page_flags format_plain_flags(void)
 {
 	return (struct page_flags){ .read = 1, .write = 1, .execute = 1 };
@@ -352,11 +386,19 @@ struct page_flags format_random_flags(const struct format_case *format, uint64_t
 		flags.suppress_ve = (word >> 14) & 1;
 		flags.protection_key = (word >> 16) & 15;
 		flags.software = (uint16_t)((word >> 32) & ((1u << format->software_bits) - 1));
+		flags.guarded = (word >> 21) & 1;
+		flags.share = (word >> 22) & 3;
+		flags.execute_privileged = (word >> 24) & 1;
+		flags.execute_user = (word >> 25) & 1;
 		if (((word >> 20) & 1) != 0) { /* more than half of all words are too special */
 			flags.protection_key = 0;
 			flags.ignore_pat = 0;
 			flags.suppress_ve = 0;
+			flags.guarded = 0;
+			flags.share = 0;
 		}
+		if (((word >> 26) & 3) != 0)
+			flags.execute_privileged = flags.execute_user = 0;
 		if (format->expressible(format, flags))
 			return flags;
 	}

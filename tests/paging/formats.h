@@ -29,8 +29,16 @@ struct format_case {
 	uint64_t root_bytes;
 	uint64_t table_bytes;
 	enum format_inputs inputs;
-	bool second_stage;          /* of translation: privilege has no meaning */
+	bool second_stage; /* of translation, or for one privilege level: `user` has no meaning */
+	bool owner_fetch;  /* `execute` lets user code fetch from user pages, else the others */
 	unsigned int software_bits; /* how many of flags.software there is room for */
+	/* Sizes of contiguous groups by level: leaves, if leaf_sizes has them. */
+	uint64_t group_size[FORMAT_LEVELS_MAX];
+
+	/* Where a live leaf must be made invalid and flushed before it is something else: when its
+	 * size changes, and (NULL: never) when these flags do. A group always must. */
+	bool break_sizes;
+	bool (*break_flags)(struct page_flags from, struct page_flags to);
 
 	/* Whether the manual has a descriptor that says exactly this. */
 	bool (*expressible)(const struct format_case *format, struct page_flags flags);
@@ -52,8 +60,13 @@ struct format_case {
 	uint64_t (*touch)(const struct format_case *format, uint64_t leaf, bool write);
 };
 
-extern const struct format_case format_cases[];
-extern const size_t format_case_count;
+/* The groups, each in a file of its own. */
+extern const struct format_case formats_x86[], formats_npt[], formats_riscv[];
+extern const size_t formats_x86_count, formats_npt_count, formats_riscv_count;
+
+/* All of them, one after the other. */
+size_t format_case_count(void);
+const struct format_case *format_case(size_t index);
 
 /* The case of that name; the test fails if there is none. */
 const struct format_case *format_case_named(const char *name);
@@ -76,6 +89,12 @@ bool format_has_leaf(const struct format_case *format, uint64_t size);
 /* The largest leaf size, and the next smaller one than `size` (0 below the granule). */
 uint64_t format_largest_leaf(const struct format_case *format);
 uint64_t format_next_smaller_leaf(const struct format_case *format, uint64_t size);
+/* What a leaf of that size is split into: a group into its entries, an entry into a table. */
+uint64_t format_split_leaf(const struct format_case *format, uint64_t size);
+/* Whether it is the size of a contiguous group. */
+bool format_is_group(const struct format_case *format, uint64_t size);
+/* Entries of a table of that level, by its size. */
+uint64_t format_entries(const struct format_case *format, unsigned int level);
 
 /* Flags that every format can express: readable and writable normal memory. */
 struct page_flags format_plain_flags(void);

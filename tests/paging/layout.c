@@ -14,10 +14,11 @@ void layout_require(const char *format, const struct layout_leaf *leaves, size_t
 
 	world_open(&world, format_case_named(format), MEMORY_BY_OFFSET);
 	for (size_t i = 0; i < count; i++) {
-		struct model_op what = { .kind = MODEL_MAP, .virt = PAGE_SIZE_1G * 3 };
+		struct model_op what = { .kind = MODEL_MAP };
 		uint64_t seen;
 
 		require_story("%s", leaves[i].what);
+		what.virt = format_middle(world.format);
 		what.phys = leaves[i].phys;
 		what.size = leaves[i].size;
 		what.flags = leaves[i].flags;

@@ -9,8 +9,8 @@
 
 #include "require.h"
 
-/* One page of window, and a page between two that is never there. */
-#define WINDOW_BYTES  UINT64_C(65536)
+/* A window for the largest table, and as much between two that is never there. */
+#define WINDOW_BYTES  (UINT64_C(1) << 20)
 #define WINDOW_STRIDE (2 * WINDOW_BYTES)
 #define NO_FRAME      UINT64_MAX
 

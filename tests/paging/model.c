@@ -306,11 +306,11 @@ static void apply_map(struct model *model, const struct model_op *op, uint64_t b
 	}
 }
 
-/* Cuts the leaf at `index` into leaves of the next smaller size. */
+/* Cuts the leaf at `index` into what a table, or a group, has for it. */
 static void split(struct model *model, size_t index)
 {
 	struct model_leaf whole = model->leaves[index];
-	uint64_t size = format_next_smaller_leaf(model->format, whole.size);
+	uint64_t size = format_split_leaf(model->format, whole.size);
 	size_t pieces = (size_t)(whole.size / size);
 
 	reserve(model, model->count + pieces);
@@ -398,7 +398,7 @@ uint64_t model_cost(const struct model *model, const struct model_op *op, uint64
 		uint64_t size = leaf == NULL ? 0 : leaf->size;
 
 		while (size != 0 && !addr_is_aligned(ends[i], size)) {
-			uint64_t smaller = format_next_smaller_leaf(format, size);
+			uint64_t smaller = format_split_leaf(format, size);
 
 			cost += smaller == 0 ? 0 : size / smaller;
 			size = smaller;

@@ -269,6 +269,16 @@ FORMAT_TEST(oom, nothing_to_allocate)
 	world_close(&world);
 }
 
+/* The root, and one more table if two are not enough. */
+static uint64_t bytes_within_reach(const struct format_case *format)
+{
+	uint64_t largest = format->table_bytes > MEMORY_UNIT ? format->table_bytes : MEMORY_UNIT;
+
+	if (format->root_bytes > largest)
+		return format->root_bytes;
+	return format->levels > 2 ? 2 * largest : largest;
+}
+
 /* A table that no descriptor could point to is as good as none, and is given back. */
 FORMAT_TEST(oom, tables_out_of_reach)
 {
@@ -282,8 +292,7 @@ FORMAT_TEST(oom, tables_out_of_reach)
 
 	if (format->config.output_bits >= 52)
 		return;
-	/* The root and one more are within reach. */
-	memory = memory_create(format_output_last(format) + 1 - 2 * format->root_bytes,
+	memory = memory_create(format_output_last(format) + 1 - bytes_within_reach(format),
 			       MEMORY_BY_OFFSET);
 	config.access = memory_access(memory);
 	op.frames = &memory->allocator;

@@ -20,8 +20,8 @@
 	static void name_##_with(const struct format_case *format); \
 	Test(suite_, name_, .timeout = SUITE_TIMEOUT)               \
 	{                                                           \
-		for (size_t i = 0; i < format_case_count; i++)      \
-			name_##_with(&format_cases[i]);             \
+		for (size_t i = 0; i < format_case_count(); i++)    \
+			name_##_with(format_case(i));               \
 	}                                                           \
 	static void name_##_with(const struct format_case *format)
 
@@ -39,7 +39,7 @@ struct criterion_test_params suite_formats(void);
 	}                                                                         \
 	ParameterizedTest(size_t *index, suite_, name_, .timeout = SUITE_TIMEOUT) \
 	{                                                                         \
-		name_##_with(&format_cases[*index]);                              \
+		name_##_with(format_case(*index));                                \
 	}                                                                         \
 	static void name_##_with(const struct format_case *format)
 

@@ -75,7 +75,9 @@ static bool visitor(void *context, const struct page_visit *visit)
 
 	REQUIRE((visit->kind & visits->kinds) != 0, "kind %d was not asked for", (int)visit->kind);
 	REQUIRE(visit->level < visits->world->format->levels &&
-			mapping->size == visits->world->format->level_size[visit->level],
+			(mapping->size == visits->world->format->level_size[visit->level] ||
+			 (visit->kind == PAGE_VISIT_LEAF &&
+			  mapping->size == visits->world->format->group_size[visit->level])),
 		"size 0x%" PRIx64 " at level %u", mapping->size, visit->level);
 	REQUIRE(mapping->virt <= visits->last &&
 			mapping->virt + (mapping->size - 1) >= visits->start,

@@ -47,7 +47,9 @@ struct walk_result {
 	bool global;
 	bool accessed;
 	bool dirty;
-	bool shadow_stack; /* not a page for data */
+	bool shadow_stack;  /* not a page for data */
+	bool guarded;       /* branches must land on landing pads */
+	unsigned int share; /* as enum shareability names it */
 };
 
 enum walk_entry {

@@ -273,17 +273,16 @@ static bool granted(const struct format_case *format, struct page_flags flags,
 		    struct walk_access access)
 {
 	bool user = access.user && !format->second_stage;
+	bool stranger = user && !flags.user;
 
-	if (user && !flags.user)
-		return false;
-	switch (access.kind) {
-	case WALK_READ:
-		return flags.read;
-	case WALK_WRITE:
-		return flags.write;
-	default:
-		return flags.execute || (user ? flags.execute_user : flags.execute_privileged);
+	if (access.kind == WALK_FETCH) {
+		if (access.user ? flags.execute_user : flags.execute_privileged)
+			return true;
+		if (format->owner_fetch && !format->second_stage)
+			stranger = access.user != (flags.user != 0);
+		return flags.execute && !stranger;
 	}
+	return !stranger && (access.kind == WALK_READ ? flags.read : flags.write);
 }
 
 static void probe_leaf(struct world *world, virt_addr virt, const struct page_mapping *mapping)
@@ -311,7 +310,8 @@ static void probe_leaf(struct world *world, virt_addr virt, const struct page_ma
 				!seen.shadow_stack && seen.global == flags.global &&
 				seen.key == flags.protection_key &&
 				seen.ignore_pat == flags.ignore_pat &&
-				seen.suppress_ve == flags.suppress_ve,
+				seen.suppress_ve == flags.suppress_ve &&
+				seen.guarded == flags.guarded && seen.share == flags.share,
 			"0x%" PRIx64 ": the MMU reads 0x%" PRIx64 ", query %s", virt,
 			seen.descriptor, flags_text(flags, text));
 	}
@@ -410,7 +410,8 @@ static bool read_leaf(void *context, const struct page_visit *visit)
 		"walk 0x%" PRIx64 ": 0x%" PRIx64 ", memory has 0x%" PRIx64, visit->mapping.virt,
 		visit->descriptor, seen.descriptor);
 	REQUIRE(visit->level < world->format->levels &&
-			visit->mapping.size == world->format->level_size[visit->level],
+			(visit->mapping.size == world->format->level_size[visit->level] ||
+			 visit->mapping.size == world->format->group_size[visit->level]),
 		"walk 0x%" PRIx64 ": level %u, size 0x%" PRIx64, visit->mapping.virt, visit->level,
 		visit->mapping.size);
 	model_append(reading->model, (struct model_leaf){ .virt = visit->mapping.virt,
