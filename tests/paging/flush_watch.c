@@ -39,21 +39,85 @@ static void take_note(struct flush_watch *watch, const struct tlb_gather *gather
 	}
 	watch->everything |= gather->everything;
 	watch->everything_global |= gather->everything_global;
+	watch->round_everything |= gather->everything;
+	watch->round_everything_global |= gather->everything_global;
 	for (size_t i = 0; i < gather->frame_count; i++) {
 		check_freed_table(watch, &gather->frames[i]);
 		memory_may_free(watch->world->memory, gather->frames[i].start);
 	}
 }
 
+/* A range of this round that covers `at` in a way that will do for this leaf, or NULL. */
+static const struct tlb_range *range_at(const struct flush_watch *watch, virt_addr at,
+					const struct model_leaf *leaf)
+{
+	for (size_t i = watch->round_first; i < watch->asked_count; i++) {
+		const struct tlb_range *range = &watch->asked[i];
+
+		if (range->start <= at && at <= range->last && range->leaf_size != 0 &&
+		    range->leaf_size <= leaf->size && (range->global || !leaf->flags.global))
+			return range;
+	}
+	return NULL;
+}
+
+/* Ranges cover it from end to end, or everything goes. */
+static void require_covered(const struct flush_watch *watch, const struct model_leaf *leaf)
+{
+	virt_addr last = leaf->virt + leaf->size - 1;
+	virt_addr at = leaf->virt;
+
+	if (watch->round_everything && (watch->round_everything_global || !leaf->flags.global))
+		return;
+	for (;;) {
+		const struct tlb_range *range = range_at(watch, at, leaf);
+
+		REQUIRE(range != NULL,
+			"the old %s leaf 0x%" PRIx64 "+0x%" PRIx64
+			" may stay in the TLB at 0x%" PRIx64,
+			leaf->flags.global ? "global" : "plain", leaf->virt, leaf->size, at);
+		if (range->last >= last)
+			return;
+		at = range->last + 1;
+	}
+}
+
+static bool unchanged(const struct model *after, const struct model_leaf *leaf)
+{
+	const struct model_leaf *now = model_find(after, leaf->virt);
+
+	return now != NULL && now->virt == leaf->virt && now->size == leaf->size &&
+	       now->phys == leaf->phys && page_flags_equal(now->flags, leaf->flags);
+}
+
+/* A flush now must rid TLBs of all that was so at the last one and is not any more. */
+static void end_round(struct flush_watch *watch, const struct model *now)
+{
+	for (size_t i = 0; i < watch->stale.count; i++) {
+		if (!unchanged(now, &watch->stale.leaves[i]))
+			require_covered(watch, &watch->stale.leaves[i]);
+	}
+	model_copy(&watch->stale, now);
+	watch->round_first = watch->asked_count;
+	watch->round_everything = watch->round_everything_global = false;
+}
+
 static void on_flush(const struct tlb_gather *gather, void *context)
 {
 	struct flush_watch *watch = context;
+	struct model now = { 0 };
 
 	REQUIRE(gather == &watch->gather, "another gather is flushed");
 	/* The structure must be whole whenever a walker may be told to look anew. */
 	world_check_tree(watch->world, true);
 	take_note(watch, gather);
 	watch->flushes++;
+	if (watch->world->memory->reach == MEMORY_BY_HOOK)
+		return; /* the operation holds its pointers: no walk now, one round is the whole */
+	model_init(&now, watch->world->format);
+	world_read(watch->world, &now);
+	end_round(watch, &now);
+	model_drop(&now);
 }
 
 void flush_watch_begin(struct flush_watch *watch, struct world *world, size_t range_capacity,
@@ -72,52 +136,9 @@ void flush_watch_begin(struct flush_watch *watch, struct world *world, size_t ra
 	watch->before = memory_snapshot_take(world->memory);
 	model_init(&watch->model_before, world->format);
 	model_copy(&watch->model_before, &world->model);
+	model_init(&watch->stale, world->format);
+	model_copy(&watch->stale, &world->model);
 	world->memory->guarded = world->memory->requests;
-}
-
-/* A range that covers `at` in a way that will do for this leaf, or NULL. */
-static const struct tlb_range *range_at(const struct flush_watch *watch, virt_addr at,
-					const struct model_leaf *leaf)
-{
-	for (size_t i = 0; i < watch->asked_count; i++) {
-		const struct tlb_range *range = &watch->asked[i];
-
-		if (range->start <= at && at <= range->last && range->leaf_size != 0 &&
-		    range->leaf_size <= leaf->size && (range->global || !leaf->flags.global))
-			return range;
-	}
-	return NULL;
-}
-
-static void require_covered(const struct flush_watch *watch, const struct model_leaf *leaf)
-{
-	virt_addr last = leaf->virt + leaf->size - 1;
-	virt_addr at = leaf->virt;
-
-	if (watch->everything) {
-		REQUIRE(!leaf->flags.global || watch->everything_global,
-			"a global leaf at 0x%" PRIx64 " went unsaid", leaf->virt);
-		return;
-	}
-	for (;;) {
-		const struct tlb_range *range = range_at(watch, at, leaf);
-
-		REQUIRE(range != NULL,
-			"the old leaf 0x%" PRIx64 "+0x%" PRIx64
-			" may stay in the TLB at 0x%" PRIx64,
-			leaf->virt, leaf->size, at);
-		if (range->last >= last)
-			return;
-		at = range->last + 1;
-	}
-}
-
-static bool unchanged(const struct model *after, const struct model_leaf *leaf)
-{
-	const struct model_leaf *now = model_find(after, leaf->virt);
-
-	return now != NULL && now->virt == leaf->virt && now->size == leaf->size &&
-	       now->phys == leaf->phys && page_flags_equal(now->flags, leaf->flags);
 }
 
 static void require_untouched(const struct flush_watch *watch, const struct model_leaf *leaf)
@@ -156,12 +177,11 @@ static void check_ranges(struct flush_watch *watch, const struct model_op *what)
 	const struct model *before = &watch->model_before, *after = &watch->world->model;
 	uint64_t gone = model_tables_gone(before, after, require_table_flush, watch);
 
+	end_round(watch, after);
 	for (size_t i = 0; i < before->count; i++) {
 		const struct model_leaf *leaf = &before->leaves[i];
 
-		if (!unchanged(after, leaf))
-			require_covered(watch, leaf);
-		else if (!overlaps(leaf, what))
+		if (unchanged(after, leaf) && !overlaps(leaf, what))
 			require_untouched(watch, leaf);
 	}
 	for (size_t i = 0; i < watch->asked_count; i++) {
@@ -200,4 +220,5 @@ void flush_watch_drop(struct flush_watch *watch)
 	watch->world->memory->guarded = 0;
 	memory_snapshot_drop(watch->before);
 	model_drop(&watch->model_before);
+	model_drop(&watch->stale);
 }

@@ -19,6 +19,12 @@ struct flush_watch {
 	struct memory_snapshot *before;
 	struct model model_before;
 
+	/* Since the last flush: what TLBs may still hold, and what has been asked for. */
+	struct model stale;
+	size_t round_first; /* in asked */
+	bool round_everything;
+	bool round_everything_global;
+
 	/* All that was asked for, over all flushes. */
 	struct tlb_range asked[1024];
 	size_t asked_count;
