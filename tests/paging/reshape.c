@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Operations that change the shape of a table and not what it says (split, collapse), that put one
+ * mapping over another (replace), and that follow what hardware marks (write-protect, harvest).
+ */
+#include "suite.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "require.h"
+#include "rng.h"
+#include "world.h"
+
+/* A gather that can always flush, and counts how often it did. */
+struct flushing {
+	struct tlb_gather gather;
+	struct tlb_range ranges[8];
+	struct frame frames[8];
+	unsigned int flushes;
+};
+
+static void count_flush(const struct tlb_gather *gather, void *context)
+{
+	(void)gather;
+	((struct flushing *)context)->flushes++;
+}
+
+static void flushing_init(struct flushing *f, struct world *world)
+{
+	memset(f, 0, sizeof(*f));
+	f->gather = (struct tlb_gather){ .ranges = f->ranges,
+					 .range_capacity = 8,
+					 .frames = f->frames,
+					 .frame_capacity = 8,
+					 .owner = world_frames(world),
+					 .flush = count_flush,
+					 .context = f };
+}
+
+/* Somewhere that the largest leaves fit, two of them and a bit. */
+static virt_addr place(const struct format_case *format)
+{
+	uint64_t largest = format_largest_leaf(format);
+
+	return addr_align_down(format_middle(format), largest);
+}
+
+static bool has_dirty(const struct format_case *format)
+{
+	struct page_flags flags = format_plain_flags();
+
+	flags.dirty = 1;
+	return format->expressible(format, flags);
+}
+
+/* The hardware writes to `virt`. */
+static void touch(struct world *world, virt_addr virt, bool write)
+{
+	struct walk_result leaf = world_translate(world, virt, world_accesses[0]);
+	uint64_t d = world->format->touch(world->format, leaf.descriptor, write);
+
+	REQUIRE(leaf.fault == WALK_OK || leaf.fault == WALK_DENIED, "nothing at 0x%" PRIx64, virt);
+	memcpy(memory_at(world->memory, leaf.entry, sizeof(d)), &d, sizeof(d));
+}
+
+static struct page_mapping query(struct world *world, virt_addr virt)
+{
+	struct page_mapping mapping;
+	enum paging_status status = page_table_query(&world->table, virt, &mapping);
+
+	REQUIRE(status == PAGING_OK, "0x%" PRIx64 ": %s", virt, status_name(status));
+	return mapping;
+}
+
+static void must(enum paging_status status, const char *what)
+{
+	REQUIRE(status == PAGING_OK, "%s: %s", what, status_name(status));
+}
+
+/* Looks at the whole table and takes it as it is; it must mean what it meant. */
+static void same_meaning(struct world *world)
+{
+	struct model before = { 0 };
+
+	model_copy(&before, &world->model);
+	world_resync(world);
+	REQUIRE(model_same_translation(&before, &world->model), "a translation changed");
+	model_drop(&before);
+	world_check(world);
+}
+
+FORMAT_TEST(reshape, split_leaves_no_larger_leaf_and_no_other_meaning)
+{
+	uint64_t largest = format_largest_leaf(format), granule = format_granule(format);
+	virt_addr at = place(format);
+	struct flushing f;
+	struct world world;
+
+	for (unsigned int live = 0; live < 2; live++) {
+		struct page_table_op op = { 0 };
+
+		world_open(&world, format, MEMORY_BY_HOOK);
+		world_map(&world, at, 0, 2 * largest);
+		flushing_init(&f, &world);
+		op.frames = world_frames(&world);
+		op.gather = live ? &f.gather : NULL;
+		must(page_table_split(&world.table, at + granule, granule, granule, &op), "split");
+		REQUIRE(op.done == granule, "done 0x%" PRIx64, op.done);
+		REQUIRE(query(&world, at + granule).size == granule, "a leaf is too large");
+		REQUIRE(query(&world, at + largest).size == largest, "more was split than asked");
+		tlb_gather_finish(&f.gather);
+		same_meaning(&world);
+		/* There is nothing left to do, and nothing is taken for it. */
+		op.frames = NULL;
+		must(page_table_split(&world.table, at + granule, granule, granule, &op), "again");
+		world_close(&world);
+	}
+}
+
+FORMAT_TEST(reshape, split_keeps_what_hardware_marked)
+{
+	uint64_t largest = format_largest_leaf(format), granule = format_granule(format);
+	virt_addr at = place(format);
+	struct page_table_op op = { 0 };
+	struct world world;
+
+	if (!has_dirty(format) || largest == granule)
+		return;
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	world_map(&world, at, 0, largest);
+	touch(&world, at, true);
+	world_resync(&world);
+	op.frames = world_frames(&world);
+	must(page_table_split(&world.table, at, granule, granule, &op), "split");
+	REQUIRE(query(&world, at).flags.dirty, "the page that was split off is clean");
+	REQUIRE(query(&world, at + largest - 1).flags.dirty, "the rest is clean");
+	same_meaning(&world);
+	world_close(&world);
+}
+
+FORMAT_TEST(reshape, split_within_a_budget_comes_to_the_same)
+{
+	uint64_t largest = format_largest_leaf(format), granule = format_granule(format);
+	uint64_t next = format_next_smaller_leaf(format, largest);
+	virt_addr at = place(format), from = at;
+	uint64_t left = 3 * largest, tables;
+	enum paging_status status = PAGING_BUDGET;
+	unsigned int calls = 0;
+	struct world world;
+
+	if (next == 0)
+		return;
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	world_map(&world, at, 0, 3 * largest);
+	while (status == PAGING_BUDGET) {
+		struct page_table_op op = { .frames = world_frames(&world),
+					    .mode = PAGING_RESUMABLE,
+					    .budget = 1 };
+
+		tables = world.table.tables;
+		status = page_table_split(&world.table, from, left, next, &op);
+		REQUIRE(world.table.tables <= tables + 1, "more than the budget");
+		REQUIRE(addr_is_aligned(op.done, granule) && op.done <= left, "done 0x%" PRIx64,
+			op.done);
+		from += op.done;
+		left -= op.done;
+		REQUIRE(++calls < 20, "no progress");
+	}
+	must(status, "the last call");
+	REQUIRE(left == 0, "0x%" PRIx64 " left", left);
+	for (unsigned int i = 0; i < 3; i++)
+		REQUIRE(query(&world, at + i * largest).size == next, "leaf %u", i);
+	same_meaning(&world);
+	world_close(&world);
+}
+
+FORMAT_TEST(reshape, split_without_memory_changes_nothing)
+{
+	uint64_t largest = format_largest_leaf(format), granule = format_granule(format);
+	virt_addr at = place(format);
+	struct world world;
+
+	for (uint64_t n = 1; n < 8; n++) {
+		struct page_table_op op = { 0 };
+		struct memory_snapshot *before;
+		enum paging_status status;
+
+		world_open(&world, format, MEMORY_BY_OFFSET);
+		world_map(&world, at, 0, 2 * largest);
+		op.frames = world_frames(&world);
+		before = memory_snapshot_take(world.memory);
+		memory_fail_at(world.memory, n, true);
+		status = page_table_split(&world.table, at + largest - granule, 2 * granule,
+					  granule, &op);
+		if (status != PAGING_OK) {
+			REQUIRE(status == PAGING_NO_MEMORY, "%s", status_name(status));
+			memory_snapshot_require(world.memory, before);
+		}
+		memory_fail_at(world.memory, 0, false);
+		memory_snapshot_drop(before);
+		same_meaning(&world);
+		world_close(&world);
+		if (status == PAGING_OK)
+			return;
+	}
+	REQUIRE(false, "it never had enough memory");
+}
+
+FORMAT_TEST(reshape, collapse_undoes_split)
+{
+	uint64_t largest = format_largest_leaf(format), granule = format_granule(format);
+	virt_addr at = place(format);
+	struct flushing f;
+	struct world world;
+
+	for (unsigned int live = 0; live < 2; live++) {
+		struct page_table_op op = { 0 };
+		uint64_t tables;
+
+		world_open(&world, format, MEMORY_BY_HOOK);
+		world_map(&world, at, 0, 2 * largest);
+		tables = world.table.tables;
+		flushing_init(&f, &world);
+		op.frames = world_frames(&world);
+		op.gather = live ? &f.gather : NULL;
+		must(page_table_split(&world.table, at, granule, granule, &op), "split");
+		if (has_dirty(format) && largest != granule)
+			touch(&world, at + largest - 1, true);
+		must(page_table_collapse(&world.table, at, 2 * largest, &op), "collapse");
+		tlb_gather_finish(&f.gather);
+		REQUIRE(world.table.tables == tables, "%" PRIu64 " tables, not %" PRIu64,
+			world.table.tables, tables);
+		REQUIRE(query(&world, at).size == largest, "not collapsed");
+		if (has_dirty(format) && largest != granule)
+			REQUIRE(query(&world, at).flags.dirty, "dirty was lost");
+		REQUIRE(!live || largest == granule || f.flushes != 0, "never flushed");
+		world_resync(&world);
+		world_check(&world);
+		world_close(&world);
+	}
+}
+
+/* Of a leaf's worth of small leaves, one is not like the others. */
+FORMAT_TEST(reshape, collapse_joins_only_what_is_alike)
+{
+	uint64_t granule = format_granule(format), span = format->level_size[1];
+	virt_addr at = addr_align_down(format_middle(format), span);
+	struct page_flags other = format_plain_flags();
+	struct world world;
+
+	other.execute = 0;
+	if (!format->expressible(format, other)) {
+		other = format_plain_flags();
+		other.write = 0;
+	}
+	for (unsigned int what = 0; what < 4; what++) {
+		struct page_table_op op = { .mode = PAGING_SPLIT };
+		uint64_t size = span, tables;
+
+		world_open(&world, format, MEMORY_BY_OFFSET);
+		op.frames = world_frames(&world);
+		op.leaf_sizes = granule;
+		must(page_table_map(&world.table, at, what == 3 ? granule : 0, span,
+				    format_plain_flags(), &op),
+		     "map");
+		if (what == 0) /* other rights */
+			must(page_table_protect(&world.table, at + 3 * granule, granule, other,
+						&op),
+			     "protect");
+		if (what == 1) /* a hole */
+			must(page_table_unmap(&world.table, at + 3 * granule, granule, &op),
+			     "unmap");
+		if (what == 2) /* not all of it is in the range */
+			size -= granule;
+		world_resync(&world);
+		tables = world.table.tables;
+		must(page_table_collapse(&world.table, at, size, &op), "collapse");
+		REQUIRE(world.table.tables == tables, "case %u was joined", what);
+		same_meaning(&world);
+		world_close(&world);
+	}
+}
+
+FORMAT_TEST(reshape, collapse_of_a_live_table_needs_a_flush)
+{
+	struct tlb_gather gather = { 0 };
+	struct page_table_op op = { .gather = &gather };
+	enum paging_status status;
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	world_map(&world, place(format), 0, format_granule(format));
+	status = page_table_collapse(&world.table, place(format), format_granule(format), &op);
+	REQUIRE(status == PAGING_NEEDS_FLUSH, "%s", status_name(status));
+	world_check(&world);
+	world_close(&world);
+}
+
+/* What replacing must come to: unmapping whatever is there, and mapping. */
+static void model_replace(struct world *world, const struct model_op *what)
+{
+	struct model_op unmap = *what;
+
+	unmap.kind = MODEL_UNMAP;
+	unmap.mode = PAGING_SPLIT | PAGING_SKIP_HOLES;
+	model_apply(&world->model, &unmap, what->size);
+	model_apply(&world->model, what, what->size);
+}
+
+static void replace_over(const struct format_case *format, const struct model_op *old,
+			 const struct model_op *new, bool live)
+{
+	struct page_table_op op = { .mode = PAGING_REPLACE };
+	struct memory_snapshot *before;
+	struct model meant = { 0 };
+	struct flushing f;
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	world_must(&world, old);
+	flushing_init(&f, &world);
+	op.frames = world_frames(&world);
+	op.gather = live ? &f.gather : NULL;
+	op.leaf_sizes = new->leaf_sizes;
+	/* First with too little memory, if it takes any. */
+	before = memory_snapshot_take(world.memory);
+	memory_fail_at(world.memory, 1, true);
+	if (page_table_map(&world.table, new->virt, new->phys, new->size, new->flags, &op) ==
+	    PAGING_NO_MEMORY) {
+		memory_snapshot_require(world.memory, before);
+		memory_fail_at(world.memory, 0, false);
+		must(page_table_map(&world.table, new->virt, new->phys, new->size, new->flags, &op),
+		     "replace");
+	}
+	memory_fail_at(world.memory, 0, false);
+	memory_snapshot_drop(before);
+	REQUIRE(op.done == new->size, "done 0x%" PRIx64, op.done);
+	tlb_gather_finish(&f.gather);
+	model_replace(&world, new);
+	model_copy(&meant, &world.model);
+	world_resync(&world);
+	REQUIRE(model_same_translation(&meant, &world.model), "not what was asked for");
+	model_drop(&meant);
+	world_check(&world);
+	world_close(&world);
+}
+
+FORMAT_TEST(reshape, replace_puts_a_mapping_over_any_other)
+{
+	uint64_t granule = format_granule(format), span = format->level_size[1];
+	uint64_t largest = format_largest_leaf(format);
+	virt_addr at = place(format);
+	uint64_t sizes[] = { granule, 3 * granule, span, span + granule, largest };
+	struct page_flags flags = format_plain_flags();
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		for (size_t j = 0; j < sizeof(sizes) / sizeof(sizes[0]); j++) {
+			struct model_op old = {
+				.kind = MODEL_MAP, .virt = at, .size = sizes[i], .flags = flags
+			};
+			struct model_op new = old;
+
+			new.phys = largest;
+			new.size = sizes[j];
+			replace_over(format, &old, &new, false);
+			new.virt += granule;
+			new.phys += granule;
+			replace_over(format, &old, &new, true);
+			/* A table gives way to a leaf. */
+			old.leaf_sizes = granule;
+			new.virt = at;
+			new.phys = largest;
+			if (sizes[i] <= span + granule)
+				replace_over(format, &old, &new, true);
+		}
+	}
+}
+
+FORMAT_TEST(reshape, write_protect_takes_write_and_nothing_else)
+{
+	uint64_t granule = format_granule(format), size = 3 * granule;
+	virt_addr at = place(format);
+	struct page_flags flags = format_plain_flags();
+	struct flushing f;
+	struct world world;
+
+	if (size < format_largest_leaf(format))
+		size = format_largest_leaf(format);
+	flags.software = 1;
+	flags.dirty = has_dirty(format);
+	for (unsigned int live = 0; live < 2; live++) {
+		struct page_table_op op = { .mode = PAGING_SPLIT };
+		struct page_flags after = flags;
+		struct page_mapping mapping;
+
+		world_open(&world, format, MEMORY_BY_OFFSET);
+		flushing_init(&f, &world);
+		op.frames = world_frames(&world);
+		op.gather = live ? &f.gather : NULL;
+		must(page_table_map(&world.table, at, 0, size, flags, &op), "map");
+		must(page_table_write_protect(&world.table, at + granule, granule, &op), "protect");
+		tlb_gather_finish(&f.gather);
+		after.write = 0;
+		after = format->reported(format, after);
+		mapping = query(&world, at + granule);
+		REQUIRE(page_flags_equal(mapping.flags, after), "other flags changed");
+		REQUIRE(query(&world, at).flags.write, "a neighbour lost write");
+		world_resync(&world);
+		world_check(&world);
+		world_close(&world);
+	}
+}
+
+struct found {
+	virt_addr virt[64];
+	unsigned int count;
+};
+
+static bool note(void *context, const struct page_visit *visit)
+{
+	struct found *found = context;
+
+	REQUIRE(visit->kind == PAGE_VISIT_LEAF && found->count < 64, "a strange visit");
+	found->virt[found->count++] = visit->mapping.virt;
+	return true;
+}
+
+FORMAT_TEST(reshape, harvest_finds_what_was_written_once)
+{
+	uint64_t granule = format_granule(format), seed = 7;
+	virt_addr at = place(format);
+	struct page_table_op op = { 0 };
+	bool written[40] = { false };
+	struct found found;
+	struct flushing f;
+	struct world world;
+	unsigned int expected;
+
+	if (!has_dirty(format))
+		return;
+	world_open(&world, format, MEMORY_BY_HOOK);
+	flushing_init(&f, &world);
+	op.frames = world_frames(&world);
+	op.leaf_sizes = granule;
+	must(page_table_map(&world.table, at, 0, 40 * granule, format_plain_flags(), &op), "map");
+	op.gather = &f.gather;
+	for (unsigned int round = 0; round < 4; round++) {
+		expected = 0;
+		for (unsigned int i = 0; i < 40; i++) {
+			written[i] = (rng_next(&seed) & 3) == 0;
+			if (written[i])
+				touch(&world, at + i * granule, true);
+			expected += written[i];
+		}
+		found.count = 0;
+		must(page_table_harvest(&world.table, at, 40 * granule, PAGE_MARK_DIRTY, note,
+					&found, &op),
+		     "harvest");
+		REQUIRE(found.count == expected, "round %u: %u found, %u written", round,
+			found.count, expected);
+		for (unsigned int i = 0; i < found.count; i++)
+			REQUIRE(written[(found.virt[i] - at) / granule],
+				"0x%" PRIx64 " was not written", found.virt[i]);
+		REQUIRE(expected == 0 || tlb_gather_needed(&f.gather), "nothing to flush");
+		tlb_gather_finish(&f.gather);
+		for (unsigned int i = 0; i < 40; i++)
+			REQUIRE(!query(&world, at + i * granule).flags.dirty, "page %u is dirty",
+				i);
+		REQUIRE(!query(&world, at).flags.idle, "accessed went too");
+	}
+	world_resync(&world);
+	world_check(&world);
+	world_close(&world);
+}
+
+FORMAT_TEST(reshape, the_tables_that_a_map_needs_are_the_tables_it_takes)
+{
+	uint64_t granule = format_granule(format), span = format->level_size[1];
+	virt_addr at = place(format);
+	uint64_t seed = 99;
+	struct world world;
+
+	for (unsigned int i = 0; i < 60; i++) {
+		uint64_t head = rng_next(&seed) % 600 * granule;
+		uint64_t size = (1 + rng_next(&seed) % (3 * span / granule)) * granule;
+		phys_addr phys = (rng_next(&seed) & 1) != 0 ? head : head + granule;
+		struct page_table_op op = { 0 };
+		uint64_t needed, before;
+
+		world_open(&world, format, MEMORY_BY_OFFSET);
+		world_map(&world, at - span, 0, granule);
+		op.frames = world_frames(&world);
+		must(page_table_map_needs(&world.table, at + head, phys, size, format_plain_flags(),
+					  &op, &needed),
+		     "needs");
+		before = world.memory->requests;
+		must(page_table_map(&world.table, at + head, phys, size, format_plain_flags(), &op),
+		     "map");
+		REQUIRE(world.memory->requests - before == needed,
+			"%" PRIu64 " frames taken, %" PRIu64 " foretold",
+			world.memory->requests - before, needed);
+		world_resync(&world);
+		world_check_tree(&world, false);
+		world_close(&world);
+	}
+}
