@@ -23,6 +23,7 @@
 #define PCD        (UINT64_C(1) << 4)
 #define A          (UINT64_C(1) << 5)
 #define D          (UINT64_C(1) << 6)
+#define WAS_DIRTY  (UINT64_C(1) << 58) /* dirty, in a leaf without W */
 #define PS         (UINT64_C(1) << 7)
 #define PAT_4K     (UINT64_C(1) << 7)
 #define G          (UINT64_C(1) << 8)
@@ -73,7 +74,7 @@ static const struct sabotage sabotages[] = {
 	{ "born-accessed",     SELFTEST, LEAF, ALL, .set = A },
 	{ "born-dirty",        SELFTEST, LEAF, ALL, .set = D },
 	{ "born-idle",         SELFTEST, LEAF, ALL, .clear = A },
-	{ "forgets-dirty",     SELFTEST, LEAF, ALL, .clear = D },
+	{ "forgets-dirty",     SELFTEST, LEAF, ALL, .clear = D | WAS_DIRTY },
 	{ "other-type-pwt",    SELFTEST, LEAF, ALL, .flip = PWT },
 	{ "other-type-pcd",    SELFTEST, LEAF, ALL, .flip = PCD },
 	{ "other-type-pat-4k", SELFTEST, LEAF, LEVEL_4K, .flip = PAT_4K },
