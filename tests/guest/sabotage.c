@@ -30,7 +30,7 @@
 #define PAT_LARGE  (UINT64_C(1) << 12)
 #define NX         (UINT64_C(1) << 63)
 #define ADDRESS    UINT64_C(0x000ffffffffff000)
-#define SOFTWARE   (UINT64_C(7) << 9 | UINT64_C(0x7f) << 52)
+#define SOFTWARE   (UINT64_C(7) << 9 | UINT64_C(0x3f) << 52)
 #define RESERVED   (UINT64_C(1) << 13) /* in a large leaf */
 #define LOCAL_APIC UINT64_C(0xfee00000)
 
