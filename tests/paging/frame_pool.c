@@ -124,6 +124,24 @@ Test(frame_pool, refuses_sizes_that_it_does_not_have)
 	region_close(&region, BYTES);
 }
 
+/* What the alignment of a large frame passes over is given out as small ones. */
+Test(frame_pool, alignment_wastes_nothing)
+{
+	struct region region;
+	struct frame frame;
+	uint64_t count = 0;
+
+	region_open(&region, BYTES);
+	cr_assert(take(&region, PAGE_SIZE_2M, &frame));
+	cr_assert_neq(frame.start, BASE, "nothing was passed over");
+	while (take(&region, PAGE_SIZE_4K, &frame)) {
+		require_good(&frame, PAGE_SIZE_4K, BYTES);
+		count++;
+	}
+	cr_assert_eq(count, (BYTES - PAGE_SIZE_2M) / PAGE_SIZE_4K);
+	region_close(&region, BYTES);
+}
+
 /* A root of 64 bytes, say, gets a page of its own. */
 Test(frame_pool, small_frames)
 {
