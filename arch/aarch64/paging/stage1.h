@@ -252,6 +252,10 @@ static ALWAYS_INLINE bool stage1_is_global(uint64_t descriptor)
 	return (descriptor & NOT_GLOBAL) == 0;
 }
 
+/* D8.16.1: the memory type, and making global what other address spaces may have cached as theirs.
+ */
+#define STAGE1_BREAK_BITS (UINT64_C(7) << INDEX_SHIFT | NOT_GLOBAL)
+
 #define STAGE1_FORMAT(format, name, granule_shift, lpa2)                                         \
 	ARM_DEFINE_ADDRESSES(format, granule_shift, lpa2)                                        \
 	static enum paging_status format##_configure(struct page_table *table,                   \
@@ -279,8 +283,7 @@ static ALWAYS_INLINE bool stage1_is_global(uint64_t descriptor)
 		.without_write = stage1_without_write,                                           \
 		.cleaned = stage1_cleaned,                                                       \
 		.merge = stage1_merge,                                                           \
-		.break_bits = (lpa2) ? (UINT64_C(7) << INDEX_SHIFT)                              \
-				     : (UINT64_C(7) << INDEX_SHIFT) | ARM_SHARE_MASK,            \
+		.break_bits = STAGE1_BREAK_BITS | ((lpa2) ? 0 : ARM_SHARE_MASK),                 \
 		.is_global = stage1_is_global,                                                   \
 	};                                                                                       \
 	PAGING_DEFINE_FORMAT(format, name, format##_encoder)
