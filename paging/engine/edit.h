@@ -157,8 +157,8 @@ static inline enum paging_status plan_leaf(const struct encoder *e, struct page_
 	}
 	if (!edit_may_split(edit))
 		return edit_conflict(e, table, edit, PAGING_WOULD_SPLIT, leaf_span(e, c, leaf));
-	edit->breaks |=
-		must_break(e, table, edit->op->gather) || (in_group(e, leaf) && edit->op->gather);
+	edit->breaks |= must_break(e, table, edit->op->gather) ||
+			(in_group(e, leaf) && edit->op->gather) || edit_breaks(e, edit, leaf);
 	if (last > c->last)
 		last = c->last;
 	if (edit->kind == EDIT_SPLIT)
