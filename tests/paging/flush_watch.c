@@ -34,7 +34,7 @@ static void take_note(struct flush_watch *watch, const struct tlb_gather *gather
 	REQUIRE(gather->range_count <= gather->range_capacity, "%zu ranges", gather->range_count);
 	REQUIRE(gather->frame_count <= gather->frame_capacity, "%zu frames", gather->frame_count);
 	for (size_t i = 0; i < gather->range_count; i++) {
-		REQUIRE(watch->asked_count < 1024, "too many ranges");
+		REQUIRE(watch->asked_count < WATCH_ASKED, "too many ranges");
 		watch->asked[watch->asked_count++] = gather->ranges[i];
 	}
 	watch->everything |= gather->everything;
@@ -109,7 +109,8 @@ static void on_flush(const struct tlb_gather *gather, void *context)
 
 	REQUIRE(gather == &watch->gather, "another gather is flushed");
 	/* The structure must be whole whenever a walker may be told to look anew. */
-	world_check_tree(watch->world, true);
+	if (watch->flushes < 16 || watch->flushes % 64 == 0)
+		world_check_tree(watch->world, true);
 	take_note(watch, gather);
 	watch->flushes++;
 	if (watch->world->memory->reach == MEMORY_BY_HOOK)

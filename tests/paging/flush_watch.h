@@ -8,6 +8,7 @@
 
 #include "world.h"
 
+#define WATCH_ASKED  8192u /* over all flushes: break-before-make has one for each leaf */
 #define WATCH_RANGES 64
 #define WATCH_FRAMES 64
 
@@ -26,7 +27,7 @@ struct flush_watch {
 	bool round_everything_global;
 
 	/* All that was asked for, over all flushes. */
-	struct tlb_range asked[1024];
+	struct tlb_range asked[WATCH_ASKED];
 	size_t asked_count;
 	bool everything;
 	bool everything_global;

@@ -257,7 +257,7 @@ const size_t formats_x86_count = sizeof(formats_x86) / sizeof(formats_x86[0]);
 
 size_t format_case_count(void)
 {
-	return formats_x86_count + formats_npt_count + formats_riscv_count;
+	return formats_x86_count + formats_npt_count + formats_riscv_count + formats_aarch64_count;
 }
 
 const struct format_case *format_case(size_t index)
@@ -268,8 +268,11 @@ const struct format_case *format_case(size_t index)
 	if (index < formats_npt_count)
 		return &formats_npt[index];
 	index -= formats_npt_count;
-	REQUIRE(index < formats_riscv_count, "no format case has that index");
-	return &formats_riscv[index];
+	if (index < formats_riscv_count)
+		return &formats_riscv[index];
+	index -= formats_riscv_count;
+	REQUIRE(index < formats_aarch64_count, "no format case has that index");
+	return &formats_aarch64[index];
 }
 
 const struct format_case *format_case_named(const char *name)
@@ -356,6 +359,15 @@ bool format_is_group(const struct format_case *format, uint64_t size)
 			return true;
 	}
 	return false;
+}
+
+bool format_breaks(const struct format_case *format)
+{
+	for (unsigned int level = 0; level < format->levels; level++) {
+		if (format->group_size[level] & format->config.leaf_sizes)
+			return true;
+	}
+	return format->break_sizes;
 }
 
 uint64_t format_entries(const struct format_case *format, unsigned int level)

@@ -35,6 +35,8 @@ struct format_case {
 	/* Sizes of contiguous groups by level: leaves, if leaf_sizes has them. */
 	uint64_t group_size[FORMAT_LEVELS_MAX];
 
+	bool all_global; /* there is one address space: no leaf is kept for one only */
+
 	/* Where a live leaf must be made invalid and flushed before it is something else: when its
 	 * size changes, and (NULL: never) when these flags do. A group always must. */
 	bool break_sizes;
@@ -61,8 +63,9 @@ struct format_case {
 };
 
 /* The groups, each in a file of its own. */
-extern const struct format_case formats_x86[], formats_npt[], formats_riscv[];
-extern const size_t formats_x86_count, formats_npt_count, formats_riscv_count;
+extern const struct format_case formats_x86[], formats_npt[], formats_riscv[], formats_aarch64[];
+extern const size_t formats_x86_count, formats_npt_count, formats_riscv_count,
+	formats_aarch64_count;
 
 /* All of them, one after the other. */
 size_t format_case_count(void);
@@ -93,6 +96,8 @@ uint64_t format_next_smaller_leaf(const struct format_case *format, uint64_t siz
 uint64_t format_split_leaf(const struct format_case *format, uint64_t size);
 /* Whether it is the size of a contiguous group. */
 bool format_is_group(const struct format_case *format, uint64_t size);
+/* Whether splitting can take break-before-make: a live table needs a gather that flushes. */
+bool format_breaks(const struct format_case *format);
 /* Entries of a table of that level, by its size. */
 uint64_t format_entries(const struct format_case *format, unsigned int level);
 

@@ -14,7 +14,7 @@
 #include "walker.h"
 
 #define MEMORY_UNIT    PAGE_SIZE_4K
-#define MEMORY_UNITS   4096u
+#define MEMORY_UNITS   16384u
 #define MEMORY_BYTES   (MEMORY_UNITS * MEMORY_UNIT)
 /* Pointers that may be held at once through the hook. */
 #define MEMORY_WINDOWS (PAGE_TABLE_MAX_LEVELS + 1)

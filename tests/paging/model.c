@@ -345,6 +345,32 @@ static struct page_flags changed(const struct model *model, struct page_flags fr
 	return model->format->reported(model->format, to);
 }
 
+bool model_breaks(const struct model *model, const struct model_op *op)
+{
+	const struct format_case *format = model->format;
+	virt_addr last = op->virt + op->size - 1;
+
+	if (op->kind != MODEL_UNMAP && op->kind != MODEL_PROTECT)
+		return false;
+	for (size_t i = model_index(model, op->virt); i < model->count; i++) {
+		const struct model_leaf *leaf = &model->leaves[i];
+		bool whole = leaf->virt >= op->virt && last_of(leaf) <= last;
+		bool group = format_is_group(format, leaf->size);
+
+		if (leaf->virt > last)
+			break;
+		if (!whole && (group || format->break_sizes))
+			return true;
+		if (op->kind == MODEL_UNMAP)
+			continue;
+		if (group ||
+		    (format->break_flags != NULL &&
+		     format->break_flags(leaf->flags, changed(model, leaf->flags, op->flags))))
+			return true;
+	}
+	return false;
+}
+
 void model_apply(struct model *model, const struct model_op *op, uint64_t bytes)
 {
 	virt_addr last = op->virt + bytes - 1;

@@ -54,6 +54,8 @@ void model_copy(struct model *to, const struct model *from);
 struct model_answer model_answer(const struct model *model, const struct model_op *op);
 /* Does the first `bytes` of an operation that meets no obstacle there. */
 void model_apply(struct model *model, const struct model_op *op, uint64_t bytes);
+/* Whether some leaf must be made invalid and flushed on the way, on a live table. */
+bool model_breaks(const struct model *model, const struct model_op *op);
 /* How many leaves it would add, counted no further than about `limit`. */
 uint64_t model_cost(const struct model *model, const struct model_op *op, uint64_t limit);
 

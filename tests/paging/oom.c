@@ -309,6 +309,13 @@ FORMAT_TEST(oom, tables_out_of_reach)
 	memory_destroy(memory);
 }
 
+static void flush_nothing(const struct tlb_gather *gather, void *context)
+{
+	(void)gather;
+	(void)context;
+	REQUIRE(false, "a flush without a change");
+}
+
 /* No allocator at all where one is needed. */
 FORMAT_TEST(oom, no_allocator)
 {
@@ -333,6 +340,7 @@ FORMAT_TEST(oom, no_allocator)
 		unmap.kind = MODEL_UNMAP;
 		unmap.mode = PAGING_SPLIT;
 		op.gather = &gather;
+		gather.flush = flush_nothing;
 		before = memory_snapshot_take(world.memory);
 		REQUIRE(world_do(&world, &unmap, &op) == PAGING_NO_MEMORY, "it did something");
 		memory_snapshot_require(world.memory, before);

@@ -15,7 +15,8 @@
 #include "rng.h"
 #include "suite.h"
 
-#define DEFAULT_OPS 1500
+/* Operations, over all formats. */
+#define DEFAULT_OPS 24000
 /* An operation that would add more leaves than this takes too long to check. */
 #define COST_MAX    700
 /* Above that many leaves most is unmapped. */
@@ -211,6 +212,21 @@ static uint64_t tables_gone(const struct run *run, const struct model_op *what)
 	return gone;
 }
 
+/* Something must be made invalid and flushed on the way, and the gather cannot flush. */
+static bool refuses_to_break(const struct run *run, const struct model_op *what,
+			     enum paging_status expected, enum paging_status status,
+			     const struct tlb_gather *gather)
+{
+	bool resumable = (what->mode & PAGING_RESUMABLE) != 0;
+	bool must = gather != NULL && gather->flush == NULL &&
+		    (expected == PAGING_OK || resumable) && model_breaks(&run->world.model, what);
+
+	REQUIRE(must || status != PAGING_NEEDS_FLUSH, "nothing has to be broken");
+	REQUIRE(!must || resumable || status == PAGING_NEEDS_FLUSH, "%s, it has to break something",
+		status_name(status));
+	return status == PAGING_NEEDS_FLUSH;
+}
+
 /*
  * What may be the matter besides the operation: no memory, or no room in the gather. Atomic, it is
  * certain what the room must be; resumable, some is kept in hand.
@@ -226,6 +242,8 @@ static bool circumstances_allow(struct run *run, const struct model_op *what,
 		"%s after %" PRIu64 " failed allocations", status_name(status),
 		run->world.memory->failures);
 	if (status == PAGING_NO_MEMORY)
+		return true;
+	if (refuses_to_break(run, what, expected, status, gather))
 		return true;
 	if (what->kind != MODEL_UNMAP || endless)
 		return false;
@@ -330,7 +348,7 @@ static void random_run(const struct format_case *format, enum memory_reach reach
 	uint64_t seed = from_environment("TWOFOLD_SEED", (uint64_t)time(NULL));
 
 	run.state = seed;
-	run.ops = from_environment("TWOFOLD_OPS", DEFAULT_OPS);
+	run.ops = from_environment("TWOFOLD_OPS", DEFAULT_OPS / format_case_count());
 	world_open(&run.world, format, reach);
 	require_story_begin("%s (TWOFOLD_SEED=%" PRIu64 " TWOFOLD_OPS=%" PRIu64 ")", format->name,
 			    seed, run.ops);

@@ -12,8 +12,10 @@
 #include "trap.h"
 #include "world.h"
 
-#define PROBES     48
-#define STORES_MAX 40000
+#define PROBES      48
+#define STORES_MAX  40000
+#define STORE_BYTES 64    /* the widest store there is */
+#define READS       16384 /* more than twice as many as all probes read: groups have 128 entries */
 
 /* What a walker makes of an address: its translation, or no translation. */
 struct sight {
@@ -30,14 +32,36 @@ struct replay {
 	size_t probe_count;
 	struct sight (*history)[PROBES]; /* [0] is before the operation */
 	size_t seen;
+	phys_addr read[READS]; /* the words that the last look read, as a hash table; 0: none */
 };
 
-static struct sight look(struct world *world, virt_addr virt)
+/* Which slot has that word, or is free for it. */
+static size_t slot_of(const struct replay *replay, phys_addr word)
 {
+	size_t slot = (size_t)((word >> 3) * UINT64_C(0x9e3779b97f4a7c15) >> 52) % READS;
+
+	while (replay->read[slot] != 0 && replay->read[slot] != word)
+		slot = (slot + 1) % READS;
+	return slot;
+}
+
+static uint64_t read_and_note(void *context, uint64_t address)
+{
+	struct replay *replay = context;
+
+	replay->read[slot_of(replay, address)] = address;
+	return memory_read(replay->world->memory, address);
+}
+
+static struct sight look(struct replay *replay, virt_addr virt)
+{
+	const struct world *world = replay->world;
+	struct walk_memory memory = { .read = read_and_note, .context = replay };
 	struct sight sight = { 0 };
 
 	for (unsigned int i = 0; i < WORLD_ACCESSES; i++) {
-		struct walk_result result = world_translate(world, virt, world_accesses[i]);
+		struct walk_result result = world->format->translate(
+			world->format, world->table.root, &memory, virt, world_accesses[i]);
 
 		sight.faults[i] = (uint8_t)result.fault;
 		if (result.fault == WALK_OK || result.fault == WALK_DENIED) {
@@ -71,8 +95,9 @@ static bool nothing_changed(const struct replay *replay)
 static void look_at_all(struct replay *replay)
 {
 	REQUIRE(replay->seen < STORES_MAX, "too many stores");
+	memset(replay->read, 0, sizeof(replay->read));
 	for (size_t i = 0; i < replay->probe_count; i++)
-		replay->history[replay->seen][i] = look(replay->world, replay->probes[i]);
+		replay->history[replay->seen][i] = look(replay, replay->probes[i]);
 	/* Most stores fill a table that is not linked yet: the sight is the same, and kept once. */
 	if (replay->seen == 0 || !nothing_changed(replay))
 		replay->seen++;
@@ -80,8 +105,15 @@ static void look_at_all(struct replay *replay)
 
 static void after_store(struct trap *trap, phys_addr address)
 {
-	(void)address;
-	look_at_all(trap->context);
+	struct replay *replay = trap->context;
+
+	/* Who reads none of the words that it wrote sees what was there before. */
+	for (uint64_t word = 0; word < STORE_BYTES; word += 8) {
+		if (replay->read[slot_of(replay, address + word)] != 0) {
+			look_at_all(replay);
+			return;
+		}
+	}
 }
 
 static void add_probe(struct replay *replay, virt_addr virt)

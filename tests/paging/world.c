@@ -18,8 +18,8 @@ const char *status_name(enum paging_status status)
 	static const char *const names[] = {
 		"OK",           "UNALIGNED",      "BAD_SIZE",    "INPUT_RANGE",
 		"OUTPUT_RANGE", "ALREADY_MAPPED", "BAD_FLAGS",   "NO_MEMORY",
-		"NOT_MAPPED",   "WOULD_SPLIT",    "GATHER_FULL", "STOPPED",
-		"BAD_CONFIG",
+		"NOT_MAPPED",   "WOULD_SPLIT",    "NEEDS_FLUSH", "GATHER_FULL",
+		"BUDGET",       "STOPPED",        "BAD_CONFIG",
 	};
 
 	return (unsigned int)status < sizeof(names) / sizeof(names[0]) ? names[status] : "?";
