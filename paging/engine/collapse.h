@@ -149,7 +149,7 @@ static ALWAYS_INLINE enum paging_status collapse_range(const struct encoder *e,
 		return status;
 	if (!op->gather && !op->frames)
 		return PAGING_BAD_CONFIG;
-	if (op->gather && !op->gather->flush)
+	if (gather_cannot_break(op->gather))
 		return PAGING_NEEDS_FLUSH;
 	if (op->gather && op->gather->frame_capacity == 0)
 		return PAGING_GATHER_FULL;

@@ -327,7 +327,7 @@ static inline enum paging_status edit_leaf(const struct encoder *e, struct page_
 		return PAGING_OK;
 	if (edit_gather_full(e, table, edit, leaf))
 		return edit_conflict(e, table, edit, PAGING_GATHER_FULL, span);
-	if (edit_breaks(e, edit, leaf) && !edit->op->gather->flush)
+	if (edit_breaks(e, edit, leaf) && gather_cannot_break(edit->op->gather))
 		return edit_conflict(e, table, edit, PAGING_NEEDS_FLUSH, span);
 	if (edit->kind == EDIT_UNMAP)
 		edit_remove(e, table, edit, leaf);
@@ -352,7 +352,7 @@ static inline enum paging_status edit_split(const struct encoder *e, struct page
 		return edit_conflict(e, table, edit, PAGING_WOULD_SPLIT, span);
 	if (edit->budget == 0 && !in_group(e, leaf))
 		return edit_conflict(e, table, edit, PAGING_BUDGET, span);
-	if (breaks && !gather->flush)
+	if (breaks && gather_cannot_break(gather))
 		return edit_conflict(e, table, edit, PAGING_NEEDS_FLUSH, span);
 	if (in_group(e, leaf)) {
 		group_unfold(e, table, c, gather);
@@ -419,7 +419,7 @@ static inline enum paging_status edit_prepare(const struct encoder *e, struct pa
 	cursor_close(table, &edit->c);
 	if (status != PAGING_OK)
 		return status;
-	if (edit->breaks && !gather->flush)
+	if (edit->breaks && gather_cannot_break(gather))
 		return PAGING_NEEDS_FLUSH;
 	if (gather && !gather_can_flush(gather) && edit->tables_emptied > gather_room(gather))
 		return PAGING_GATHER_FULL;

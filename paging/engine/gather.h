@@ -27,6 +27,12 @@ static inline void gather_range(struct tlb_gather *gather, const struct tlb_rang
 	paging_gather_range(gather, range);
 }
 
+/* Break-before-make on a live table takes a flush in the middle of the operation. */
+static ALWAYS_INLINE bool gather_cannot_break(const struct tlb_gather *gather)
+{
+	return gather && !gather->flush;
+}
+
 /* How many frames can still be taken without a flush. */
 static ALWAYS_INLINE uint64_t gather_room(const struct tlb_gather *gather)
 {

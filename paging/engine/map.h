@@ -347,7 +347,7 @@ static inline enum paging_status build_over(const struct encoder *e, struct page
 	bool breaks = leaf && fits ? replace_breaks(e, op) : must_break(e, table, gather);
 
 	*done = fits && !grouped;
-	if ((breaks || (grouped && gather)) && !gather->flush)
+	if ((breaks || grouped) && gather_cannot_break(gather))
 		return map_conflict(e, table, c, d, PAGING_NEEDS_FLUSH, op);
 	if (!leaf && gather && !gather_can_flush(gather) &&
 	    subtree_count(e, table, e->table_address(d), c->level - 1) > gather_room(gather))
@@ -480,7 +480,7 @@ static ALWAYS_INLINE enum paging_status map_range(const struct encoder *e, struc
 		status = map_plan(e, table, &m, &plan, op);
 		if (status != PAGING_OK)
 			return status;
-		if (plan.breaks && !gather->flush)
+		if (plan.breaks && gather_cannot_break(gather))
 			return PAGING_NEEDS_FLUSH;
 		if (gather && !gather_can_flush(gather) && plan.freed > gather_room(gather))
 			return PAGING_GATHER_FULL;

@@ -135,7 +135,9 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 						      unsigned int granule_shift, bool lpa2,
 						      unsigned int root_extra)
 {
+	const uint8_t group_shift[] = ARM_GROUP_SHIFT(granule_shift);
 	unsigned int index_bits = granule_shift - 3;
+	unsigned int largest;
 	unsigned int widest = lpa2 || granule_shift == 16 ? 52 : 48;
 	unsigned int least = root_extra != 0 ? 32 : 25;
 	unsigned int bits = config->input_bits;
@@ -146,7 +148,10 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 		return PAGING_BAD_CONFIG;
 	if (config->output_bits < 32 || config->output_bits > widest)
 		return PAGING_BAD_CONFIG;
-	if (config->leaf_sizes >> (granule_shift + index_bits * (leaf_levels - 1)) > 1)
+	largest = granule_shift + index_bits * (leaf_levels - 1);
+	if (leaf_levels == 2) /* and groups of those */
+		largest += group_shift[1];
+	if (config->leaf_sizes >> largest > 1)
 		return PAGING_BAD_CONFIG;
 	table->levels = 1;
 	while (granule_shift + index_bits * table->levels + root_extra < bits)

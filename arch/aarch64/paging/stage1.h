@@ -163,15 +163,12 @@ static ALWAYS_INLINE unsigned int stage1_type(const struct page_table *table, ui
 static ALWAYS_INLINE void stage1_decode_execute(struct page_flags *flags, bool user_fetch,
 						bool privileged_fetch)
 {
-	if (user_fetch == privileged_fetch) {
-		flags->execute_user = user_fetch;
-		flags->execute_privileged = privileged_fetch;
-	} else if (user_fetch == (flags->user != 0)) {
+	if (user_fetch != privileged_fetch && user_fetch == (flags->user != 0)) {
 		flags->execute = 1;
-	} else {
-		flags->execute_user = user_fetch;
-		flags->execute_privileged = privileged_fetch;
+		return;
 	}
+	flags->execute_user = user_fetch;
+	flags->execute_privileged = privileged_fetch;
 }
 
 static ALWAYS_INLINE void stage1_decode_share(struct page_flags *flags, uint64_t a)
