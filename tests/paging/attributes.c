@@ -35,7 +35,8 @@ static void each_combination(struct world *world, uint64_t size,
 static void try_flags(struct world *world, uint64_t size, struct page_flags flags)
 {
 	const struct format_case *format = world->format;
-	struct page_table_op op = { .frames = world_frames(world), .leaf_sizes = size };
+	struct page_table_op op = { .frames = world_frames(world),
+				    .leaf_sizes = format_leaf_cap(format, size) };
 	virt_addr virt = format_middle(format) - 4 * size;
 	phys_addr phys = format_output_last(format) + 1 - size;
 	bool possible = format->expressible(format, flags);

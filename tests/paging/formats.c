@@ -361,13 +361,23 @@ bool format_is_group(const struct format_case *format, uint64_t size)
 	return false;
 }
 
-bool format_breaks(const struct format_case *format)
+uint64_t format_leaf_cap(const struct format_case *format, uint64_t size)
+{
+	return format_is_group(format, size) ? size | format_split_leaf(format, size) : size;
+}
+
+bool format_has_groups(const struct format_case *format)
 {
 	for (unsigned int level = 0; level < format->levels; level++) {
 		if (format->group_size[level] & format->config.leaf_sizes)
 			return true;
 	}
-	return format->break_sizes;
+	return false;
+}
+
+bool format_breaks(const struct format_case *format)
+{
+	return format->break_sizes || format_has_groups(format);
 }
 
 uint64_t format_entries(const struct format_case *format, unsigned int level)

@@ -96,6 +96,10 @@ uint64_t format_next_smaller_leaf(const struct format_case *format, uint64_t siz
 uint64_t format_split_leaf(const struct format_case *format, uint64_t size);
 /* Whether it is the size of a contiguous group. */
 bool format_is_group(const struct format_case *format, uint64_t size);
+/* op->leaf_sizes that allow leaves of that size: a group is made of entries that are allowed. */
+uint64_t format_leaf_cap(const struct format_case *format, uint64_t size);
+/* Whether there are any among its leaf sizes. */
+bool format_has_groups(const struct format_case *format);
 /* Whether splitting can take break-before-make: a live table needs a gather that flushes. */
 bool format_breaks(const struct format_case *format);
 /* Entries of a table of that level, by its size. */

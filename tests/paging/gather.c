@@ -109,8 +109,14 @@ FORMAT_TEST(gather, runs_and_gaps)
 	world_open(&world, format, MEMORY_BY_OFFSET);
 	world_map(&world, virt, 0, 2 * size + 5 * granule);
 	must(&world, &what, &watch);
-	REQUIRE(watch.asked_count == 1, "%zu ranges", watch.asked_count);
-	expect_range(&watch, 0, virt, 2 * size, size, false);
+	if (format_is_group(format, size)) { /* broken and made again one by one */
+		REQUIRE(watch.asked_count == 2, "%zu ranges", watch.asked_count);
+		expect_range(&watch, 0, virt, size, size, false);
+		expect_range(&watch, 1, virt + size, size, size, false);
+	} else {
+		REQUIRE(watch.asked_count == 1, "%zu ranges", watch.asked_count);
+		expect_range(&watch, 0, virt, 2 * size, size, false);
+	}
 	what.virt = virt + 2 * size;
 	what.size = 5 * granule;
 	must(&world, &what, &watch);

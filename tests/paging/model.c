@@ -280,7 +280,9 @@ static uint64_t leaf_at(const struct format_case *format, const struct model_op 
 	uint64_t size = format_largest_leaf(format);
 
 	for (; size != 0; size = format_next_smaller_leaf(format, size)) {
-		bool wanted = op->leaf_sizes == 0 || (op->leaf_sizes & size) != 0;
+		uint64_t needed = format_leaf_cap(format, size) | format_granule(format);
+		uint64_t allowed = op->leaf_sizes | format_granule(format);
+		bool wanted = op->leaf_sizes == 0 || (needed & ~allowed) == 0;
 
 		if (wanted && size <= left && addr_is_aligned(virt | phys, size))
 			return size;

@@ -218,23 +218,25 @@ static void split_scenarios(const struct format_case *format, enum model_kind ki
 
 	for (uint64_t size = format_largest_leaf(format); size > granule;
 	     size = format_next_smaller_leaf(format, size)) {
+		/* A group of pages is split where it stands. */
+		uint64_t tables = size > format->level_size[1] || !format_is_group(format, size);
 		struct scenario scenario = { .op = operation(kind, virt, 0, granule) };
 
 		scenario.before[0] = operation(MODEL_MAP, virt, 0, size);
 		scenario.before[1] = operation(MODEL_MAP, virt + size, size, size);
 		scenario.op.flags.write = 0;
 		scenario.op.mode = PAGING_SPLIT;
-		every_mode(format, &scenario, 1);
+		every_mode(format, &scenario, tables);
 		scenario.op.virt = virt + size / 2 + granule; /* both leaves, in part */
 		scenario.op.size = size;
-		every_mode(format, &scenario, 2);
+		every_mode(format, &scenario, 2 * tables);
 		scenario.op.virt = virt + granule; /* one, at both ends */
 		scenario.op.size = size - 2 * granule;
-		every_mode(format, &scenario, 1);
+		every_mode(format, &scenario, tables);
 		scenario.op.virt = virt - 5 * granule; /* from a hole */
 		scenario.op.size = size + 6 * granule;
 		scenario.op.mode |= PAGING_SKIP_HOLES;
-		every_mode(format, &scenario, 1);
+		every_mode(format, &scenario, tables);
 	}
 }
 

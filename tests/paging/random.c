@@ -19,8 +19,9 @@
 #define DEFAULT_OPS 24000
 /* An operation that would add more leaves than this takes too long to check. */
 #define COST_MAX    700
-/* Above that many leaves most is unmapped. */
+/* Above that many leaves or tables most is unmapped. */
 #define LEAVES_MAX  1500
+#define TABLES_MAX  256
 
 struct run {
 	struct world world;
@@ -178,7 +179,7 @@ static struct model_op some_op(struct run *run)
 	const struct format_case *format = run->world.format;
 	struct model_op what = { .kind = (enum model_kind)below(run, 4) };
 
-	if (run->world.model.count > LEAVES_MAX)
+	if (run->world.model.count > LEAVES_MAX || run->world.table.tables > TABLES_MAX)
 		what.kind = MODEL_UNMAP;
 	what.virt = some_virt(run);
 	what.phys = some_phys(run, what.virt);

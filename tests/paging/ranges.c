@@ -115,7 +115,7 @@ static void leaves_at(struct world *world, virt_addr virt)
 		REQUIRE(world->model.leaves[0].size == cap, "a leaf of 0x%" PRIx64,
 			world->model.leaves[0].size);
 		world_unmap(world, what.virt, what.size, 0);
-		what.leaf_sizes = cap;
+		what.leaf_sizes = format_leaf_cap(format, cap);
 		world_must(world, &what);
 		world_unmap(world, what.virt, what.size, 0);
 	}

@@ -142,7 +142,7 @@ FORMAT_TEST(reshape, split_keeps_what_hardware_marked)
 FORMAT_TEST(reshape, split_within_a_budget_comes_to_the_same)
 {
 	uint64_t largest = format_largest_leaf(format), granule = format_granule(format);
-	uint64_t next = format_next_smaller_leaf(format, largest);
+	uint64_t next = format_split_leaf(format, largest);
 	virt_addr at = place(format), from = at;
 	uint64_t left = 3 * largest, tables;
 	enum paging_status status = PAGING_BUDGET;
