@@ -66,6 +66,18 @@ static const char *type_text(struct page_flags flags)
 	return flags.type < 5 ? texts[flags.type] : "";
 }
 
+/* Who may fetch: all that may access the page, or whom the flags name. */
+static char fetch_letter(struct page_flags flags)
+{
+	if (flags.execute)
+		return 'x';
+	if (flags.execute_privileged && flags.execute_user)
+		return 'X';
+	if (flags.execute_privileged)
+		return 'p';
+	return flags.execute_user ? 'u' : '-';
+}
+
 /* One line against leaves[first .. end). */
 static void check_line(const char *line, const struct model_leaf *first, uint64_t total)
 {
@@ -74,8 +86,8 @@ static void check_line(const char *line, const struct model_leaf *first, uint64_
 		sscanf(line, "%18[0-9a-fx]-%18[0-9a-fx] -> %18[0-9a-fx] %15s %15s %7s %7s %7s %7s",
 		       start, end, phys, all, leaf, rights, who, type, state);
 	struct page_flags flags = first->flags;
-	char wanted[4] = { flags.read ? 'r' : '-', flags.write ? 'w' : '-',
-			   flags.execute ? 'x' : '-', '\0' };
+	char wanted[4] = { flags.read ? 'r' : '-', flags.write ? 'w' : '-', fetch_letter(flags),
+			   '\0' };
 	char bits[3] = { flags.idle ? '-' : 'A', flags.dirty ? 'D' : '-', '\0' };
 
 	REQUIRE(fields == 9, "%d fields: %s", fields, line);

@@ -27,19 +27,23 @@
 
 #else
 
-/* The indices of the cases, as Criterion wants parameters. */
-struct criterion_test_params suite_formats(void);
+/* One process takes every SUITE_PARTSth of them: to start one costs as much as most tests do. */
+#define SUITE_PARTS 6
 
-/* The body follows; `format` is the configuration. Each runs in a process of its own. */
+/* The parts' numbers, as Criterion wants parameters. */
+struct criterion_test_params suite_parts(void);
+
+/* The body follows; `format` is the configuration. */
 #define FORMAT_TEST(suite_, name_)                                                \
 	static void name_##_with(const struct format_case *format);               \
 	ParameterizedTestParameters(suite_, name_)                                \
 	{                                                                         \
-		return suite_formats();                                           \
+		return suite_parts();                                             \
 	}                                                                         \
-	ParameterizedTest(size_t *index, suite_, name_, .timeout = SUITE_TIMEOUT) \
+	ParameterizedTest(size_t *part, suite_, name_, .timeout = SUITE_TIMEOUT)  \
 	{                                                                         \
-		name_##_with(format_case(*index));                                \
+		for (size_t i = *part; i < format_case_count(); i += SUITE_PARTS) \
+			name_##_with(format_case(i));                             \
 	}                                                                         \
 	static void name_##_with(const struct format_case *format)
 
