@@ -220,8 +220,8 @@ static bool read_group(const struct walker_arm_cpu *cpu, const struct walk_memor
 	uint64_t status = UINT64_C(1) << 10 | UINT64_C(1) << 7 | UINT64_C(1) << 55;
 
 	for (unsigned int i = 0; i < count; i++) {
-		struct walk_result one = { .descriptor =
-						   memory->read(memory->context, first + 8 * i) };
+		struct walk_result one = { .descriptor = memory->read(memory->context,
+								      first + UINT64_C(8) * i) };
 		/* Compared as if it went where this one goes. */
 		uint64_t shifted = one.descriptor ^ result->descriptor;
 
