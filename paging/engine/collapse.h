@@ -89,25 +89,26 @@ static inline void collapse_table(const struct encoder *e, struct page_table *ta
 
 /* Gives the hint to each whole group of the table that lies in [first, last]. */
 static inline void collapse_groups(const struct encoder *e, const struct page_table *table,
-				   const struct cursor *c, uint64_t first, uint64_t last,
+				   struct cursor *c, uint64_t first, uint64_t last,
 				   struct tlb_gather *gather)
 {
 	unsigned int level = c->level;
 	uint64_t span = group_size(e, level);
 	uint64_t start =
 		addr_align_down(c->input, level_size(e, level) * level_entries(e, table, level));
-	struct cursor at = *c;
+	uint64_t input = c->input;
 
 	for (uint64_t i = 0; i < level_entries(e, table, level); i += group_entries(e, level)) {
 		const uint64_t *entries = c->tables[level] + i;
 		uint64_t d = entry_load(entries);
 
-		at.input = start + (i << level_shift(e, level));
-		if (at.input < first || at.input + (span - 1) > last || in_group(e, d) ||
+		c->input = start + (i << level_shift(e, level));
+		if (c->input < first || c->input + (span - 1) > last || in_group(e, d) ||
 		    !leaves_alike(e, table, entries, group_entries(e, level), level))
 			continue;
-		group_rewrite(e, table, &at, e->leaf_attributes(d, level), true, gather);
+		group_rewrite(e, table, c, e->leaf_attributes(d, level), true, gather);
 	}
+	c->input = input;
 }
 
 /* Leaves the cursor's table, after it has been made as small as can be. */

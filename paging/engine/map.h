@@ -540,8 +540,13 @@ static ALWAYS_INLINE enum paging_status map_page(const struct encoder *e, struct
 	}
 	if (c.level != 0) {
 		/* Tables are missing: rare, and the same as a range of one page. */
-		struct page_table_op op = { .frames = frames };
+		struct page_table_op op;
 
+		op.frames = frames;
+		op.gather = NULL;
+		op.mode = 0;
+		op.leaf_sizes = 0;
+		op.budget = 0;
 		cursor_close(table, &c);
 		return page_table_map(table, virt, phys, level_size(e, 0), flags, &op);
 	}
