@@ -21,6 +21,15 @@ static inline bool leaf_sizes_valid(const struct encoder *e, const struct page_t
 	return level > 0 && sizes == 0;
 }
 
+/* A root of a few entries still wants a frame that a base register can point to: 64 bytes, on Arm
+ * (TTBR, VTTBR). */
+static ALWAYS_INLINE uint64_t root_bytes(const struct encoder *e, const struct page_table *table)
+{
+	uint64_t bytes = table_bytes(e, table, top_level(table));
+
+	return bytes < 64 ? 64 : bytes;
+}
+
 static inline enum paging_status table_init(const struct encoder *e,
 					    const struct page_table_format *format,
 					    struct page_table *table,
@@ -50,7 +59,7 @@ static inline enum paging_status table_init(const struct encoder *e,
 		return status;
 	if (!leaf_sizes_valid(e, table) || (!config->access.map && config->access.unmap))
 		return PAGING_BAD_CONFIG;
-	bytes = table_bytes(e, table, top_level(table));
+	bytes = root_bytes(e, table);
 	if (!frames || !frames->allocate(frames, FRAME_ROOT, bytes, &frame))
 		return PAGING_NO_MEMORY;
 	if (frame.start >> table->output_bits != 0) {
@@ -92,7 +101,7 @@ static inline void table_destroy(const struct encoder *e, struct page_table *tab
 		frames->free(frames, FRAME_TABLE, frame);
 	}
 	frame = (struct frame){ .start = table->root,
-				.size = table_bytes(e, table, top_level(table)) };
+				.size = root_bytes(e, table) };
 	cursor_close(table, &c);
 	frames->free(frames, FRAME_ROOT, frame);
 	table->tables = 0;
