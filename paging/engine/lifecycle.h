@@ -100,8 +100,7 @@ static inline void table_destroy(const struct encoder *e, struct page_table *tab
 		cursor_ascend(table, &c);
 		frames->free(frames, FRAME_TABLE, frame);
 	}
-	frame = (struct frame){ .start = table->root,
-				.size = root_bytes(e, table) };
+	frame = (struct frame){ .start = table->root, .size = root_bytes(e, table) };
 	cursor_close(table, &c);
 	frames->free(frames, FRAME_ROOT, frame);
 	table->tables = 0;
