@@ -295,6 +295,19 @@ bool memory_is_live(const struct test_memory *memory, phys_addr address)
 	       (memory->units[unit].state == MEMORY_LIVE && address >= frame_address(memory, unit));
 }
 
+struct frame memory_frame(const struct test_memory *memory, phys_addr address, uint64_t *born)
+{
+	size_t unit;
+
+	(void)memory_at(memory, address, 1);
+	unit = unit_of(memory, address);
+	while (memory->units[unit].state == MEMORY_LIVE_TAIL)
+		unit--;
+	*born = memory->units[unit].born;
+	return (struct frame){ .start = frame_address(memory, unit),
+			       .size = memory->units[unit].size };
+}
+
 uint8_t *memory_at(const struct test_memory *memory, phys_addr address, uint64_t size)
 {
 	REQUIRE(memory_is_live(memory, address) && memory_is_live(memory, address + size - 1),

@@ -90,6 +90,8 @@ uint8_t *memory_at(const struct test_memory *memory, phys_addr address, uint64_t
 /* One word of a live frame: the `read` of a struct walk_memory whose context is the memory. */
 uint64_t memory_read(void *memory, uint64_t address);
 struct walk_memory memory_walk(struct test_memory *memory);
+/* The live frame that `address` lies in, and the number of its allocation. */
+struct frame memory_frame(const struct test_memory *memory, phys_addr address, uint64_t *born);
 bool memory_is_live(const struct test_memory *memory, phys_addr address);
 
 /* Every live frame and its bytes. */

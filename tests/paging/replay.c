@@ -12,6 +12,8 @@
 #include "trap.h"
 #include "world.h"
 
+/* To stop at a change of each of more leaves than this takes too long. */
+#define MANY_LEAVES 1100
 #define PROBES      48
 #define STORES_MAX  40000
 #define STORE_BYTES 64    /* the widest store there is */
@@ -194,8 +196,10 @@ static void replay_op(struct world *world, const struct model_op *what, uint64_t
 	REQUIRE(replay.history != NULL, "no memory");
 	choose_probes(&replay, what);
 	look_at_all(&replay);
-	replay.trap =
-		(struct trap){ .memory = world->memory, .after = after_store, .context = &replay };
+	replay.trap = (struct trap){ .memory = world->memory,
+				     .after = after_store,
+				     .format = world->format,
+				     .context = &replay };
 	memory_fail_at(world->memory, fail_at, false);
 	trap_begin(&replay.trap);
 	status = world_do(world, what, &op);
@@ -299,9 +303,9 @@ static void change_in(struct world *world, enum model_kind kind)
 		what.size = 2 * leaf;
 		what.mode = PAGING_SKIP_HOLES;
 		what.flags = format_random_flags(format, &state);
-		replay_op(world, &what, 0); /* all of it, tables with it */
-		if (kind != MODEL_UNMAP)
-			world_unmap(world, virt, 2 * leaf, PAGING_SKIP_HOLES);
+		if (world->model.count <= MANY_LEAVES)
+			replay_op(world, &what, 0); /* all of it, tables with it */
+		world_unmap(world, virt, 2 * leaf, PAGING_SKIP_HOLES);
 	}
 }
 
@@ -349,7 +353,10 @@ static void set_dirty(struct trap *trap, phys_addr address)
 static void race(struct world *world, const struct model_op *what, virt_addr watched)
 {
 	struct hardware hardware = { .world = world, .virt = what->virt };
-	struct trap trap = { .memory = world->memory, .before = set_dirty, .context = &hardware };
+	struct trap trap = { .memory = world->memory,
+			     .format = world->format,
+			     .before = set_dirty,
+			     .context = &hardware };
 	struct page_table_op op = { .frames = world_frames(world) };
 	struct page_mapping mapping;
 	enum paging_status status;

@@ -9,7 +9,10 @@
 
 #include <stdint.h>
 
+#include "formats.h"
 #include "memory.h"
+
+#define TRAP_CLOSED 256
 
 struct trap {
 	struct test_memory *memory;
@@ -17,8 +20,15 @@ struct trap {
 	void (*before)(struct trap *trap, phys_addr address);
 	/* After a store. */
 	void (*after)(struct trap *trap, phys_addr address);
+	/* If set, stores to a new frame are let pass until an entry of this format links it: no
+	 * walker gets there before. */
+	const struct format_case *format;
 	void *context;
-	uint64_t stores;
+	uint64_t stores; /* that were stopped at */
+
+	/* New frames that were linked. */
+	phys_addr closed[TRAP_CLOSED];
+	size_t closed_count;
 };
 
 /* Only one at a time. The callbacks run in a signal handler, on the stack of the operation: they
