@@ -201,8 +201,8 @@ enum paging_status page_table_harvest(struct page_table *table, virt_addr virt, 
 				      struct page_table_op *op);
 
 /*
- * How many table frames page_table_map would take for this, exactly: with so many in a frame_cache
- * (frame_cache.h) it cannot fail for want of memory. Errors as page_table_map, but for _NO_MEMORY.
+ * How many table frames page_table_map would take for this, exactly: an allocator that has so many
+ * at hand lets it not fail for want of memory. Errors as page_table_map, but for _NO_MEMORY.
  */
 enum paging_status page_table_map_needs(struct page_table *table, virt_addr virt, phys_addr phys,
 					uint64_t size, struct page_flags flags,
