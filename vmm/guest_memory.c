@@ -143,11 +143,11 @@ static bool add_to_size(void *context, const struct page_visit *visit)
 /* Only now: holes and ROM took some of what was mapped first. */
 static void measure(struct guest_memory *memory)
 {
-	virt_addr last, upper;
+	struct input_range ranges[2]; /* EPT has one */
 
-	page_table_bounds(&memory->table, &last, &upper);
-	(void)page_table_walk(&memory->table, 0, last + 1, PAGE_VISIT_LEAF, add_to_size,
-			      &memory->ram_size);
+	page_table_ranges(&memory->table, ranges);
+	(void)page_table_walk(&memory->table, ranges[0].first, ranges[0].last + 1, PAGE_VISIT_LEAF,
+			      add_to_size, &memory->ram_size);
 }
 
 static bool make_file(struct guest_memory *memory, struct failure *failure)

@@ -53,11 +53,11 @@ bool memory_runs(const struct guest_memory *memory, bool join_offsets, memory_ru
 	struct run_state state = { .join_offsets = join_offsets,
 				   .visitor = visitor,
 				   .context = context };
-	virt_addr last, upper;
+	struct input_range ranges[2]; /* EPT has one */
 
-	page_table_bounds(&memory->table, &last, &upper);
-	return page_table_walk(&memory->table, 0, last + 1, PAGE_VISIT_LEAF, visit_leaf, &state) ==
-		       PAGING_OK &&
+	page_table_ranges(&memory->table, ranges);
+	return page_table_walk(&memory->table, ranges[0].first, ranges[0].last + 1, PAGE_VISIT_LEAF,
+			       visit_leaf, &state) == PAGING_OK &&
 	       end_run(&state);
 }
 

@@ -120,10 +120,10 @@ static void check_bad_address(const struct check *check)
 	struct state before = error_begin();
 	virt_addr at = test_address(TEST_OTHER) + PAGE_SIZE_4K;
 	phys_addr too_wide = UINT64_C(1) << kernel.table.output_bits;
-	virt_addr lower_last, upper_first;
+	struct input_range halves[2];
 
 	(void)check;
-	page_table_bounds(&kernel.table, &lower_last, &upper_first);
+	page_table_ranges(&kernel.table, halves);
 	expect_status("unaligned input",
 		      kernel_map(at + 8, landing_page.start, PAGE_SIZE_4K, rwx, 0),
 		      PAGING_UNALIGNED);
@@ -132,10 +132,10 @@ static void check_bad_address(const struct check *check)
 		      PAGING_UNALIGNED);
 	expect_status("no size", kernel_map(at, landing_page.start, 0, rwx, 0), PAGING_BAD_SIZE);
 	expect_status("input beyond the lower half",
-		      kernel_map(lower_last + 1, landing_page.start, PAGE_SIZE_4K, rwx, 0),
+		      kernel_map(halves[0].last + 1, landing_page.start, PAGE_SIZE_4K, rwx, 0),
 		      PAGING_INPUT_RANGE);
 	expect_status("a range that leaves the lower half",
-		      kernel_map(lower_last + 1 - PAGE_SIZE_4K, landing_page.start,
+		      kernel_map(halves[0].last + 1 - PAGE_SIZE_4K, landing_page.start,
 				 2 * PAGE_SIZE_4K, rwx, 0),
 		      PAGING_INPUT_RANGE);
 	expect_status("output too wide", kernel_map(at, too_wide, PAGE_SIZE_4K, rwx, 0),

@@ -59,20 +59,18 @@ static bool writable_and_executable(void *context, const struct page_visit *visi
 
 static void check_w_xor_x(const struct check *check)
 {
-	virt_addr lower_last, upper_first;
+	struct input_range ranges[2];
+	unsigned int count;
 
 	(void)check;
 	if (!test_flags_possible((struct page_flags){ .read = 1 }))
 		return;
-	page_table_bounds(&kernel.table, &lower_last, &upper_first);
-	expect_status("no leaf of the lower half is writable and executable",
-		      page_table_walk(&kernel.table, 0, lower_last + 1, PAGE_VISIT_LEAF,
-				      writable_and_executable, NULL),
-		      PAGING_OK);
-	if (upper_first != 0)
-		expect_status("no leaf of the upper half is writable and executable",
-			      page_table_walk(&kernel.table, upper_first, 0 - upper_first,
-					      PAGE_VISIT_LEAF, writable_and_executable, NULL),
+	count = page_table_ranges(&kernel.table, ranges);
+	for (unsigned int i = 0; i < count; i++)
+		expect_status("no leaf is writable and executable",
+			      page_table_walk(&kernel.table, ranges[i].first,
+					      ranges[i].last - ranges[i].first + 1, PAGE_VISIT_LEAF,
+					      writable_and_executable, NULL),
 			      PAGING_OK);
 	expect_rights("the stack", stack_top(&selftest_stack) - 64,
 		      &(struct page_flags){ .read = 1, .write = 1 });

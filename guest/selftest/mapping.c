@@ -145,12 +145,12 @@ static void check_exact(const struct check *check)
 
 static void check_ends(const struct check *check)
 {
-	virt_addr lower_last, upper_first;
+	struct input_range halves[2];
 
 	(void)check;
-	page_table_bounds(&kernel.table, &lower_last, &upper_first);
+	page_table_ranges(&kernel.table, halves);
 	for (unsigned int i = 0; i < 2; i++) {
-		virt_addr at = (i == 0 ? lower_last : UINT64_MAX) - (PAGE_SIZE_4K - 1);
+		virt_addr at = (i == 0 ? halves[0].last : UINT64_MAX) - (PAGE_SIZE_4K - 1);
 
 		map_page(at, landing_page, user_rwx);
 		expect_rights("the last page", at, &user_rwx);

@@ -27,6 +27,35 @@
 
 #define ARM_BITS(high, low) ((UINT64_MAX >> (63 - (high))) & (UINT64_MAX << (low)))
 
+static ALWAYS_INLINE bool arm_is_device(unsigned int type)
+{
+	return type == MEMORY_DEVICE || type == MEMORY_DEVICE_WEAK || type == MEMORY_DEVICE_STRICT;
+}
+
+static ALWAYS_INLINE uint64_t arm_share(struct page_flags flags)
+{
+	switch (flags.share) {
+	case SHARE_OUTER:
+		return ARM_SHARE_OUTER << ARM_SHARE;
+	case SHARE_NONE:
+		return 0;
+	default:
+		return (arm_is_device(flags.type) ? ARM_SHARE_OUTER : ARM_SHARE_INNER) << ARM_SHARE;
+	}
+}
+
+/* flags->type is known already. */
+static ALWAYS_INLINE void arm_decode_share(struct page_flags *flags, uint64_t a)
+{
+	uint64_t share = (a & ARM_SHARE_MASK) >> ARM_SHARE;
+
+	/* Device memory is outer shareable whatever SH says. */
+	if (arm_is_device(flags->type) || share == ARM_SHARE_INNER)
+		flags->share = SHARE_DEFAULT;
+	else
+		flags->share = share == ARM_SHARE_OUTER ? SHARE_OUTER : SHARE_NONE;
+}
+
 /* Output address bits that lie in the descriptor where they are in the address... */
 static ALWAYS_INLINE uint64_t arm_address_mask(unsigned int granule_shift, bool lpa2)
 {

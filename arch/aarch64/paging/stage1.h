@@ -34,11 +34,6 @@ static const uint8_t mair_bytes[8] = {
 	[MEMORY_DEVICE_STRICT] = 0x00,   [MEMORY_TYPES] = 0x01,
 };
 
-static ALWAYS_INLINE bool is_device(unsigned int type)
-{
-	return type == MEMORY_DEVICE || type == MEMORY_DEVICE_WEAK || type == MEMORY_DEVICE_STRICT;
-}
-
 static ALWAYS_INLINE enum paging_status stage1_configure(struct page_table *table,
 							 const struct page_table_config *config,
 							 unsigned int granule_shift, bool lpa2)
@@ -88,22 +83,10 @@ static ALWAYS_INLINE bool stage1_expressible(const struct page_table *table,
 	/* With LPA2 shareability is the table's, in TCR. */
 	if (lpa2 && flags.share != SHARE_DEFAULT)
 		return false;
-	if (is_device(flags.type) && flags.share != SHARE_DEFAULT)
+	if (arm_is_device(flags.type) && flags.share != SHARE_DEFAULT)
 		return false;
 	return (table->type_index >> (8 * flags.type) & 0xff) != NO_INDEX &&
 	       (flags.software & ~ARM_SOFTWARE) == 0;
-}
-
-static ALWAYS_INLINE uint64_t stage1_share(struct page_flags flags)
-{
-	switch (flags.share) {
-	case SHARE_OUTER:
-		return ARM_SHARE_OUTER << ARM_SHARE;
-	case SHARE_NONE:
-		return 0;
-	default:
-		return (is_device(flags.type) ? ARM_SHARE_OUTER : ARM_SHARE_INNER) << ARM_SHARE;
-	}
 }
 
 /* Write permission and dirty state. With hardware management a clean writable leaf is read-only
@@ -135,7 +118,7 @@ static ALWAYS_INLINE bool stage1_encode(const struct page_table *table, struct p
 		return false;
 	a |= (table->type_index >> (8 * flags.type) & 0xff) << INDEX_SHIFT;
 	a |= flags.idle ? 0 : ARM_ACCESSED;
-	a |= lpa2 ? 0 : stage1_share(flags);
+	a |= lpa2 ? 0 : arm_share(flags);
 	a |= stage1_write(managed, flags.write, flags.dirty);
 	a |= flags.guarded ? GUARDED : 0;
 	a |= (flags.software & ARM_SOFTWARE) << ARM_SOFTWARE_SHIFT;
@@ -171,17 +154,6 @@ static ALWAYS_INLINE void stage1_decode_execute(struct page_flags *flags, bool u
 	flags->execute_privileged = privileged_fetch;
 }
 
-static ALWAYS_INLINE void stage1_decode_share(struct page_flags *flags, uint64_t a)
-{
-	uint64_t share = (a & ARM_SHARE_MASK) >> ARM_SHARE;
-
-	/* Device memory is outer shareable whatever SH says. */
-	if (is_device(flags->type) || share == ARM_SHARE_INNER)
-		flags->share = SHARE_DEFAULT;
-	else
-		flags->share = share == ARM_SHARE_OUTER ? SHARE_OUTER : SHARE_NONE;
-}
-
 static ALWAYS_INLINE struct page_flags stage1_decode(const struct page_table *table, uint64_t a,
 						     struct inherited above, bool lpa2)
 {
@@ -197,7 +169,7 @@ static ALWAYS_INLINE struct page_flags stage1_decode(const struct page_table *ta
 	flags.guarded = (a & GUARDED) != 0 && (table->features & AARCH64_BTI) != 0;
 	flags.software = (uint16_t)(a >> ARM_SOFTWARE_SHIFT & ARM_SOFTWARE);
 	if (!lpa2)
-		stage1_decode_share(&flags, a);
+		arm_decode_share(&flags, a);
 	if (el2) {
 		flags.execute = (a & UXN) == 0 && (above.or &UXN_TABLE) == 0;
 		return flags;

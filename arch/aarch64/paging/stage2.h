@@ -50,11 +50,6 @@ static ALWAYS_INLINE const uint8_t *stage2_types(const struct page_table *table)
 	return (table->features & AARCH64_FWB) != 0 ? forced_types : combined_types;
 }
 
-static ALWAYS_INLINE bool is_device(unsigned int type)
-{
-	return type == MEMORY_DEVICE || type == MEMORY_DEVICE_WEAK || type == MEMORY_DEVICE_STRICT;
-}
-
 static ALWAYS_INLINE enum paging_status stage2_configure(struct page_table *table,
 							 const struct page_table_config *config,
 							 unsigned int granule_shift, bool lpa2)
@@ -81,21 +76,9 @@ static ALWAYS_INLINE bool stage2_expressible(const struct page_table *table,
 		return false;
 	if (flags.dirty && (table->features & AARCH64_HARDWARE_DIRTY) == 0)
 		return false;
-	if ((lpa2 || is_device(flags.type)) && flags.share != SHARE_DEFAULT)
+	if ((lpa2 || arm_is_device(flags.type)) && flags.share != SHARE_DEFAULT)
 		return false;
 	return stage2_types(table)[flags.type] != NO_TYPE && (flags.software & ~ARM_SOFTWARE) == 0;
-}
-
-static ALWAYS_INLINE uint64_t stage2_share(struct page_flags flags)
-{
-	switch (flags.share) {
-	case SHARE_OUTER:
-		return ARM_SHARE_OUTER << ARM_SHARE;
-	case SHARE_NONE:
-		return 0;
-	default:
-		return (is_device(flags.type) ? ARM_SHARE_OUTER : ARM_SHARE_INNER) << ARM_SHARE;
-	}
 }
 
 /* As at stage 1, but it is the write permission itself that hardware sets. */
@@ -129,7 +112,7 @@ static ALWAYS_INLINE bool stage2_encode(const struct page_table *table, struct p
 	a |= flags.read ? READ : 0;
 	a |= stage2_write(managed, flags.write, flags.dirty);
 	a |= flags.idle ? 0 : ARM_ACCESSED;
-	a |= lpa2 ? 0 : stage2_share(flags);
+	a |= lpa2 ? 0 : arm_share(flags);
 	a |= stage2_execute(flags);
 	a |= (flags.software & ARM_SOFTWARE) << ARM_SOFTWARE_SHIFT;
 	*attributes = a;
@@ -157,16 +140,6 @@ static ALWAYS_INLINE void stage2_decode_execute(const struct page_table *table,
 	flags->execute_user = xn == XN_PRIVILEGED;
 }
 
-static ALWAYS_INLINE void stage2_decode_share(struct page_flags *flags, uint64_t a)
-{
-	uint64_t share = (a & ARM_SHARE_MASK) >> ARM_SHARE;
-
-	if (is_device(flags->type) || share == ARM_SHARE_INNER)
-		flags->share = SHARE_DEFAULT;
-	else
-		flags->share = share == ARM_SHARE_OUTER ? SHARE_OUTER : SHARE_NONE;
-}
-
 static ALWAYS_INLINE struct page_flags stage2_decode(const struct page_table *table, uint64_t a,
 						     struct inherited above, bool lpa2)
 {
@@ -181,7 +154,7 @@ static ALWAYS_INLINE struct page_flags stage2_decode(const struct page_table *ta
 	flags.software = (uint16_t)(a >> ARM_SOFTWARE_SHIFT & ARM_SOFTWARE);
 	stage2_decode_execute(table, &flags, a);
 	if (!lpa2)
-		stage2_decode_share(&flags, a);
+		arm_decode_share(&flags, a);
 	return flags;
 }
 

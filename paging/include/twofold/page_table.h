@@ -245,14 +245,4 @@ struct input_range {
  * 2 where addresses are sign-extended, else 1. */
 unsigned int page_table_ranges(const struct page_table *table, struct input_range ranges[2]);
 
-static inline void page_table_bounds(const struct page_table *table, virt_addr *lower_last,
-				     virt_addr *upper_first)
-{
-	struct input_range ranges[2] = { { 0, 0 }, { 0, 0 } };
-
-	page_table_ranges(table, ranges);
-	*lower_last = ranges[0].last;
-	*upper_first = ranges[1].first;
-}
-
 #endif

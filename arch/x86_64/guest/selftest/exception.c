@@ -72,12 +72,12 @@ static void expect_edge(const char *what, virt_addr inside, virt_addr outside)
 
 static void check_not_canonical(const struct check *check)
 {
-	virt_addr lower_last, upper_first;
+	struct input_range halves[2];
 
 	(void)check;
-	page_table_bounds(&kernel.table, &lower_last, &upper_first);
-	expect_edge("the end of the lower half", lower_last, lower_last + 1);
-	expect_edge("the start of the upper half", upper_first, upper_first - 1);
+	page_table_ranges(&kernel.table, halves);
+	expect_edge("the end of the lower half", halves[0].last, halves[0].last + 1);
+	expect_edge("the start of the upper half", halves[1].first, halves[1].first - 1);
 }
 
 /* With the stack of page faults gone, a page fault becomes a double fault, on a stack that is
