@@ -11,7 +11,7 @@ typedef void (*page_dump_line)(void *context, const char *line);
 /*
  * One line for each run of leaves that is contiguous at both ends with the same size and flags:
  *
- *	0x0000000000100000-0x0000000000200000 -> 0x0000000000100000   1M 4K r-x - WB A-
+ *	0x0000000000100000-0x0000000000200000 -> 0x0000000000100000     1M   4K r-x -- WB A-
  *
  * input range (end exclusive, 0x0 past the last page) -> output start, total, leaf size,
  * permissions, user/global, type, accessed/dirty; then a last line with the number of leaves of

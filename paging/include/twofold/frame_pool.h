@@ -21,7 +21,8 @@ struct frame_pool {
 
 #define FRAME_POOL_NONE UINT64_MAX
 
-/* [start, end) becomes the pool's; both multiples of 4 KiB. Sizes of 4 KiB to 2 MiB can be had. */
+/* [start, end) becomes the pool's; both multiples of 4 KiB. Sizes up to 2 MiB can be had; one
+ * below 4 KiB takes 4 KiB. */
 void frame_pool_init(struct frame_pool *pool, phys_addr start, phys_addr end,
 		     const struct table_access *access);
 

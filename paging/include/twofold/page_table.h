@@ -48,11 +48,12 @@ struct table_access {
 
 struct page_table_config {
 	const struct page_table_format *format;
-	uint8_t input_bits;         /* width of an input address: 48, 57, ... */
-	uint8_t output_bits;        /* width of an output address: MAXPHYADDR, PARange */
-	uint64_t leaf_sizes;        /* the leaf sizes the MMU has, OR-ed; the granule among them */
+	uint8_t input_bits;  /* width of an input address: 48, 57, ... */
+	uint8_t output_bits; /* width of an output address: MAXPHYADDR, PARange */
+	/* The leaf sizes the MMU has, OR-ed: the granule, and each larger one up to the largest. */
+	uint64_t leaf_sizes;
 	uint32_t features;          /* the format's feature bits */
-	uint64_t memory_attributes; /* stage 1: IA32_PAT or MAIR, as the CPU has it */
+	uint64_t memory_attributes; /* the CPU's IA32_PAT or MAIR; 0 in formats without */
 	struct table_access access;
 };
 
