@@ -217,7 +217,7 @@ static inline void edit_leave(const struct encoder *e, struct page_table *table,
 	cursor_ascend(table, c);
 	if (live != 0) {
 		if (e->counted)
-			entry_store(slot, e->with_count(entry_load(slot), live));
+			entry_link(slot, e->with_count(entry_load(slot), live));
 		return;
 	}
 	entry_link(slot, paging_sabotage(PAGING_SABOTAGE_CLEAR, level + 1, 0));

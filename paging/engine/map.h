@@ -195,7 +195,7 @@ static inline void build_leave(const struct encoder *e, struct page_table *table
 	} else if (e->counted && added != 0) {
 		uint64_t d = entry_load(slot);
 
-		entry_store(slot, e->with_count(d, e->count(d) + added));
+		entry_link(slot, e->with_count(d, e->count(d) + added));
 	}
 }
 
@@ -556,7 +556,7 @@ static ALWAYS_INLINE enum paging_status map_page(const struct encoder *e, struct
 		uint64_t *slot = c.slots[0];
 
 		d = entry_load(slot);
-		entry_store(slot, e->with_count(d, e->count(d) + 1));
+		entry_link(slot, e->with_count(d, e->count(d) + 1));
 	}
 	cursor_close(table, &c);
 	return PAGING_OK;

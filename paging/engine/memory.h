@@ -29,13 +29,14 @@ static ALWAYS_INLINE uint64_t entry_load(const uint64_t *entry)
 	return __atomic_load_n(entry, __ATOMIC_ACQUIRE);
 }
 
-/* An entry that was empty gets a leaf, or an entry that hardware never writes changes. */
+/* An entry that was empty gets a leaf. */
 static ALWAYS_INLINE void entry_store(uint64_t *entry, uint64_t value)
 {
 	__atomic_store_n(entry, value, __ATOMIC_RELAXED);
 }
 
-/* Links a table: all that was written to it is visible before the link is. */
+/* Links a table: all that was written to it is visible before the link is. A new count in the entry
+ * must not make it less than a link. */
 static ALWAYS_INLINE void entry_link(uint64_t *entry, uint64_t value)
 {
 	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
