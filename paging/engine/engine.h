@@ -42,9 +42,10 @@ struct page_table_format {
 	enum paging_status (*harvest)(struct page_table *table, virt_addr virt, uint64_t size,
 				      unsigned int marks, page_visitor visitor, void *context,
 				      struct page_table_op *op);
-	enum paging_status (*map_needs)(struct page_table *table, virt_addr virt, phys_addr phys,
-					uint64_t size, struct page_flags flags,
-					struct page_table_op *op, uint64_t *tables);
+	enum paging_status (*set_software)(struct page_table *table, virt_addr virt, uint64_t size,
+					   uint16_t software, struct page_table_op *op);
+	enum paging_status (*annotate)(struct page_table *table, virt_addr virt, uint64_t size,
+				       uint64_t annotation, struct page_table_op *op);
 	enum paging_status (*query)(const struct page_table *table, virt_addr virt,
 				    struct page_mapping *mapping);
 	enum paging_status (*walk)(const struct page_table *table, virt_addr virt, uint64_t size,
@@ -53,13 +54,13 @@ struct page_table_format {
 };
 
 /* All but map_to and map. */
-#define PAGING_FORMAT_MEMBERS(format_, name_)                                               \
-	.name = name_, .init = format_##_init, .destroy = format_##_destroy,                \
-	.unmap = format_##_unmap, .protect = format_##_protect,                             \
-	.write_protect = format_##_write_protect, .split = format_##_split,                 \
-	.collapse = format_##_collapse, .harvest = format_##_harvest,                       \
-	.map_needs = format_##_map_needs, .query = format_##_query, .walk = format_##_walk, \
-	.ranges = format_##_ranges
+#define PAGING_FORMAT_MEMBERS(format_, name_)                                   \
+	.name = name_, .init = format_##_init, .destroy = format_##_destroy,    \
+	.unmap = format_##_unmap, .protect = format_##_protect,                 \
+	.write_protect = format_##_write_protect, .split = format_##_split,     \
+	.collapse = format_##_collapse, .harvest = format_##_harvest,           \
+	.set_software = format_##_set_software, .annotate = format_##_annotate, \
+	.query = format_##_query, .walk = format_##_walk, .ranges = format_##_ranges
 
 #define PAGING_DEFINE_FORMAT(format_, name_, encoder_)                                             \
 	static const struct page_table_format format_##_parallel;                                  \
@@ -121,11 +122,17 @@ struct page_table_format {
 	{                                                                                          \
 		return harvest_range(&encoder_, table, virt, size, marks, visitor, context, op);   \
 	}                                                                                          \
-	static enum paging_status format_##_map_needs(                                             \
-		struct page_table *table, virt_addr virt, phys_addr phys, uint64_t size,           \
-		struct page_flags flags, struct page_table_op *op, uint64_t *tables)               \
+	static enum paging_status format_##_set_software(struct page_table *table, virt_addr virt, \
+							 uint64_t size, uint16_t software,         \
+							 struct page_table_op *op)                 \
 	{                                                                                          \
-		return map_needs(&encoder_, table, virt, phys, size, flags, op, tables);           \
+		return software_range(&encoder_, table, virt, size, software, op);                 \
+	}                                                                                          \
+	static enum paging_status format_##_annotate(struct page_table *table, virt_addr virt,     \
+						     uint64_t size, uint64_t annotation,           \
+						     struct page_table_op *op)                     \
+	{                                                                                          \
+		return annotate_range(&encoder_, table, virt, size, annotation, op);               \
 	}                                                                                          \
 	static enum paging_status format_##_query(const struct page_table *table, virt_addr virt,  \
 						  struct page_mapping *mapping)                    \

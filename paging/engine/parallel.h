@@ -16,7 +16,7 @@
 #include "map.h"
 
 struct parallel {
-	struct cursor c;
+	struct page_cursor c;
 	struct reserve reserve;
 	uint64_t added[PAGE_TABLE_MAX_LEVELS]; /* entries that this thread filled in the cursor's
 						  tables */
@@ -31,7 +31,7 @@ static inline void parallel_leave(const struct encoder *e, struct page_table *ta
 	if (e->counted && added != 0) {
 		uint64_t d = entry_load(slot);
 
-		while (!entry_replace(slot, &d, e->with_count(d, e->count(d) + added)))
+		while (!entry_replace(table, slot, &d, e->with_count(d, e->count(d) + added)))
 			;
 	}
 	cursor_ascend(table, &p->c);
@@ -43,7 +43,7 @@ static ALWAYS_INLINE bool parallel_win(const struct encoder *e, const struct pag
 {
 	uint64_t expected = seen;
 
-	if (!entry_replace(cursor_entry(table, e, &p->c), &expected, value))
+	if (!entry_replace(table, cursor_entry(table, e, &p->c), &expected, value))
 		return false;
 	/* An annotated entry is counted already. */
 	p->added[p->c.level] += seen == 0;
@@ -52,7 +52,7 @@ static ALWAYS_INLINE bool parallel_win(const struct encoder *e, const struct pag
 
 /* The level of the largest leaf for where the cursor is, below the entry that it stands on. */
 static inline unsigned int parallel_leaf_level(const struct encoder *e, const struct mapping *m,
-					       const struct cursor *c)
+					       const struct page_cursor *c)
 {
 	unsigned int level = c->level - 1;
 
@@ -63,13 +63,6 @@ static inline unsigned int parallel_leaf_level(const struct encoder *e, const st
 	return level;
 }
 
-static ALWAYS_INLINE void parallel_fill(uint64_t *entries, uint64_t first, uint64_t end,
-					uint64_t value)
-{
-	for (uint64_t i = first; i < end; i++)
-		entries[i] = value;
-}
-
 /* The entry for a new table with `used` entries in use; if the rest is annotated, all are. */
 static ALWAYS_INLINE uint64_t parallel_entry(const struct encoder *e,
 					     const struct page_table *table, phys_addr phys,
@@ -78,7 +71,7 @@ static ALWAYS_INLINE uint64_t parallel_entry(const struct encoder *e,
 	uint64_t count = rest == 0 ? used : level_entries(e, table, level);
 
 	return paging_sabotage(PAGING_SABOTAGE_TABLE, level + 1,
-			       build_counted(e, e->table(table, phys), count));
+			       build_counted(e, table_entry(e, table, phys), count));
 }
 
 /*
@@ -87,7 +80,7 @@ static ALWAYS_INLINE uint64_t parallel_entry(const struct encoder *e,
  * highest, and in *leaves how many there are.
  */
 static inline uint64_t parallel_build(const struct encoder *e, const struct page_table *table,
-				      const struct mapping *m, const struct cursor *c,
+				      const struct mapping *m, const struct page_cursor *c,
 				      const phys_addr *frames, unsigned int lowest, uint64_t rest,
 				      uint64_t *leaves)
 {
@@ -104,13 +97,14 @@ static inline uint64_t parallel_build(const struct encoder *e, const struct page
 			used = 1;
 		else if (used > entries - first)
 			used = entries - first;
-		parallel_fill(t, 0, first, rest);
+		entries_fill(t, 0, first, rest);
 		if (level == lowest)
 			fill_leaves(e, t + first, used, m->attributes, 0, c->input + m->delta,
 				    level, false);
 		else
 			t[first] = link;
-		parallel_fill(t, first + used, entries, rest);
+		entries_fill(t, first + used, entries, rest);
+		memory_clean(table, t, entries * sizeof(*t));
 		memory_close(&table->access, frames[level], t);
 		link = parallel_entry(e, table, frames[level], level, used, rest);
 		if (level == lowest)
@@ -156,7 +150,7 @@ static ALWAYS_INLINE enum paging_status parallel_run(const struct encoder *e,
 						     const struct mapping *m, struct parallel *p,
 						     struct page_table_op *op)
 {
-	struct cursor *c = &p->c;
+	struct page_cursor *c = &p->c;
 
 	for (;;) {
 		uint64_t d = entry_load(cursor_entry(table, e, c));
@@ -165,7 +159,7 @@ static ALWAYS_INLINE enum paging_status parallel_run(const struct encoder *e,
 		if (e->is_present(table, d, c->level)) {
 			if (e->is_leaf(d, c->level))
 				return map_conflict(e, table, c, d, PAGING_ALREADY_MAPPED, op);
-			cursor_descend(table, e, c, e->table_address(d));
+			cursor_descend(table, e, c, table_address(e, table, d));
 			p->added[c->level] = 0;
 			continue;
 		}
@@ -226,13 +220,14 @@ static ALWAYS_INLINE enum paging_status parallel_map_page(const struct encoder *
 	op.mode = PAGING_RESUMABLE;
 	op.leaf_sizes = 0;
 	op.budget = 0;
+	op.annotation = 0;
 	return parallel_map_range(e, table, virt, phys, level_size(e, 0), flags, &op);
 }
 
-/* Replacing, and all or nothing, take exclusive access: they are done as in any other table. */
+/* Replacing, and all or nothing, take exclusive access: they go as in any other table. */
 static ALWAYS_INLINE bool parallel_allowed(const struct page_table_op *op)
 {
-	return (op->mode & (PAGING_RESUMABLE | PAGING_REPLACE)) == PAGING_RESUMABLE;
+	return (op->mode & (PAGING_RESUMABLE | PAGING_REPLACE | PAGING_PLAN)) == PAGING_RESUMABLE;
 }
 
 #endif

@@ -19,6 +19,7 @@
 #define ROUNDS   24
 #define SPANS    3 /* of level 1 that the mappers fight for */
 #define NO_OWNER UINT32_MAX
+#define NOTE     0x1234567
 
 struct call {
 	virt_addr virt;
@@ -53,6 +54,8 @@ struct round {
 	struct call calls[MAPPERS][CALLS];
 	struct sight sights[READS];
 	size_t sight_count;
+	uint64_t noted; /* bytes from `noted_at` on that are annotated where they are not mapped */
+	virt_addr noted_at;
 	uint32_t *owner; /* by page: number of the call */
 	uint64_t seed;
 	uint64_t fail_one_in;
@@ -308,6 +311,22 @@ static void check_sight(struct round *round, const struct sight *sight)
 		"0x%" PRIx64 " was seen before its call began", sight->virt);
 }
 
+/* What is not mapped is annotated as it was before, to the page. */
+static bool check_hole(void *context, const struct page_visit *visit)
+{
+	const struct round *round = context;
+	virt_addr first = visit->mapping.virt < round->window ? round->window : visit->mapping.virt;
+	bool noted = first - round->noted_at < round->noted;
+
+	REQUIRE(visit->mapping.annotation == (noted ? NOTE : 0),
+		"0x%" PRIx64 " has annotation 0x%" PRIx64, visit->mapping.virt,
+		visit->mapping.annotation);
+	REQUIRE(!noted || (visit->mapping.virt == first &&
+			   visit->mapping.size <= round->noted - (first - round->noted_at)),
+		"the annotation at 0x%" PRIx64 " spans 0x%" PRIx64, first, visit->mapping.size);
+	return true;
+}
+
 static void check_round(struct round *round)
 {
 	uint64_t pages = round->window_size / granule(round);
@@ -322,6 +341,10 @@ static void check_round(struct round *round)
 		check_call(round, number);
 	for (size_t i = 0; i < round->sight_count; i++)
 		check_sight(round, &round->sights[i]);
+	REQUIRE(page_table_walk(&round->table, round->window, round->window_size,
+				PAGE_VISIT_HOLE | PAGE_VISIT_ANNOTATION, check_hole,
+				round) == PAGING_OK,
+		"the walk failed");
 	tables = parallel_tables(round->format, round->arena, round->table.root);
 	REQUIRE(tables == round->table.tables, "%" PRIu64 " tables, the library counts %" PRIu64,
 		tables, round->table.tables);
@@ -354,8 +377,24 @@ static void take_down(struct round *round, uint64_t *random)
 				round->arena->live,
 			"a table was freed too early or too late");
 	}
+	op.mode = PAGING_SPLIT;
+	status = page_table_annotate(&round->table, round->window, round->window_size, 0, &op);
+	REQUIRE(status == PAGING_OK, "annotate: %d", (int)status);
 	REQUIRE(round->arena->live == 1 && round->table.tables == 1,
 		"%" PRIu64 " frames are left of an empty table", round->arena->live);
+}
+
+/* A whole entry of level 1, and half of the table beside it. */
+static void annotate(struct round *round)
+{
+	uint64_t large = round->format->level_size[1];
+	struct page_table_op op = { .frames = &round->arena->allocator };
+
+	round->noted_at = round->window + large;
+	round->noted = large + large / 2;
+	REQUIRE(page_table_annotate(&round->table, round->noted_at, round->noted, NOTE, &op) ==
+			PAGING_OK,
+		"annotate failed");
 }
 
 static void one_round(struct round *round, struct arena *arena, uint64_t seed)
@@ -374,6 +413,9 @@ static void one_round(struct round *round, struct arena *arena, uint64_t seed)
 	atomic_store(&round->mapping, MAPPERS);
 	REQUIRE(page_table_init(&round->table, &config, &arena->allocator) == PAGING_OK,
 		"no table");
+	round->noted = 0;
+	if (seed % 2 != 0)
+		annotate(round);
 	for (uint64_t i = 0; i < MAPPERS * CALLS; i++)
 		plan_call(round, i, &random);
 	arena->fail_one_in = round->fail_one_in;

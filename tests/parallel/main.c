@@ -93,8 +93,9 @@ static uint64_t tables_from(const struct format_case *format, struct arena *aren
 			continue;
 		used++;
 		kind = format->entry(format, level, entry, &next);
-		REQUIRE(kind == WALK_ENTRY_LEAF || kind == WALK_ENTRY_TABLE,
-			"level %u: 0x%" PRIx64 " is neither leaf nor table", level, entry);
+		/* Not present and not 0 is an annotation. */
+		REQUIRE(kind != WALK_ENTRY_RESERVED, "level %u: 0x%" PRIx64 " is no good entry",
+			level, entry);
 		if (kind == WALK_ENTRY_TABLE)
 			tables += tables_from(format, arena, next, level - 1);
 	}
