@@ -30,14 +30,15 @@ static ALWAYS_INLINE bool in_group(const struct encoder *e, uint64_t leaf)
 }
 
 /* What the leaf `d` that the cursor stands on spans: itself, or its group. */
-static ALWAYS_INLINE uint64_t leaf_span(const struct encoder *e, const struct cursor *c, uint64_t d)
+static ALWAYS_INLINE uint64_t leaf_span(const struct encoder *e, const struct page_cursor *c,
+					uint64_t d)
 {
 	return in_group(e, d) ? group_size(e, c->level) : level_size(e, c->level);
 }
 
 /* The first descriptor of the cursor's group. */
 static ALWAYS_INLINE uint64_t *group_first(const struct page_table *table, const struct encoder *e,
-					   const struct cursor *c)
+					   const struct page_cursor *c)
 {
 	uint64_t index = level_index(e, table, c->level, c->input);
 
@@ -46,7 +47,7 @@ static ALWAYS_INLINE uint64_t *group_first(const struct page_table *table, const
 
 /* `d`, with what the others of its group say of accessed and dirty. */
 static inline uint64_t group_merge(const struct page_table *table, const struct encoder *e,
-				   const struct cursor *c, uint64_t d)
+				   const struct page_cursor *c, uint64_t d)
 {
 	const uint64_t *entries;
 

@@ -40,9 +40,10 @@ struct page_table_format {
 	enum paging_status (*harvest)(struct page_table *table, virt_addr virt, uint64_t size,
 				      unsigned int marks, page_visitor visitor, void *context,
 				      struct page_table_op *op);
-	enum paging_status (*map_needs)(struct page_table *table, virt_addr virt, phys_addr phys,
-					uint64_t size, struct page_flags flags,
-					struct page_table_op *op, uint64_t *tables);
+	enum paging_status (*set_software)(struct page_table *table, virt_addr virt, uint64_t size,
+					   uint16_t software, struct page_table_op *op);
+	enum paging_status (*annotate)(struct page_table *table, virt_addr virt, uint64_t size,
+				       uint64_t annotation, struct page_table_op *op);
 	enum paging_status (*query)(const struct page_table *table, virt_addr virt,
 				    struct page_mapping *mapping);
 	enum paging_status (*walk)(const struct page_table *table, virt_addr virt, uint64_t size,
@@ -106,11 +107,17 @@ struct page_table_format {
 	{                                                                                          \
 		return harvest_range(&encoder_, table, virt, size, marks, visitor, context, op);   \
 	}                                                                                          \
-	static enum paging_status format_##_map_needs(                                             \
-		struct page_table *table, virt_addr virt, phys_addr phys, uint64_t size,           \
-		struct page_flags flags, struct page_table_op *op, uint64_t *tables)               \
+	static enum paging_status format_##_set_software(struct page_table *table, virt_addr virt, \
+							 uint64_t size, uint16_t software,         \
+							 struct page_table_op *op)                 \
 	{                                                                                          \
-		return map_needs(&encoder_, table, virt, phys, size, flags, op, tables);           \
+		return software_range(&encoder_, table, virt, size, software, op);                 \
+	}                                                                                          \
+	static enum paging_status format_##_annotate(struct page_table *table, virt_addr virt,     \
+						     uint64_t size, uint64_t annotation,           \
+						     struct page_table_op *op)                     \
+	{                                                                                          \
+		return annotate_range(&encoder_, table, virt, size, annotation, op);               \
 	}                                                                                          \
 	static enum paging_status format_##_query(const struct page_table *table, virt_addr virt,  \
 						  struct page_mapping *mapping)                    \
@@ -140,7 +147,8 @@ struct page_table_format {
 		.split = format_##_split,                                                          \
 		.collapse = format_##_collapse,                                                    \
 		.harvest = format_##_harvest,                                                      \
-		.map_needs = format_##_map_needs,                                                  \
+		.set_software = format_##_set_software,                                            \
+		.annotate = format_##_annotate,                                                    \
 		.query = format_##_query,                                                          \
 		.walk = format_##_walk,                                                            \
 		.ranges = format_##_ranges,                                                        \

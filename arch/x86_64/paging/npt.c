@@ -43,6 +43,7 @@ static ALWAYS_INLINE bool npt_is_global(uint64_t descriptor)
 }
 
 static const struct encoder npt = {
+	.modifiers = true,
 	.granule_shift = X86_GRANULE_SHIFT,
 	.index_bits = X86_INDEX_BITS,
 	.input = INPUT_ZERO_EXTENDED,
@@ -50,6 +51,8 @@ static const struct encoder npt = {
 	.encode = npt_encode,
 	.decode = npt_decode,
 	.break_before_make = x86_break_before_make,
+	.software_bits = PTE_SOFTWARE,
+	.software = pte_software,
 	.keep = pte_keep,
 	.without_write = pte_without_write,
 	.cleaned = pte_cleaned,

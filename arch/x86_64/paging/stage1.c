@@ -39,6 +39,7 @@ static ALWAYS_INLINE struct page_flags stage1_decode(const struct page_table *ta
 }
 
 static const struct encoder stage1 = {
+	.modifiers = true,
 	.granule_shift = X86_GRANULE_SHIFT,
 	.index_bits = X86_INDEX_BITS,
 	.input = INPUT_SIGN_EXTENDED,
@@ -46,6 +47,8 @@ static const struct encoder stage1 = {
 	.encode = stage1_encode,
 	.decode = stage1_decode,
 	.break_before_make = x86_break_before_make,
+	.software_bits = PTE_SOFTWARE,
+	.software = pte_software,
 	.keep = pte_keep,
 	.without_write = pte_without_write,
 	.cleaned = pte_cleaned,

@@ -43,6 +43,14 @@ struct table_access {
 	uint64_t offset;
 	void *(*map)(void *context, phys_addr table, uint64_t size);
 	void (*unmap)(void *context, phys_addr table, void *pointer);
+	/*
+	 * NULL where walkers see what the library's stores wrote. Otherwise called after each
+	 * store, or run of them, that a walker may see, and for a new table before it is linked:
+	 * makes [pointer, pointer + size) visible to a walker that does not look into the caches
+	 * (Arm: DC CVAC or CIVAC of each line and DSB, with the MMU off or a walker that is not
+	 * coherent), and returns when that is complete.
+	 */
+	void (*clean)(void *context, const void *pointer, uint64_t size);
 	void *context;
 };
 
@@ -54,6 +62,14 @@ struct page_table_config {
 	uint64_t leaf_sizes;
 	uint32_t features;          /* the format's feature bits */
 	uint64_t memory_attributes; /* the CPU's IA32_PAT or MAIR; 0 in formats without */
+	/*
+	 * x86_64 formats: one bit of the descriptor's address field that is no address: memory
+	 * encryption's C-bit (AMD APM vol. 2 15.34.1), the shared bit of a TDX guest's addresses.
+	 * At or above output_bits; 0: none. A leaf has it if flags.modified, and every table entry
+	 * if modified_tables. Addresses in this interface never contain it, `root` neither.
+	 */
+	uint64_t modifier;
+	bool modified_tables;
 	struct table_access access;
 };
 
@@ -65,11 +81,13 @@ struct page_table {
 	uint64_t leaf_sizes;
 	uint64_t memory_attributes; /* as in the configuration */
 	uint64_t type_index;        /* memory type n has attribute index (type_index >> 8n) & 255 */
+	uint64_t modifier;          /* as in the configuration */
 	uint32_t features;
 	uint8_t input_bits;
 	uint8_t output_bits;
 	bool upper;     /* its input addresses end at 2^64 (Arm's upper half) */
 	uint8_t levels; /* how many; level 0 has the granule-sized leaves */
+	bool modified_tables;
 	struct table_access access;
 };
 
@@ -79,7 +97,11 @@ struct page_mapping {
 	phys_addr phys; /* where it goes; 0 for a hole */
 	uint64_t size;
 	struct page_flags flags; /* what the MMU grants: upper levels taken into account */
+	uint64_t annotation;     /* of a hole; 0: none */
 };
+
+/* Annotations are numbers of so many bits. */
+#define PAGE_ANNOTATION_BITS 39
 
 /* How a range operation may go about it. */
 enum page_table_mode {
@@ -92,6 +114,14 @@ enum page_table_mode {
 	/* map: what is mapped in the range gives way. A leaf that the range covers in part is
 	 * split, a table that a leaf takes the place of goes to the gather. */
 	PAGING_REPLACE = 1 << 3,
+	/* unmap, protect: a leaf that the range covers in part is done as a whole, in place of
+	 * splitting it; `enlarged` says what that came to. Not together with PAGING_SPLIT. */
+	PAGING_ENLARGE = 1 << 4,
+	/* Change nothing: check all that an operation that is all or nothing checks, but for
+	 * memory, and count in `tables` the frames that it will take. With so many at hand
+	 * (twofold/frame_cache.h) the operation cannot fail afterwards. collapse and harvest
+	 * take none, and check their arguments only. */
+	PAGING_PLAN = 1 << 5,
 };
 
 /* The circumstances of a range operation, and what came of it. One struct serves many calls. */
@@ -101,11 +131,28 @@ struct page_table_op {
 	uint32_t mode;             /* enum page_table_mode, OR-ed */
 	uint64_t leaf_sizes;       /* map: no other leaves than these; 0: all the table has */
 	uint64_t budget;           /* split, resumable: tables to make at most; 0: no limit */
+	uint64_t annotation;       /* unmap: what to leave in place of each leaf; 0: nothing */
 
 	/* Results. */
 	uint64_t done;          /* bytes of the range that are done (all of it, or 0 when atomic) */
+	uint64_t tables;        /* with PAGING_PLAN, or atomic: the table frames that it takes */
+	virt_addr enlarged;     /* with PAGING_ENLARGE: start and size of the range, and of all */
+	uint64_t enlarged_size; /* the leaves that were changed; size 0: none was */
 	virt_addr conflict;     /* on failure: the input address it is about */
 	uint64_t conflict_size; /* and the size of the leaf or hole that is in the way, else 0 */
+};
+
+/*
+ * A place in a table (see page_cursor_open): an input address, and the tables from the root down to
+ * there. The library's; all of it.
+ */
+struct page_cursor {
+	uint64_t input; /* inside the entry it stands on, without sign extension */
+	uint64_t last;  /* the last byte of its range */
+	unsigned int level;
+	uint64_t *tables[PAGE_TABLE_MAX_LEVELS];
+	uint64_t *slots[PAGE_TABLE_MAX_LEVELS]; /* the entry above that each was reached by */
+	phys_addr phys[PAGE_TABLE_MAX_LEVELS];
 };
 
 /*
@@ -202,12 +249,25 @@ enum paging_status page_table_harvest(struct page_table *table, virt_addr virt, 
 				      struct page_table_op *op);
 
 /*
- * How many table frames page_table_map would take for this, exactly: an allocator that has so many
- * at hand lets it not fail for want of memory. Errors as page_table_map, but for _NO_MEMORY.
+ * Gives every mapping in the range the software bits `software`; all else stays, and nothing need
+ * be flushed. Errors as page_table_unmap, and PAGING_BAD_FLAGS: the format has fewer software bits.
  */
-enum paging_status page_table_map_needs(struct page_table *table, virt_addr virt, phys_addr phys,
-					uint64_t size, struct page_flags flags,
-					struct page_table_op *op, uint64_t *tables);
+enum paging_status page_table_set_software(struct page_table *table, virt_addr virt, uint64_t size,
+					   uint16_t software, struct page_table_op *op);
+
+/*
+ * Gives what is not mapped in the range the annotation (PAGE_ANNOTATION_BITS), in the largest
+ * entries that lie in it; query and walk show it. An annotation is no mapping: the MMU sees
+ * nothing, mapping there takes its place, unmap and protect see a hole. But it keeps its table
+ * alive, so it takes frames as a mapping does. Errors as page_table_map without PAGING_REPLACE;
+ * PAGING_BAD_FLAGS: the number is too large.
+ *
+ * Annotation 0 takes annotations away; mappings in the range are then no error. A larger annotated
+ * entry that the range covers in part is split (PAGING_SPLIT) or PAGING_WOULD_SPLIT. Errors as
+ * page_table_unmap.
+ */
+enum paging_status page_table_annotate(struct page_table *table, virt_addr virt, uint64_t size,
+				       uint64_t annotation, struct page_table_op *op);
 
 /*
  * What the MMU answers for `virt` (any address, not only an aligned one): the leaf it lies in.
@@ -219,7 +279,8 @@ enum paging_status page_table_query(const struct page_table *table, virt_addr vi
 enum page_visit_kind {
 	PAGE_VISIT_LEAF = 1 << 0,
 	PAGE_VISIT_TABLE = 1 << 1, /* a table, before what is in it */
-	PAGE_VISIT_HOLE = 1 << 2,
+	PAGE_VISIT_HOLE = 1 << 2,  /* not present, and not annotated */
+	PAGE_VISIT_ANNOTATION = 1 << 3,
 };
 
 struct page_visit {
