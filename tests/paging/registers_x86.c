@@ -386,6 +386,29 @@ Test(registers_x86, ncr3)
 		       "CPUID.8000000AH:EDX", "NP", 1, 0);
 }
 
+/* The C-bit, where tables are encrypted. */
+Test(registers_x86, memory_encryption)
+{
+	struct page_table_config config = stage1_config(&genoa);
+	struct page_table table;
+	uint64_t value = 0;
+
+	config.output_bits = 43;
+	config.modifier = UINT64_C(1) << 47;
+	fixed_root_open(&table, &config, ROOT);
+	cr_assert_eq(x86_64_cr3(&genoa, &table, 0, false, &value, NULL), REGISTER_OK);
+	cr_assert_eq(value, UINT64_C(0x123456000));
+	config.modified_tables = true;
+	fixed_root_open(&table, &config, ROOT);
+	cr_assert_eq(x86_64_cr3(&genoa, &table, 0, false, &value, NULL), REGISTER_OK);
+	cr_assert_eq(value, UINT64_C(0x800123456000));
+	cr_assert_eq(x86_64_npt_config(&genoa, &config, NULL), REGISTER_OK);
+	config.output_bits = 43;
+	fixed_root_open(&table, &config, ROOT);
+	cr_assert_eq(x86_64_ncr3(&genoa, &table, 1, &value, NULL), REGISTER_OK);
+	cr_assert_eq(value, UINT64_C(0x800123456000));
+}
+
 Test(registers_x86, each_register_has_its_format)
 {
 	struct page_table_config stage1 = stage1_config(&genoa), ept = { .input_bits = 0 };

@@ -36,6 +36,13 @@ static inline uint8_t maxphyaddr(const struct x86_64_cpu *cpu)
 	return bits < 52 ? (uint8_t)bits : 52;
 }
 
+/* The root is a table like the others: with memory encryption (APM vol. 2 15.34.4) it has the C-bit
+ * if they have. */
+static inline uint64_t root_with_modifier(const struct page_table *table)
+{
+	return table->root | (table->modified_tables ? table->modifier : 0);
+}
+
 /* A bit that a register must not have without the CPUID bit. */
 struct enabled_bit {
 	uint64_t set; /* the register's bit, or 0 */

@@ -80,12 +80,13 @@ enum register_status x86_64_ept_check(const struct x86_64_cpu *cpu, const struct
 		{ EPT_ACCESSED_DIRTY, cap_name, "bit 21, accessed and dirty flags" },
 		{ EPT_SUPPRESS_VE, "IA32_VMX_PROCBASED_CTLS2", "EPT-violation #VE" },
 	};
-	struct page_table_config most = { .input_bits = table->input_bits };
+	struct page_table_config most; /* to zero it takes a call of memset */
 	enum register_status status;
 	uint64_t missing;
 
 	if (table->format != &x86_64_ept)
 		return refuse(refusal, REGISTER_WRONG_TABLE, "EPTP", "x86_64_ept", 0, 0);
+	most.input_bits = table->input_bits;
 	status = x86_64_ept_config(cpu, &most, refusal);
 	if (status != REGISTER_OK)
 		return status;

@@ -52,6 +52,6 @@ enum register_status x86_64_ncr3(const struct x86_64_cpu *cpu, const struct page
 	if (asid == 0 || asid >= asids)
 		return refuse(refusal, REGISTER_ARGUMENT, "VMCB", "ASID", asid,
 			      asids == 0 ? 0 : asids - 1u);
-	*ncr3 = table->root;
+	*ncr3 = root_with_modifier(table);
 	return REGISTER_OK;
 }

@@ -71,6 +71,6 @@ enum register_status x86_64_cr3(const struct x86_64_cpu *cpu, const struct page_
 		return refuse(refusal, REGISTER_ARGUMENT, "CR3", "PCID", pcid, PCID_LAST);
 	if ((pcid != 0 || keep) && (cpu->cr4 & CR4_PCIDE) == 0)
 		return refuse(refusal, REGISTER_MISSING, "CR4", "PCIDE", 1, 0);
-	*cr3 = table->root | pcid | (keep ? CR3_KEEP : 0);
+	*cr3 = root_with_modifier(table) | pcid | (keep ? CR3_KEEP : 0);
 	return REGISTER_OK;
 }

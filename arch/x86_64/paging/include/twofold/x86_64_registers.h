@@ -11,6 +11,9 @@
  *	page_table_init(&table, &config, frames);
  *	x86_64_cr3(&cpu, &table, 0, 0, &cr3, NULL);
  *
+ * Memory encryption is the caller's: it takes the bits that CPUID 8000001FH:EBX 11:6 counts from
+ * config.output_bits and says config.modifier. CR3 and N_CR3 then have the modifier if tables have.
+ *
  * `refusal` may be NULL everywhere; it is written when the answer is not REGISTER_OK, and no other
  * result is then.
  */
