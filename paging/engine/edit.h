@@ -220,7 +220,7 @@ static inline void edit_leave(const struct encoder *e, struct page_table *table,
 	cursor_ascend(table, c);
 	if (live != 0) {
 		if (e->counted)
-			entry_store(table, slot, e->with_count(entry_load(slot), live));
+			entry_link(table, slot, e->with_count(entry_load(slot), live));
 		return;
 	}
 	edit->removed[level + 1]++;

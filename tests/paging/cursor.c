@@ -317,7 +317,7 @@ FORMAT_TEST(cursor, does_what_the_model_does)
 /* One page, and a cursor on it whose gather is the run's. */
 static void open_on_a_page(struct run *run, const struct format_case *format, virt_addr at)
 {
-	world_open(&run->world, format, MEMORY_BY_HOOK);
+	world_open(&run->world, format, MEMORY_BY_OFFSET);
 	world_map(&run->world, at, 0, format_granule(format));
 	run->gather = (struct tlb_gather){ .ranges = run->ranges,
 					   .range_capacity = 4,

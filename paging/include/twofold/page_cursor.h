@@ -18,8 +18,10 @@
  * PAGING_INPUT_RANGE. Where input addresses are sign-extended, the lower half is followed by the
  * upper.
  *
- * Tables that become empty are given up when the cursor leaves them, as page_table_unmap does, and
- * the numbers of entries in use are brought up to date then: page_cursor_close must be called.
+ * An open cursor holds the tables from the root down to its place through the access hook `map`, if
+ * there is one. Tables that become empty are given up when the cursor leaves them, as
+ *page_table_unmap does, and the numbers of entries in use are brought up to date then:
+ *page_cursor_close must be called.
  */
 #ifndef TWOFOLD_PAGE_CURSOR_H
 #define TWOFOLD_PAGE_CURSOR_H
