@@ -11,6 +11,7 @@
 #ifndef PAGING_ENGINE_ENGINE_H
 #define PAGING_ENGINE_ENGINE_H
 
+#include "check.h"
 #include "collapse.h"
 #include "edit.h"
 #include "harvest.h"
@@ -22,6 +23,8 @@ struct page_table_format {
 	const char *name;
 	enum paging_status (*init)(struct page_table *table, const struct page_table_config *config,
 				   struct frame_allocator *frames);
+	enum paging_status (*adopt)(struct page_table *table,
+				    const struct page_table_config *config, phys_addr root);
 	void (*destroy)(struct page_table *table, struct frame_allocator *frames);
 	enum paging_status (*map_to)(struct page_table *table, virt_addr virt, phys_addr phys,
 				     struct page_flags flags, struct frame_allocator *frames);
@@ -47,6 +50,8 @@ struct page_table_format {
 				    struct page_mapping *mapping);
 	enum paging_status (*walk)(const struct page_table *table, virt_addr virt, uint64_t size,
 				   unsigned int kinds, page_visitor visitor, void *context);
+	enum paging_status (*check)(const struct page_table *table, virt_addr virt, uint64_t size,
+				    struct page_check *check);
 	unsigned int (*ranges)(const struct page_table *table, struct input_range ranges[2]);
 };
 
@@ -56,6 +61,11 @@ struct page_table_format {
 						 struct frame_allocator *frames)                   \
 	{                                                                                          \
 		return table_init(&encoder_, &format_, table, config, frames);                     \
+	}                                                                                          \
+	static enum paging_status format_##_adopt(                                                 \
+		struct page_table *table, const struct page_table_config *config, phys_addr root)  \
+	{                                                                                          \
+		return table_adopt(&encoder_, &format_, table, config, root);                      \
 	}                                                                                          \
 	static void format_##_destroy(struct page_table *table, struct frame_allocator *frames)    \
 	{                                                                                          \
@@ -123,6 +133,11 @@ struct page_table_format {
 	{                                                                                          \
 		return walk_range(&encoder_, table, virt, size, kinds, visitor, context);          \
 	}                                                                                          \
+	static enum paging_status format_##_check(const struct page_table *table, virt_addr virt,  \
+						  uint64_t size, struct page_check *check)         \
+	{                                                                                          \
+		return check_range_entries(&encoder_, table, virt, size, check);                   \
+	}                                                                                          \
 	static unsigned int format_##_ranges(const struct page_table *table,                       \
 					     struct input_range ranges[2])                         \
 	{                                                                                          \
@@ -131,6 +146,7 @@ struct page_table_format {
 	const struct page_table_format format_ = {                                                 \
 		.name = name_,                                                                     \
 		.init = format_##_init,                                                            \
+		.adopt = format_##_adopt,                                                          \
 		.destroy = format_##_destroy,                                                      \
 		.map_to = format_##_map_to,                                                        \
 		.map = format_##_map,                                                              \
@@ -143,6 +159,7 @@ struct page_table_format {
 		.map_needs = format_##_map_needs,                                                  \
 		.query = format_##_query,                                                          \
 		.walk = format_##_walk,                                                            \
+		.check = format_##_check,                                                          \
 		.ranges = format_##_ranges,                                                        \
 	}
 
