@@ -72,11 +72,16 @@ enum paging_status page_table_harvest(struct page_table *table, virt_addr virt, 
 	return table->format->harvest(table, virt, size, marks, visitor, context, op);
 }
 
-enum paging_status page_table_map_needs(struct page_table *table, virt_addr virt, phys_addr phys,
-					uint64_t size, struct page_flags flags,
-					struct page_table_op *op, uint64_t *tables)
+enum paging_status page_table_set_software(struct page_table *table, virt_addr virt, uint64_t size,
+					   uint16_t software, struct page_table_op *op)
 {
-	return table->format->map_needs(table, virt, phys, size, flags, op, tables);
+	return table->format->set_software(table, virt, size, software, op);
+}
+
+enum paging_status page_table_annotate(struct page_table *table, virt_addr virt, uint64_t size,
+				       uint64_t annotation, struct page_table_op *op)
+{
+	return table->format->annotate(table, virt, size, annotation, op);
 }
 
 enum paging_status page_table_query(const struct page_table *table, virt_addr virt,

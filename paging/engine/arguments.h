@@ -51,6 +51,9 @@ static inline enum paging_status check_range(const struct encoder *e,
 	virt_addr bad;
 
 	op->done = 0;
+	op->tables = 0;
+	op->enlarged = virt;
+	op->enlarged_size = 0;
 	op->conflict = virt;
 	op->conflict_size = 0;
 	if (!addr_is_aligned(virt | size, granule))
@@ -59,6 +62,8 @@ static inline enum paging_status check_range(const struct encoder *e,
 		return PAGING_BAD_SIZE;
 	if (check_input(e, table, virt, virt + (size - 1), &bad) != PAGING_OK)
 		return op_fail(op, PAGING_INPUT_RANGE, bad, 0);
+	if ((op->mode & (PAGING_SPLIT | PAGING_ENLARGE)) == (PAGING_SPLIT | PAGING_ENLARGE))
+		return PAGING_BAD_CONFIG;
 	return PAGING_OK;
 }
 

@@ -6,6 +6,7 @@
 #ifndef PAGING_ENGINE_CHECK_H
 #define PAGING_ENGINE_CHECK_H
 
+#include "annotation.h"
 #include "arguments.h"
 #include "contiguous.h"
 #include "query.h"
@@ -40,27 +41,29 @@ static inline bool check_report_all(struct page_check *check, struct page_violat
 	return true;
 }
 
-/* A violation of the entry that the cursor stands on. */
-static inline struct page_violation check_here(const struct encoder *e,
-					       const struct page_table *table,
-					       const struct cursor *c, uint64_t descriptor)
+/* A violation of the entry that the cursor stands on. Member by member: a compound literal of this
+ * size may take a call of memset. */
+static inline void check_here(const struct encoder *e, const struct page_table *table,
+			      const struct page_cursor *c, uint64_t descriptor,
+			      struct page_violation *violation)
 {
-	return (struct page_violation){
-		.virt = input_extend(e, table, cursor_entry_start(e, c)),
-		.size = level_size(e, c->level),
-		.level = c->level,
-		.entry = c->phys[c->level] +
-			 level_index(e, table, c->level, c->input) * sizeof(uint64_t),
-		.descriptor = descriptor,
-	};
+	violation->rule = PAGE_RULES;
+	violation->virt = input_extend(e, table, cursor_entry_start(e, c));
+	violation->size = level_size(e, c->level);
+	violation->level = c->level;
+	violation->entry =
+		c->phys[c->level] + level_index(e, table, c->level, c->input) * sizeof(uint64_t);
+	violation->descriptor = descriptor;
+	violation->found = 0;
 }
 
 static inline uint64_t check_leaf(const struct encoder *e, const struct page_table *table,
 				  uint64_t d, unsigned int level)
 {
 	uint64_t size = level_size(e, level);
-	phys_addr phys = e->leaf_address(d, level);
-	struct page_flags flags = e->decode(table, e->leaf_attributes(d, level), inherited_none());
+	phys_addr phys = leaf_address(e, table, d, level);
+	struct page_flags flags =
+		decode_flags(e, table, leaf_attributes(e, table, d, level), inherited_none());
 	uint64_t rules = 0;
 
 	if ((table->leaf_sizes & size) == 0)
@@ -79,7 +82,7 @@ static inline uint64_t check_leaf(const struct encoder *e, const struct page_tab
 
 /* A table of `level` at `phys` would share bytes with one that the cursor is in. */
 static inline bool check_loops(const struct encoder *e, const struct page_table *table,
-			       const struct cursor *c, phys_addr phys)
+			       const struct page_cursor *c, phys_addr phys)
 {
 	uint64_t size = level_size(e, 0); /* a table that is not the root is a granule */
 
@@ -93,13 +96,15 @@ static inline bool check_loops(const struct encoder *e, const struct page_table 
 
 /* What is wrong with the descriptor `d`, which is not 0, or with where it leads. */
 static inline uint64_t check_entry(const struct encoder *e, const struct page_table *table,
-				   const struct cursor *c, uint64_t d)
+				   const struct page_cursor *c, uint64_t d)
 {
 	uint64_t rules = e->broken(table, d, c->level);
 
 	if (!e->is_present(table, d, c->level)) {
 		/* What has a wrong type is not meant to be absent. */
-		return rules != 0 ? rules : RULE(PAGE_RULE_STRAY);
+		if (rules == 0 && annotation_entry(annotation_of(d)) != d)
+			rules = RULE(PAGE_RULE_STRAY);
+		return rules;
 	}
 	if (e->is_leaf(d, c->level)) {
 		rules |= check_leaf(e, table, d, c->level);
@@ -111,9 +116,11 @@ static inline uint64_t check_entry(const struct encoder *e, const struct page_ta
 			rules &= ~RULE(PAGE_RULE_UNNAMED_TYPE);
 		return rules;
 	}
-	if (e->table_address(d) >> table->output_bits != 0)
+	if (e->modifiers && ((d ^ table_entry(e, table, 0)) & table->modifier) != 0)
+		rules |= RULE(PAGE_RULE_MODIFIER);
+	if (table_address(e, table, d) >> table->output_bits != 0)
 		return rules | RULE(PAGE_RULE_TABLE_OUTPUT);
-	if (check_loops(e, table, c, e->table_address(d)))
+	if (check_loops(e, table, c, table_address(e, table, d)))
 		return rules | RULE(PAGE_RULE_TABLE_LOOP);
 	return rules;
 }
@@ -141,11 +148,11 @@ static inline uint64_t check_member(const struct encoder *e, const struct page_t
 	uint64_t a, b, differs;
 
 	if (!check_has_hint(e, table, d, level) ||
-	    e->leaf_address(d, level) != e->leaf_address(first, level) + distance)
+	    leaf_address(e, table, d, level) != leaf_address(e, table, first, level) + distance)
 		return RULE(PAGE_RULE_GROUP_MIXED);
 	/* Any one of them may be accessed and dirty for all: merged, those do not count. */
-	a = e->leaf_attributes(first, level);
-	b = e->leaf_attributes(d, level);
+	a = leaf_attributes(e, table, first, level);
+	b = leaf_attributes(e, table, d, level);
 	differs = e->merge(a, b) ^ e->merge(b, a);
 	if ((differs & ~e->ignored) != 0)
 		return RULE(PAGE_RULE_GROUP_MIXED);
@@ -154,13 +161,13 @@ static inline uint64_t check_member(const struct encoder *e, const struct page_t
 
 /* The group of entries [first, first + count) of the cursor's table. */
 static inline bool check_group(const struct encoder *e, const struct page_table *table,
-			       const struct cursor *c, uint64_t first, uint64_t count,
+			       const struct page_cursor *c, uint64_t first, uint64_t count,
 			       struct page_check *check)
 {
 	unsigned int level = c->level;
 	const uint64_t *entries = c->tables[level] + first;
 	uint64_t size = level_size(e, level);
-	struct page_violation v = check_here(e, table, c, 0);
+	struct page_violation v;
 	uint64_t hinted = 0, rules = 0, odd, d = 0;
 
 	while (hinted < count) {
@@ -181,18 +188,19 @@ static inline bool check_group(const struct encoder *e, const struct page_table 
 			rules = rule;
 		}
 	}
-	if (!addr_is_aligned(e->leaf_address(d, level) - hinted * size, count * size))
+	if (!addr_is_aligned(leaf_address(e, table, d, level) - hinted * size, count * size))
 		rules |= RULE(PAGE_RULE_GROUP_UNALIGNED);
+	check_here(e, table, c, entry_load(&entries[odd]), &v);
 	v.size = count * size;
 	v.virt = addr_align_down(v.virt, v.size);
 	v.entry = c->phys[level] + (first + odd) * sizeof(uint64_t);
-	v.descriptor = entry_load(&entries[odd]);
 	return check_report_all(check, &v, rules);
 }
 
 /* Once for each group: at its first entry that the check, which began at `start`, comes to. */
 static inline bool check_groups(const struct encoder *e, const struct page_table *table,
-				const struct cursor *c, uint64_t start, struct page_check *check)
+				const struct page_cursor *c, uint64_t start,
+				struct page_check *check)
 {
 	uint64_t index = level_index(e, table, c->level, c->input);
 	uint64_t entries = level_entries(e, table, c->level);
@@ -211,7 +219,7 @@ static inline bool check_groups(const struct encoder *e, const struct page_table
 
 /* The table that the cursor has just come to, by the entry that `v` is about. */
 static inline bool check_table(const struct encoder *e, const struct page_table *table,
-			       const struct cursor *c, struct page_violation *v,
+			       const struct page_cursor *c, struct page_violation *v,
 			       struct page_check *check)
 {
 	uint64_t count = level_entries(e, table, c->level);
@@ -229,11 +237,11 @@ static inline bool check_table(const struct encoder *e, const struct page_table 
 
 /* Into the table that the entry leads to, if that is one to read: *entered. */
 static inline enum paging_status check_descend(const struct encoder *e,
-					       const struct page_table *table, struct cursor *c,
-					       struct page_violation *v, struct page_check *check,
-					       bool *entered)
+					       const struct page_table *table,
+					       struct page_cursor *c, struct page_violation *v,
+					       struct page_check *check, bool *entered)
 {
-	phys_addr next = e->table_address(v->descriptor);
+	phys_addr next = table_address(e, table, v->descriptor);
 
 	*entered = false;
 	if (check->enter && !check->enter(check->context, next, level_size(e, 0)))
@@ -248,7 +256,7 @@ static inline enum paging_status check_descend(const struct encoder *e,
 
 /* The entry that the cursor stands on; *entered: and the cursor is now in the table below it. */
 static inline enum paging_status check_step(const struct encoder *e, const struct page_table *table,
-					    struct cursor *c, struct page_check *check,
+					    struct page_cursor *c, struct page_check *check,
 					    bool *entered)
 {
 	const uint64_t unreadable = RULE(PAGE_RULE_TABLE_OUTPUT) | RULE(PAGE_RULE_TABLE_LOOP);
@@ -259,7 +267,7 @@ static inline enum paging_status check_step(const struct encoder *e, const struc
 	*entered = false;
 	if (d == 0)
 		return PAGING_OK;
-	violation = check_here(e, table, c, d);
+	check_here(e, table, c, d, &violation);
 	rules = check_entry(e, table, c, d);
 	if (!check_report_all(check, &violation, rules))
 		return PAGING_STOPPED;
@@ -282,7 +290,7 @@ static ALWAYS_INLINE enum paging_status check_range_entries(const struct encoder
 	uint64_t start = virt & input_mask(table);
 	enum paging_status status = PAGING_OK;
 	virt_addr bad;
-	struct cursor c;
+	struct page_cursor c;
 
 	if (size == 0 || virt + (size - 1) < virt)
 		return PAGING_BAD_SIZE;

@@ -27,15 +27,15 @@ static inline bool leaves_alike(const struct encoder *e, const struct page_table
 
 	if (!e->is_present(table, d, level) || !e->is_leaf(d, level))
 		return false;
-	attributes = attributes_unmarked(e, e->leaf_attributes(d, level));
-	phys = e->leaf_address(d, level);
+	attributes = attributes_unmarked(e, leaf_attributes(e, table, d, level));
+	phys = leaf_address(e, table, d, level);
 	if (!addr_is_aligned(phys, count << level_shift(e, level)))
 		return false;
 	for (uint64_t i = 1; i < count; i++) {
 		d = entry_load(&first[i]);
 		if (!e->is_present(table, d, level) || !e->is_leaf(d, level) ||
-		    attributes_unmarked(e, e->leaf_attributes(d, level)) != attributes ||
-		    e->leaf_address(d, level) != phys + (i << level_shift(e, level)))
+		    attributes_unmarked(e, leaf_attributes(e, table, d, level)) != attributes ||
+		    leaf_address(e, table, d, level) != phys + (i << level_shift(e, level)))
 			return false;
 	}
 	return true;
@@ -47,14 +47,14 @@ static inline uint64_t leaves_merged(const struct encoder *e, const struct page_
 				     unsigned int level)
 {
 	for (uint64_t i = 0; i < level_entries(e, table, level); i++)
-		attributes =
-			e->merge(attributes, e->leaf_attributes(entry_load(&leaves[i]), level));
+		attributes = e->merge(attributes,
+				      leaf_attributes(e, table, entry_load(&leaves[i]), level));
 	return attributes;
 }
 
 /* The table that the cursor is about to leave becomes a leaf of the level above. */
 static inline void collapse_table(const struct encoder *e, struct page_table *table,
-				  const struct cursor *c, struct page_table_op *op)
+				  const struct page_cursor *c, struct page_table_op *op)
 {
 	unsigned int level = c->level;
 	uint64_t *slot = c->slots[level];
@@ -62,34 +62,35 @@ static inline void collapse_table(const struct encoder *e, struct page_table *ta
 	uint64_t start = addr_align_down(c->input, level_size(e, level + 1));
 	uint64_t last = start + level_size(e, level + 1) - 1;
 	uint64_t first = entry_load(&leaves[0]);
-	phys_addr phys = e->leaf_address(first, level);
-	uint64_t attributes = e->leaf_attributes(first, level);
+	phys_addr phys = leaf_address(e, table, first, level);
+	uint64_t attributes = leaf_attributes(e, table, first, level);
 	uint64_t leaf;
 
 	attributes = leaves_merged(e, table, attributes, leaves, level);
 	if (must_break(e, table, op->gather))
-		entry_exchange(slot, 0);
+		entry_exchange(table, slot, 0);
 	else
-		entry_link(slot, e->leaf(attributes, phys, level + 1));
+		entry_link(table, slot, e->leaf(attributes, phys, level + 1));
 	if (!op->gather)
 		return;
 	break_range(e, table, op->gather, start, last, level_size(e, level + 1), true,
 		    e->is_global(first));
 	attributes = leaves_merged(e, table, attributes, leaves, level);
 	if (must_break(e, table, op->gather)) {
-		entry_link(slot, e->leaf(attributes, phys, level + 1));
+		entry_link(table, slot, e->leaf(attributes, phys, level + 1));
 		return;
 	}
 	leaf = entry_load(slot);
-	while (!entry_replace(slot, &leaf,
-			      e->leaf(e->merge(e->leaf_attributes(leaf, level + 1), attributes),
-				      phys, level + 1)))
+	while (!entry_replace(
+		table, slot, &leaf,
+		e->leaf(e->merge(leaf_attributes(e, table, leaf, level + 1), attributes), phys,
+			level + 1)))
 		;
 }
 
 /* Gives the hint to each whole group of the table that lies in [first, last]. */
 static inline void collapse_groups(const struct encoder *e, const struct page_table *table,
-				   struct cursor *c, uint64_t first, uint64_t last,
+				   struct page_cursor *c, uint64_t first, uint64_t last,
 				   struct tlb_gather *gather)
 {
 	unsigned int level = c->level;
@@ -106,14 +107,14 @@ static inline void collapse_groups(const struct encoder *e, const struct page_ta
 		if (c->input < first || c->input + (span - 1) > last || in_group(e, d) ||
 		    !leaves_alike(e, table, entries, group_entries(e, level), level))
 			continue;
-		group_rewrite(e, table, c, e->leaf_attributes(d, level), true, gather);
+		group_rewrite(e, table, c, leaf_attributes(e, table, d, level), true, gather);
 	}
 	c->input = input;
 }
 
 /* Leaves the cursor's table, after it has been made as small as can be. */
 static inline void collapse_leave(const struct encoder *e, struct page_table *table,
-				  struct cursor *c, uint64_t first, struct page_table_op *op)
+				  struct page_cursor *c, uint64_t first, struct page_table_op *op)
 {
 	unsigned int level = c->level;
 	uint64_t span = level_size(e, level + 1);
@@ -144,7 +145,7 @@ static ALWAYS_INLINE enum paging_status collapse_range(const struct encoder *e,
 {
 	enum paging_status status = check_range(e, table, virt, size, op);
 	uint64_t input = virt & input_mask(table);
-	struct cursor c;
+	struct page_cursor c;
 
 	if (status != PAGING_OK)
 		return status;
@@ -154,12 +155,14 @@ static ALWAYS_INLINE enum paging_status collapse_range(const struct encoder *e,
 		return PAGING_NEEDS_FLUSH;
 	if (op->gather && op->gather->frame_capacity == 0)
 		return PAGING_GATHER_FULL;
+	if ((op->mode & PAGING_PLAN) != 0)
+		return PAGING_OK;
 	cursor_open(table, e, &c, input, input + (size - 1));
 	for (;;) {
 		uint64_t d = entry_load(cursor_entry(table, e, &c));
 
 		if (e->is_present(table, d, c.level) && !e->is_leaf(d, c.level)) {
-			cursor_descend(table, e, &c, e->table_address(d));
+			cursor_descend(table, e, &c, table_address(e, table, d));
 			continue;
 		}
 		if (!cursor_step(e, &c))

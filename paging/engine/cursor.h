@@ -1,24 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A place in a table: an input address, a level, and the tables from the root down to there. Range
- * operations move one over their range and so never walk again from the root.
+ * operations move one over their range and so never walk again from the root. The struct is in
+ * twofold/page_table.h, since callers have cursors too (place.h).
  */
 #ifndef PAGING_ENGINE_CURSOR_H
 #define PAGING_ENGINE_CURSOR_H
 
 #include "memory.h"
 
-struct cursor {
-	uint64_t input; /* where it is: inside the entry it stands on */
-	uint64_t last;  /* the last byte of the range */
-	unsigned int level;
-	uint64_t *tables[PAGE_TABLE_MAX_LEVELS];
-	uint64_t *slots[PAGE_TABLE_MAX_LEVELS]; /* the entry above that each was reached by */
-	phys_addr phys[PAGE_TABLE_MAX_LEVELS];
-};
-
 static ALWAYS_INLINE void cursor_open(const struct page_table *table, const struct encoder *e,
-				      struct cursor *c, uint64_t input, uint64_t last)
+				      struct page_cursor *c, uint64_t input, uint64_t last)
 {
 	unsigned int top = top_level(table);
 
@@ -31,24 +23,26 @@ static ALWAYS_INLINE void cursor_open(const struct page_table *table, const stru
 }
 
 static ALWAYS_INLINE uint64_t *cursor_entry(const struct page_table *table, const struct encoder *e,
-					    const struct cursor *c)
+					    const struct page_cursor *c)
 {
 	return c->tables[c->level] + level_index(e, table, c->level, c->input);
 }
 
 /* First and last input address of the entry. */
-static ALWAYS_INLINE uint64_t cursor_entry_start(const struct encoder *e, const struct cursor *c)
+static ALWAYS_INLINE uint64_t cursor_entry_start(const struct encoder *e,
+						 const struct page_cursor *c)
 {
 	return addr_align_down(c->input, level_size(e, c->level));
 }
 
-static ALWAYS_INLINE uint64_t cursor_entry_last(const struct encoder *e, const struct cursor *c)
+static ALWAYS_INLINE uint64_t cursor_entry_last(const struct encoder *e,
+						const struct page_cursor *c)
 {
 	return c->input | (level_size(e, c->level) - 1);
 }
 
 /* Whether all of the entry lies in what is left of the range. */
-static ALWAYS_INLINE bool cursor_covers(const struct encoder *e, const struct cursor *c)
+static ALWAYS_INLINE bool cursor_covers(const struct encoder *e, const struct page_cursor *c)
 {
 	return addr_is_aligned(c->input, level_size(e, c->level)) &&
 	       cursor_entry_last(e, c) <= c->last;
@@ -56,7 +50,7 @@ static ALWAYS_INLINE bool cursor_covers(const struct encoder *e, const struct cu
 
 /* Into the table at `phys`, which the entry points to, or soon will. */
 static ALWAYS_INLINE void cursor_descend(const struct page_table *table, const struct encoder *e,
-					 struct cursor *c, phys_addr phys)
+					 struct page_cursor *c, phys_addr phys)
 {
 	ASSUME(c->level > 0 && c->level < PAGE_TABLE_MAX_LEVELS);
 	c->slots[c->level - 1] = cursor_entry(table, e, c);
@@ -65,14 +59,14 @@ static ALWAYS_INLINE void cursor_descend(const struct page_table *table, const s
 	c->tables[c->level] = memory_open(&table->access, phys, table_bytes(e, table, c->level));
 }
 
-static ALWAYS_INLINE void cursor_ascend(const struct page_table *table, struct cursor *c)
+static ALWAYS_INLINE void cursor_ascend(const struct page_table *table, struct page_cursor *c)
 {
 	memory_close(&table->access, c->phys[c->level], c->tables[c->level]);
 	c->level++;
 }
 
 /* Past the entry. False at the end of the range: the cursor then stays on the entry. */
-static ALWAYS_INLINE bool cursor_step(const struct encoder *e, struct cursor *c)
+static ALWAYS_INLINE bool cursor_step(const struct encoder *e, struct page_cursor *c)
 {
 	uint64_t last = cursor_entry_last(e, c);
 
@@ -84,14 +78,14 @@ static ALWAYS_INLINE bool cursor_step(const struct encoder *e, struct cursor *c)
 
 /* After a step: whether it left the table, so that the cursor has to ascend. */
 static ALWAYS_INLINE bool cursor_left(const struct page_table *table, const struct encoder *e,
-				      const struct cursor *c)
+				      const struct page_cursor *c)
 {
 	return c->level != top_level(table) &&
 	       addr_is_aligned(c->input, level_size(e, c->level + 1));
 }
 
 /* Gives back all the table memory it holds. */
-static inline void cursor_close(const struct page_table *table, struct cursor *c)
+static inline void cursor_close(const struct page_table *table, struct page_cursor *c)
 {
 	while (c->level != top_level(table))
 		cursor_ascend(table, c);

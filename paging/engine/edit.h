@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Unmapping, protecting, splitting: what is there changes. Both look first (is all of it mapped,
- * what has to be split, which tables will be empty), take the frames, and then change it without
- * fail.
+ * Unmapping, protecting, splitting: what is there changes. All look first (is all of it
+ * mapped, what has to be split, which tables will be empty), take the frames, and then change it
+ * without fail.
  */
 #ifndef PAGING_ENGINE_EDIT_H
 #define PAGING_ENGINE_EDIT_H
 
+#include "annotation.h"
 #include "arguments.h"
 #include "contiguous.h"
 #include "cursor.h"
 #include "gather.h"
+#include "map.h"
 #include "reserve.h"
 #include "sabotage.h"
 #include "split.h"
@@ -19,19 +21,25 @@ enum edit_kind {
 	EDIT_UNMAP,
 	EDIT_PROTECT, /* to `attributes` */
 	EDIT_WRITE_PROTECT,
-	EDIT_SPLIT, /* to leaves of `leaf_size` at most */
+	EDIT_SOFTWARE,   /* to the software bits in `attributes` */
+	EDIT_SPLIT,      /* to leaves of `leaf_size` at most */
+	EDIT_UNANNOTATE, /* the one that is about holes and leaves leaves alone */
 };
 
 struct edit {
 	struct page_table_op *op;
-	struct cursor c;
+	struct page_cursor c;
 	enum edit_kind kind;
 	uint64_t attributes;
 	uint64_t leaf_size;
+	uint64_t left; /* what unmap leaves in an entry: nothing, or an annotation */
 	struct reserve reserve;
 	uint64_t budget; /* tables that it may still make */
 	/* Of the tables the cursor is in: entries that this operation emptied. */
 	uint64_t removed[PAGE_TABLE_MAX_LEVELS];
+	/* With PAGING_ENLARGE: what the leaves that were changed cover, with the range. */
+	uint64_t first;
+	uint64_t final;
 	/* The plan's result. */
 	uint64_t frames_needed;
 	uint64_t tables_emptied;
@@ -54,6 +62,18 @@ static ALWAYS_INLINE bool edit_skips(const struct edit *edit)
 	return edit->kind == EDIT_SPLIT || (edit->op->mode & PAGING_SKIP_HOLES) != 0;
 }
 
+/* Entries become empty, and tables with them. */
+static ALWAYS_INLINE bool edit_empties(const struct edit *edit)
+{
+	return (edit->kind == EDIT_UNMAP && edit->left == 0) || edit->kind == EDIT_UNANNOTATE;
+}
+
+/* A leaf that is not too large stays as it is. */
+static ALWAYS_INLINE bool edit_keeps_leaves(const struct edit *edit)
+{
+	return edit->kind == EDIT_SPLIT || edit->kind == EDIT_UNANNOTATE;
+}
+
 static ALWAYS_INLINE bool edit_may_split(const struct edit *edit)
 {
 	return edit->kind == EDIT_SPLIT || (edit->op->mode & PAGING_SPLIT) != 0;
@@ -62,20 +82,21 @@ static ALWAYS_INLINE bool edit_may_split(const struct edit *edit)
 static ALWAYS_INLINE void edit_descend(const struct encoder *e, struct page_table *table,
 				       struct edit *edit, uint64_t descriptor)
 {
-	cursor_descend(table, e, &edit->c, e->table_address(descriptor));
+	cursor_descend(table, e, &edit->c, table_address(e, table, descriptor));
 	edit->removed[edit->c.level] = 0;
 }
 
-/* Entries in use in the table the cursor is in. `removed` of the count are not any more. */
+/* Entries in use (mapped or annotated) in the table the cursor is in. `removed` of the count are
+ * not any more. */
 static inline uint64_t edit_live(const struct encoder *e, const struct page_table *table,
-				 const struct cursor *c, uint64_t removed)
+				 const struct page_cursor *c, uint64_t removed)
 {
 	uint64_t live = 0;
 
 	if (e->counted)
 		return e->count(entry_load(c->slots[c->level])) - removed;
 	for (uint64_t i = 0; i < level_entries(e, table, c->level); i++)
-		live += e->is_present(table, entry_load(&c->tables[c->level][i]), c->level);
+		live += entry_load(&c->tables[c->level][i]) != 0;
 	return live;
 }
 
@@ -83,7 +104,7 @@ static inline uint64_t edit_live(const struct encoder *e, const struct page_tabl
 static inline void plan_leave(const struct encoder *e, struct page_table *table, struct edit *edit)
 {
 	unsigned int level = edit->c.level;
-	bool emptied = edit->kind == EDIT_UNMAP && edit->removed[level] != 0 &&
+	bool emptied = edit->removed[level] != 0 &&
 		       edit_live(e, table, &edit->c, 0) == edit->removed[level];
 
 	cursor_ascend(table, &edit->c);
@@ -93,16 +114,18 @@ static inline void plan_leave(const struct encoder *e, struct page_table *table,
 	}
 }
 
-/* Whether the leaf needs no splitting: all of it (or of its group) is in what is left of the range,
- * or it is small enough already. */
+/* Whether the leaf needs no splitting: all of it (or of its group) is in what is left of the range
+ * or may be taken for that, or it is small enough already. */
 static ALWAYS_INLINE bool edit_covers(const struct encoder *e, const struct edit *edit,
 				      uint64_t leaf)
 {
-	const struct cursor *c = &edit->c;
+	const struct page_cursor *c = &edit->c;
 	uint64_t span = leaf_span(e, c, leaf);
 
 	if (edit->kind == EDIT_SPLIT)
 		return span <= edit->leaf_size;
+	if (edit->kind == EDIT_UNANNOTATE || (edit->op->mode & PAGING_ENLARGE) != 0)
+		return true;
 	return addr_is_aligned(c->input, span) && c->input + (span - 1) <= c->last;
 }
 
@@ -113,77 +136,118 @@ static ALWAYS_INLINE uint64_t edit_entries(const struct encoder *e, const struct
 	return in_group(e, leaf) ? group_entries(e, edit->c.level) : 1;
 }
 
-/* What protect makes of a leaf that is in no group. */
-static ALWAYS_INLINE uint64_t edit_protected(const struct encoder *e, const struct edit *edit,
-					     uint64_t old)
+/* To the last entry of the leaf. */
+static ALWAYS_INLINE void edit_pass(const struct encoder *e, struct edit *edit, uint64_t span)
+{
+	struct page_cursor *c = &edit->c;
+
+	c->input = addr_align_down(c->input, span) + (span - level_size(e, c->level));
+}
+
+/* What an operation that changes attributes makes of one descriptor. */
+static ALWAYS_INLINE uint64_t edit_protected(const struct encoder *e,
+					     const struct page_table *table,
+					     const struct edit *edit, uint64_t old)
 {
 	unsigned int level = edit->c.level;
-	uint64_t attributes = e->leaf_attributes(old, level);
+	uint64_t attributes = leaf_attributes(e, table, old, level);
 
 	if (edit->kind == EDIT_PROTECT)
 		attributes = e->keep(edit->attributes, attributes);
+	else if (edit->kind == EDIT_SOFTWARE)
+		attributes = (attributes & ~e->software(e->software_bits)) | edit->attributes;
 	else
 		attributes = e->without_write(attributes);
-
-	return e->leaf(attributes, e->leaf_address(old, level), level);
+	return e->leaf(attributes, leaf_address(e, table, old, level), level) |
+	       (old & e->contiguous);
 }
 
 /* Whether changing the leaf, all of which is in the range, takes break-before-make. */
-static ALWAYS_INLINE bool edit_breaks(const struct encoder *e, const struct edit *edit,
-				      uint64_t old)
+static ALWAYS_INLINE bool edit_breaks(const struct encoder *e, const struct page_table *table,
+				      const struct edit *edit, uint64_t old)
 {
 	const struct tlb_gather *gather = edit->op->gather;
 
-	if (edit->kind == EDIT_UNMAP || edit->kind == EDIT_SPLIT || !gather)
+	if ((edit->kind != EDIT_PROTECT && edit->kind != EDIT_WRITE_PROTECT) || !gather)
 		return false;
 	if (in_group(e, old))
 		return true;
-	return e->break_bits != 0 && ((edit_protected(e, edit, old) ^ old) & e->break_bits) != 0;
+	return e->break_bits != 0 &&
+	       ((edit_protected(e, table, edit, old) ^ old) & e->break_bits) != 0;
+}
+
+/* The end of what the range touches of the entry. */
+static ALWAYS_INLINE uint64_t edit_entry_end(const struct encoder *e, const struct edit *edit)
+{
+	uint64_t last = cursor_entry_last(e, &edit->c);
+
+	return last < edit->c.last ? last : edit->c.last;
 }
 
 /* What the operation will do to a leaf. */
 static inline enum paging_status plan_leaf(const struct encoder *e, struct page_table *table,
 					   struct edit *edit, uint64_t leaf)
 {
-	struct cursor *c = &edit->c;
-	uint64_t last = cursor_entry_last(e, c);
+	struct page_cursor *c = &edit->c;
+	uint64_t last = edit_entry_end(e, edit);
 
 	if (edit_covers(e, edit, leaf)) {
-		edit->breaks |= edit_breaks(e, edit, leaf);
-		edit->removed[c->level] += edit_entries(e, edit, leaf);
-		if (edit->kind != EDIT_SPLIT)
-			c->input += leaf_span(e, c, leaf) - level_size(e, c->level);
+		if (edit_keeps_leaves(edit))
+			return PAGING_OK;
+		edit->breaks |= edit_breaks(e, table, edit, leaf);
+		if (edit_empties(edit))
+			edit->removed[c->level] += edit_entries(e, edit, leaf);
+		edit_pass(e, edit, leaf_span(e, c, leaf));
 		return PAGING_OK;
 	}
 	if (!edit_may_split(edit))
 		return edit_conflict(e, table, edit, PAGING_WOULD_SPLIT, leaf_span(e, c, leaf));
 	edit->breaks |= must_break(e, table, edit->op->gather) ||
-			(in_group(e, leaf) && edit->op->gather) || edit_breaks(e, edit, leaf);
-	if (last > c->last)
-		last = c->last;
+			(in_group(e, leaf) && edit->op->gather) ||
+			edit_breaks(e, table, edit, leaf);
 	if (edit->kind == EDIT_SPLIT)
 		edit->frames_needed +=
 			split_all_tables(e, c->level, edit->leaf_size, c->input, last);
-	else if (cursor_covers(e, c))
-		edit->removed[c->level]++;
-	else
+	else if (!cursor_covers(e, c))
 		edit->frames_needed += split_tables(e, c->level, c->input, last);
+	else if (edit_empties(edit))
+		edit->removed[c->level]++;
+	return PAGING_OK;
+}
+
+/* What it will do to an entry that is not present. */
+static inline enum paging_status plan_hole(const struct encoder *e, const struct page_table *table,
+					   struct edit *edit, uint64_t d)
+{
+	struct page_cursor *c = &edit->c;
+
+	if (edit->kind != EDIT_UNANNOTATE)
+		return edit_skips(edit) ? PAGING_OK
+					: edit_conflict(e, table, edit, PAGING_NOT_MAPPED,
+							level_size(e, c->level));
+	if (d == 0)
+		return PAGING_OK;
+	if (cursor_covers(e, c)) {
+		edit->removed[c->level]++;
+		return PAGING_OK;
+	}
+	if (!edit_may_split(edit))
+		return edit_conflict(e, table, edit, PAGING_WOULD_SPLIT, level_size(e, c->level));
+	edit->frames_needed += split_tables(e, c->level, c->input, edit_entry_end(e, edit));
 	return PAGING_OK;
 }
 
 static inline enum paging_status edit_plan(const struct encoder *e, struct page_table *table,
 					   struct edit *edit)
 {
-	struct cursor *c = &edit->c;
+	struct page_cursor *c = &edit->c;
 	enum paging_status status = PAGING_OK;
 
 	for (;;) {
 		uint64_t d = entry_load(cursor_entry(table, e, c));
 
 		if (!e->is_present(table, d, c->level)) {
-			if (!edit_skips(edit))
-				status = edit_conflict(e, table, edit, PAGING_NOT_MAPPED,
-						       level_size(e, c->level));
+			status = plan_hole(e, table, edit, d);
 		} else if (e->is_leaf(d, c->level)) {
 			status = plan_leaf(e, table, edit, d);
 		} else {
@@ -203,13 +267,13 @@ static inline enum paging_status edit_plan(const struct encoder *e, struct page_
 /* Leaves a table: takes what was removed off its count, and unlinks it if nothing is left. */
 static inline void edit_leave(const struct encoder *e, struct page_table *table, struct edit *edit)
 {
-	struct cursor *c = &edit->c;
+	struct page_cursor *c = &edit->c;
 	unsigned int level = c->level;
 	uint64_t *slot = c->slots[level];
 	struct frame frame = { .start = c->phys[level], .size = table_bytes(e, table, level) };
 	uint64_t live;
 
-	if (edit->kind != EDIT_UNMAP || edit->removed[level] == 0) {
+	if (edit->removed[level] == 0) {
 		cursor_ascend(table, c);
 		return;
 	}
@@ -217,10 +281,10 @@ static inline void edit_leave(const struct encoder *e, struct page_table *table,
 	cursor_ascend(table, c);
 	if (live != 0) {
 		if (e->counted)
-			entry_store(slot, e->with_count(entry_load(slot), live));
+			entry_link(table, slot, e->with_count(entry_load(slot), live));
 		return;
 	}
-	entry_link(slot, paging_sabotage(PAGING_SABOTAGE_CLEAR, level + 1, 0));
+	entry_link(table, slot, paging_sabotage(PAGING_SABOTAGE_CLEAR, level + 1, 0));
 	edit->removed[level + 1]++;
 	table->tables--;
 	if (edit->op->gather) {
@@ -244,34 +308,37 @@ static inline void edit_leave(const struct encoder *e, struct page_table *table,
  * has nowhere to go.
  */
 static inline bool edit_gather_full(const struct encoder *e, const struct page_table *table,
-				    const struct edit *edit, uint64_t leaf)
+				    const struct edit *edit, uint64_t entries)
 {
 	const struct tlb_gather *gather = edit->op->gather;
 	unsigned int level = edit->c.level;
 
-	if (edit->kind != EDIT_UNMAP || (edit->op->mode & PAGING_RESUMABLE) == 0 || !gather ||
+	if (!edit_empties(edit) || (edit->op->mode & PAGING_RESUMABLE) == 0 || !gather ||
 	    gather_can_flush(gather) || level == top_level(table) ||
 	    gather_room(gather) >= table->levels - 1u)
 		return false;
-	return edit_live(e, table, &edit->c, edit->removed[level]) == edit_entries(e, edit, leaf);
+	return edit_live(e, table, &edit->c, edit->removed[level]) == entries;
 }
 
 /* Unmaps the leaf, or its group. */
 static inline void edit_remove(const struct encoder *e, struct page_table *table, struct edit *edit,
 			       uint64_t old)
 {
-	struct cursor *c = &edit->c;
-	uint64_t *entry = cursor_entry(table, e, c);
+	struct page_cursor *c = &edit->c;
 	unsigned int level = c->level;
+	uint64_t *entry = in_group(e, old) ? group_first(table, e, c) : cursor_entry(table, e, c);
 	uint64_t entries = edit_entries(e, edit, old);
 	uint64_t span = leaf_span(e, c, old);
+	uint64_t start = addr_align_down(c->input, span);
 
 	for (uint64_t i = 0; i < entries; i++)
-		old = entry_exchange(&entry[i], paging_sabotage(PAGING_SABOTAGE_CLEAR, level, 0));
-	edit->removed[level] += entries;
+		old = entry_exchange(table, &entry[i],
+				     paging_sabotage(PAGING_SABOTAGE_CLEAR, level, edit->left));
+	if (edit->left == 0)
+		edit->removed[level] += entries;
 	gather_range(edit->op->gather,
-		     &(struct tlb_range){ .start = input_extend(e, table, c->input),
-					  .last = input_extend(e, table, c->input + (span - 1)),
+		     &(struct tlb_range){ .start = input_extend(e, table, start),
+					  .last = input_extend(e, table, start + (span - 1)),
 					  .leaf_size = span,
 					  .global = e->is_global(old) });
 }
@@ -280,25 +347,26 @@ static inline void edit_remove(const struct encoder *e, struct page_table *table
 static inline void edit_protect(const struct encoder *e, struct page_table *table,
 				struct edit *edit, uint64_t old)
 {
-	struct cursor *c = &edit->c;
+	struct page_cursor *c = &edit->c;
 	uint64_t *entry = cursor_entry(table, e, c);
 	unsigned int level = c->level;
 	uint64_t start = cursor_entry_start(e, c);
 	uint64_t last = cursor_entry_last(e, c);
 	uint64_t new;
 
-	if (edit_breaks(e, edit, old)) {
-		old = entry_exchange(entry, 0);
+	if (edit_breaks(e, table, edit, old)) {
+		old = entry_exchange(table, entry, 0);
 		break_range(e, table, edit->op->gather, start, last, level_size(e, level), false,
 			    e->is_global(old));
-		new = edit_protected(e, edit, old);
-		entry_store(entry, paging_sabotage(PAGING_SABOTAGE_LEAF, level, new));
+		new = edit_protected(e, table, edit, old);
+		entry_store(table, entry, paging_sabotage(PAGING_SABOTAGE_LEAF, level, new));
 		return;
 	}
 	do {
-		new = paging_sabotage(PAGING_SABOTAGE_LEAF, level, edit_protected(e, edit, old));
-	} while (new != old && !entry_replace(entry, &old, new));
-	if (new == old)
+		new = paging_sabotage(PAGING_SABOTAGE_LEAF, level,
+				      edit_protected(e, table, edit, old));
+	} while (new != old && !entry_replace(table, entry, &old, new));
+	if (new == old || edit->kind == EDIT_SOFTWARE)
 		return;
 	gather_range(edit->op->gather, &(struct tlb_range){ .start = input_extend(e, table, start),
 							    .last = input_extend(e, table, last),
@@ -306,13 +374,34 @@ static inline void edit_protect(const struct encoder *e, struct page_table *tabl
 							    .global = e->is_global(old) });
 }
 
+/* Software bits are nothing to the TLB: each descriptor of the group changes by itself. */
+static inline void edit_software_group(const struct encoder *e, struct page_table *table,
+				       struct edit *edit)
+{
+	uint64_t *entries = group_first(table, e, &edit->c);
+	uint64_t count = group_entries(e, edit->c.level);
+
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t old = entry_load(&entries[i]);
+
+		while (!entry_replace(table, &entries[i], &old,
+				      edit_protected(e, table, edit, old)))
+			;
+	}
+}
+
 static inline void edit_protect_group(const struct encoder *e, struct page_table *table,
 				      struct edit *edit, uint64_t leaf)
 {
 	uint64_t attributes = edit->attributes;
 
+	if (edit->kind == EDIT_SOFTWARE) {
+		edit_software_group(e, table, edit);
+		return;
+	}
+
 	if (edit->kind == EDIT_WRITE_PROTECT)
-		attributes = e->without_write(e->leaf_attributes(leaf, edit->c.level));
+		attributes = e->without_write(leaf_attributes(e, table, leaf, edit->c.level));
 	group_rewrite(e, table, &edit->c, attributes, true, edit->op->gather);
 }
 
@@ -320,14 +409,15 @@ static inline void edit_protect_group(const struct encoder *e, struct page_table
 static inline enum paging_status edit_leaf(const struct encoder *e, struct page_table *table,
 					   struct edit *edit, uint64_t leaf)
 {
-	struct cursor *c = &edit->c;
+	struct page_cursor *c = &edit->c;
 	uint64_t span = leaf_span(e, c, leaf);
+	uint64_t start;
 
-	if (edit->kind == EDIT_SPLIT)
+	if (edit_keeps_leaves(edit))
 		return PAGING_OK;
-	if (edit_gather_full(e, table, edit, leaf))
+	if (edit_gather_full(e, table, edit, edit_entries(e, edit, leaf)))
 		return edit_conflict(e, table, edit, PAGING_GATHER_FULL, span);
-	if (edit_breaks(e, edit, leaf) && gather_cannot_break(edit->op->gather))
+	if (edit_breaks(e, table, edit, leaf) && gather_cannot_break(edit->op->gather))
 		return edit_conflict(e, table, edit, PAGING_NEEDS_FLUSH, span);
 	if (edit->kind == EDIT_UNMAP)
 		edit_remove(e, table, edit, leaf);
@@ -335,8 +425,39 @@ static inline enum paging_status edit_leaf(const struct encoder *e, struct page_
 		edit_protect_group(e, table, edit, leaf);
 	else
 		edit_protect(e, table, edit, leaf);
-	c->input += span - level_size(e, c->level);
+	start = addr_align_down(c->input, span);
+	if (start < edit->first)
+		edit->first = start;
+	if (start + (span - 1) > edit->final)
+		edit->final = start + (span - 1);
+	edit_pass(e, edit, span);
 	return PAGING_OK;
+}
+
+/* An entry that is not present; *split: it is a table now. */
+static inline enum paging_status edit_hole(const struct encoder *e, struct page_table *table,
+					   struct edit *edit, uint64_t d, bool *split)
+{
+	struct page_cursor *c = &edit->c;
+	uint64_t span = level_size(e, c->level);
+
+	*split = false;
+	if (edit->kind != EDIT_UNANNOTATE)
+		return edit_skips(edit) ? PAGING_OK
+					: edit_conflict(e, table, edit, PAGING_NOT_MAPPED, span);
+	if (d == 0)
+		return PAGING_OK;
+	if (cursor_covers(e, c)) {
+		if (edit_gather_full(e, table, edit, 1))
+			return edit_conflict(e, table, edit, PAGING_GATHER_FULL, span);
+		entry_store(table, cursor_entry(table, e, c), 0);
+		edit->removed[c->level]++;
+		return PAGING_OK;
+	}
+	if (!edit_may_split(edit))
+		return edit_conflict(e, table, edit, PAGING_WOULD_SPLIT, span);
+	*split = split_hole(e, table, c, &edit->reserve, d);
+	return *split ? PAGING_OK : edit_conflict(e, table, edit, PAGING_NO_MEMORY, span);
 }
 
 /* The range covers part of the leaf: makes smaller ones of it. */
@@ -344,7 +465,7 @@ static inline enum paging_status edit_split(const struct encoder *e, struct page
 					    struct edit *edit, uint64_t leaf)
 {
 	struct tlb_gather *gather = edit->op->gather;
-	struct cursor *c = &edit->c;
+	struct page_cursor *c = &edit->c;
 	uint64_t span = leaf_span(e, c, leaf);
 	bool breaks = must_break(e, table, gather) || (gather && in_group(e, leaf));
 
@@ -368,16 +489,19 @@ static inline enum paging_status edit_split(const struct encoder *e, struct page
 static ALWAYS_INLINE enum paging_status edit_run(const struct encoder *e, struct page_table *table,
 						 struct edit *edit)
 {
-	struct cursor *c = &edit->c;
+	struct page_cursor *c = &edit->c;
 	enum paging_status status;
+	bool split;
 
 	for (;;) {
 		uint64_t d = entry_load(cursor_entry(table, e, c));
 
 		if (!e->is_present(table, d, c->level)) {
-			if (!edit_skips(edit))
-				return edit_conflict(e, table, edit, PAGING_NOT_MAPPED,
-						     level_size(e, c->level));
+			status = edit_hole(e, table, edit, d, &split);
+			if (status != PAGING_OK)
+				return status;
+			if (split)
+				continue;
 		} else if (!e->is_leaf(d, c->level)) {
 			edit_descend(e, table, edit, d);
 			continue;
@@ -412,7 +536,7 @@ static inline enum paging_status edit_prepare(const struct encoder *e, struct pa
 	edit->frames_needed = 0;
 	edit->tables_emptied = 0;
 	edit->breaks = false;
-	if ((edit->op->mode & PAGING_RESUMABLE) != 0)
+	if ((edit->op->mode & (PAGING_RESUMABLE | PAGING_PLAN)) == PAGING_RESUMABLE)
 		return PAGING_OK;
 	cursor_open(table, e, &edit->c, input, last);
 	status = edit_plan(e, table, edit);
@@ -423,6 +547,9 @@ static inline enum paging_status edit_prepare(const struct encoder *e, struct pa
 		return PAGING_NEEDS_FLUSH;
 	if (gather && !gather_can_flush(gather) && edit->tables_emptied > gather_room(gather))
 		return PAGING_GATHER_FULL;
+	edit->op->tables = edit->frames_needed;
+	if ((edit->op->mode & PAGING_PLAN) != 0)
+		return PAGING_OK;
 	if (!reserve_fill(&edit->reserve, edit->frames_needed))
 		return PAGING_NO_MEMORY;
 	edit->removed[top_level(table)] = 0;
@@ -444,11 +571,19 @@ static inline enum paging_status edit_range(const struct encoder *e, struct page
 					  .frames = op->frames,
 					  .frame_size = table_bytes(e, table, 0) };
 	status = edit_prepare(e, table, edit, input, last);
-	if (status != PAGING_OK)
+	if (status != PAGING_OK || (op->mode & PAGING_PLAN) != 0)
 		return status;
+	edit->first = input;
+	edit->final = input;
 	cursor_open(table, e, &edit->c, input, last);
 	status = edit_run(e, table, edit);
 	op->done = status == PAGING_OK ? size : edit->c.input - input;
+	if ((op->mode & PAGING_ENLARGE) != 0 && op->done != 0) {
+		if (edit->final < input + (op->done - 1))
+			edit->final = input + (op->done - 1);
+		op->enlarged = input_extend(e, table, edit->first);
+		op->enlarged_size = edit->final - edit->first + 1;
+	}
 	while (edit->c.level != top_level(table))
 		edit_leave(e, table, edit);
 	cursor_close(table, &edit->c);
@@ -466,8 +601,11 @@ static ALWAYS_INLINE enum paging_status unmap_range(const struct encoder *e,
 		return status;
 	if (!op->gather && !op->frames)
 		return PAGING_BAD_CONFIG;
+	if (!annotation_valid(op->annotation))
+		return PAGING_BAD_FLAGS;
 	edit.op = op;
 	edit.kind = EDIT_UNMAP;
+	edit.left = annotation_entry(op->annotation);
 	return edit_range(e, table, &edit, virt, size);
 }
 
@@ -484,7 +622,7 @@ static ALWAYS_INLINE enum paging_status protect_range(const struct encoder *e,
 	/* Accessed and dirty stay as the entries have them, whatever the flags say. */
 	flags.idle = 0;
 	flags.dirty = 0;
-	if (!e->encode(table, flags, &edit.attributes))
+	if (!encode_flags(e, table, flags, &edit.attributes))
 		return PAGING_BAD_FLAGS;
 	edit.op = op;
 	edit.kind = EDIT_PROTECT;
@@ -503,6 +641,46 @@ static ALWAYS_INLINE enum paging_status write_protect_range(const struct encoder
 		return status;
 	edit.op = op;
 	edit.kind = EDIT_WRITE_PROTECT;
+	return edit_range(e, table, &edit, virt, size);
+}
+
+static ALWAYS_INLINE enum paging_status software_range(const struct encoder *e,
+						       struct page_table *table, virt_addr virt,
+						       uint64_t size, uint16_t software,
+						       struct page_table_op *op)
+{
+	enum paging_status status = check_range(e, table, virt, size, op);
+	struct edit edit;
+
+	if (status != PAGING_OK)
+		return status;
+	if ((software & ~e->software_bits) != 0)
+		return PAGING_BAD_FLAGS;
+	edit.op = op;
+	edit.kind = EDIT_SOFTWARE;
+	edit.attributes = e->software(software);
+	return edit_range(e, table, &edit, virt, size);
+}
+
+static ALWAYS_INLINE enum paging_status annotate_range(const struct encoder *e,
+						       struct page_table *table, virt_addr virt,
+						       uint64_t size, uint64_t annotation,
+						       struct page_table_op *op)
+{
+	enum paging_status status = check_range(e, table, virt, size, op);
+	struct edit edit;
+
+	if (status != PAGING_OK)
+		return status;
+	if (!annotation_valid(annotation))
+		return PAGING_BAD_FLAGS;
+	if (annotation != 0)
+		return annotate_mapping(e, table, virt & input_mask(table), size,
+					annotation_entry(annotation), op);
+	if (!op->gather && !op->frames)
+		return PAGING_BAD_CONFIG;
+	edit.op = op;
+	edit.kind = EDIT_UNANNOTATE;
 	return edit_range(e, table, &edit, virt, size);
 }
 

@@ -57,6 +57,9 @@ enum input_kind {
 };
 
 struct encoder {
+	/* Descriptors may have an address modifier bit (page_table_config). To the members below
+	 * that bit is part of the address; the wrappers at the end of this file take it apart. */
+	bool modifiers;
 	uint8_t granule_shift;
 	uint8_t index_bits; /* a table below the root has 2^index_bits entries */
 	enum input_kind input;
@@ -83,6 +86,10 @@ struct encoder {
 
 	/* `attributes` for a leaf that had `old` until now: accessed and dirty as they were. */
 	uint64_t (*keep)(uint64_t attributes, uint64_t old);
+
+	/* flags.software: the bits there are, and where they lie in an attribute word. */
+	uint16_t software_bits;
+	uint64_t (*software)(uint16_t software);
 
 	/* `attributes` without write permission; and with accessed, or dirty, cleared. */
 	uint64_t (*without_write)(uint64_t attributes);
@@ -175,6 +182,66 @@ static ALWAYS_INLINE virt_addr input_extend(const struct encoder *e, const struc
 	if (e->input == INPUT_ONE_HALF && table->upper)
 		return input | ~input_mask(table);
 	return input;
+}
+
+/*
+ * The encoder's members as the engine uses them: with the address modifier, which is an attribute
+ * of a leaf, and the same in every table entry.
+ */
+static ALWAYS_INLINE uint64_t leaf_attributes(const struct encoder *e,
+					      const struct page_table *table, uint64_t descriptor,
+					      unsigned int level)
+{
+	uint64_t attributes = e->leaf_attributes(descriptor, level);
+
+	return e->modifiers ? attributes | (descriptor & table->modifier) : attributes;
+}
+
+static ALWAYS_INLINE phys_addr leaf_address(const struct encoder *e, const struct page_table *table,
+					    uint64_t descriptor, unsigned int level)
+{
+	phys_addr phys = e->leaf_address(descriptor, level);
+
+	return e->modifiers ? phys & ~table->modifier : phys;
+}
+
+static ALWAYS_INLINE uint64_t table_entry(const struct encoder *e, const struct page_table *table,
+					  phys_addr phys)
+{
+	uint64_t entry = e->table(table, phys);
+
+	return e->modifiers && table->modified_tables ? entry | table->modifier : entry;
+}
+
+static ALWAYS_INLINE phys_addr table_address(const struct encoder *e,
+					     const struct page_table *table, uint64_t descriptor)
+{
+	phys_addr phys = e->table_address(descriptor);
+
+	return e->modifiers ? phys & ~table->modifier : phys;
+}
+
+static ALWAYS_INLINE bool encode_flags(const struct encoder *e, const struct page_table *table,
+				       struct page_flags flags, uint64_t *attributes)
+{
+	bool modified = flags.modified;
+
+	if (modified && (!e->modifiers || table->modifier == 0))
+		return false;
+	if (!e->encode(table, flags, attributes))
+		return false;
+	*attributes |= modified ? table->modifier : 0;
+	return true;
+}
+
+static ALWAYS_INLINE struct page_flags decode_flags(const struct encoder *e,
+						    const struct page_table *table,
+						    uint64_t attributes, struct inherited inherited)
+{
+	struct page_flags flags = e->decode(table, attributes, inherited);
+
+	flags.modified = e->modifiers && (attributes & table->modifier) != 0;
+	return flags;
 }
 
 #endif

@@ -6,7 +6,8 @@
  *
  * which compiles all of them for that encoder's constants and gathers them in the public format
  * object. Callers reach a table's operations through that object: one indirect call an operation,
- * none for an entry.
+ * none for an entry. A parallel table (parallel.h) has another object, which shares all it can:
+ *what a table is not costs it nothing.
  */
 #ifndef PAGING_ENGINE_ENGINE_H
 #define PAGING_ENGINE_ENGINE_H
@@ -17,6 +18,7 @@
 #include "harvest.h"
 #include "lifecycle.h"
 #include "map.h"
+#include "parallel.h"
 #include "query.h"
 
 struct page_table_format {
@@ -43,9 +45,10 @@ struct page_table_format {
 	enum paging_status (*harvest)(struct page_table *table, virt_addr virt, uint64_t size,
 				      unsigned int marks, page_visitor visitor, void *context,
 				      struct page_table_op *op);
-	enum paging_status (*map_needs)(struct page_table *table, virt_addr virt, phys_addr phys,
-					uint64_t size, struct page_flags flags,
-					struct page_table_op *op, uint64_t *tables);
+	enum paging_status (*set_software)(struct page_table *table, virt_addr virt, uint64_t size,
+					   uint16_t software, struct page_table_op *op);
+	enum paging_status (*annotate)(struct page_table *table, virt_addr virt, uint64_t size,
+				       uint64_t annotation, struct page_table_op *op);
 	enum paging_status (*query)(const struct page_table *table, virt_addr virt,
 				    struct page_mapping *mapping);
 	enum paging_status (*walk)(const struct page_table *table, virt_addr virt, uint64_t size,
@@ -55,12 +58,26 @@ struct page_table_format {
 	unsigned int (*ranges)(const struct page_table *table, struct input_range ranges[2]);
 };
 
+/* All but map_to and map. */
+#define PAGING_FORMAT_MEMBERS(format_, name_)                                                 \
+	.name = name_, .init = format_##_init, .adopt = format_##_adopt,                      \
+	.destroy = format_##_destroy, .unmap = format_##_unmap, .protect = format_##_protect, \
+	.write_protect = format_##_write_protect, .split = format_##_split,                   \
+	.collapse = format_##_collapse, .harvest = format_##_harvest,                         \
+	.set_software = format_##_set_software, .annotate = format_##_annotate,               \
+	.query = format_##_query, .walk = format_##_walk, .check = format_##_check,           \
+	.ranges = format_##_ranges
+
 #define PAGING_DEFINE_FORMAT(format_, name_, encoder_)                                             \
+	static const struct page_table_format format_##_parallel;                                  \
 	static enum paging_status format_##_init(struct page_table *table,                         \
 						 const struct page_table_config *config,           \
 						 struct frame_allocator *frames)                   \
 	{                                                                                          \
-		return table_init(&encoder_, &format_, table, config, frames);                     \
+		const struct page_table_format *format =                                           \
+			config->parallel ? &format_##_parallel : &format_;                         \
+                                                                                                   \
+		return table_init(&encoder_, format, table, config, frames);                       \
 	}                                                                                          \
 	static enum paging_status format_##_adopt(                                                 \
 		struct page_table *table, const struct page_table_config *config, phys_addr root)  \
@@ -116,11 +133,17 @@ struct page_table_format {
 	{                                                                                          \
 		return harvest_range(&encoder_, table, virt, size, marks, visitor, context, op);   \
 	}                                                                                          \
-	static enum paging_status format_##_map_needs(                                             \
-		struct page_table *table, virt_addr virt, phys_addr phys, uint64_t size,           \
-		struct page_flags flags, struct page_table_op *op, uint64_t *tables)               \
+	static enum paging_status format_##_set_software(struct page_table *table, virt_addr virt, \
+							 uint64_t size, uint16_t software,         \
+							 struct page_table_op *op)                 \
 	{                                                                                          \
-		return map_needs(&encoder_, table, virt, phys, size, flags, op, tables);           \
+		return software_range(&encoder_, table, virt, size, software, op);                 \
+	}                                                                                          \
+	static enum paging_status format_##_annotate(struct page_table *table, virt_addr virt,     \
+						     uint64_t size, uint64_t annotation,           \
+						     struct page_table_op *op)                     \
+	{                                                                                          \
+		return annotate_range(&encoder_, table, virt, size, annotation, op);               \
 	}                                                                                          \
 	static enum paging_status format_##_query(const struct page_table *table, virt_addr virt,  \
 						  struct page_mapping *mapping)                    \
@@ -143,24 +166,29 @@ struct page_table_format {
 	{                                                                                          \
 		return input_ranges(&encoder_, table, ranges);                                     \
 	}                                                                                          \
+	static enum paging_status format_##_parallel_map_to(                                       \
+		struct page_table *table, virt_addr virt, phys_addr phys, struct page_flags flags, \
+		struct frame_allocator *frames)                                                    \
+	{                                                                                          \
+		return parallel_map_page(&encoder_, table, virt, phys, flags, frames);             \
+	}                                                                                          \
+	static enum paging_status format_##_parallel_map(                                          \
+		struct page_table *table, virt_addr virt, phys_addr phys, uint64_t size,           \
+		struct page_flags flags, struct page_table_op *op)                                 \
+	{                                                                                          \
+		if (!parallel_allowed(op))                                                         \
+			return format_##_map(table, virt, phys, size, flags, op);                  \
+		return parallel_map_range(&encoder_, table, virt, phys, size, flags, op);          \
+	}                                                                                          \
+	static const struct page_table_format format_##_parallel = {                               \
+		PAGING_FORMAT_MEMBERS(format_, name_),                                             \
+		.map_to = format_##_parallel_map_to,                                               \
+		.map = format_##_parallel_map,                                                     \
+	};                                                                                         \
 	const struct page_table_format format_ = {                                                 \
-		.name = name_,                                                                     \
-		.init = format_##_init,                                                            \
-		.adopt = format_##_adopt,                                                          \
-		.destroy = format_##_destroy,                                                      \
+		PAGING_FORMAT_MEMBERS(format_, name_),                                             \
 		.map_to = format_##_map_to,                                                        \
 		.map = format_##_map,                                                              \
-		.unmap = format_##_unmap,                                                          \
-		.protect = format_##_protect,                                                      \
-		.write_protect = format_##_write_protect,                                          \
-		.split = format_##_split,                                                          \
-		.collapse = format_##_collapse,                                                    \
-		.harvest = format_##_harvest,                                                      \
-		.map_needs = format_##_map_needs,                                                  \
-		.query = format_##_query,                                                          \
-		.walk = format_##_walk,                                                            \
-		.check = format_##_check,                                                          \
-		.ranges = format_##_ranges,                                                        \
 	}
 
 #endif

@@ -17,25 +17,25 @@ struct harvest {
 };
 
 /* Clears the marks in one descriptor; returns what it was. */
-static inline uint64_t harvest_entry(const struct encoder *e, const struct harvest *h,
-				     uint64_t *entry, unsigned int level)
+static inline uint64_t harvest_entry(const struct encoder *e, const struct page_table *table,
+				     const struct harvest *h, uint64_t *entry, unsigned int level)
 {
 	uint64_t old = entry_load(entry);
 	uint64_t new;
 
 	do {
 		uint64_t attributes =
-			e->cleaned(e->leaf_attributes(old, level), h->accessed, h->dirty);
+			e->cleaned(leaf_attributes(e, table, old, level), h->accessed, h->dirty);
 
-		new = e->leaf(attributes, e->leaf_address(old, level), level) |
+		new = e->leaf(attributes, leaf_address(e, table, old, level), level) |
 		      (old & e->contiguous);
-	} while (new != old && !entry_replace(entry, &old, new));
+	} while (new != old && !entry_replace(table, entry, &old, new));
 	return old;
 }
 
 /* Clears the marks in the leaf the cursor stands on, and shows it if it had one. */
 static inline bool harvest_leaf(const struct encoder *e, const struct page_table *table,
-				const struct harvest *h, const struct cursor *c,
+				const struct harvest *h, const struct page_cursor *c,
 				struct inherited above)
 {
 	unsigned int level = c->level;
@@ -50,17 +50,19 @@ static inline bool harvest_leaf(const struct encoder *e, const struct page_table
 		count = group_entries(e, level);
 	}
 	for (uint64_t i = 0; i < count; i++)
-		old = e->merge(old, harvest_entry(e, h, &entry[i], level));
-	attributes = e->leaf_attributes(old, level);
+		old = e->merge(old, harvest_entry(e, table, h, &entry[i], level));
+	attributes = leaf_attributes(e, table, old, level);
 	if (e->cleaned(attributes, h->accessed, h->dirty) == attributes)
 		return true;
 	visit.kind = PAGE_VISIT_LEAF;
 	visit.level = level;
 	visit.descriptor = old;
+	visit.mapping.annotation = 0;
 	visit.mapping.size = leaf_span(e, c, old);
 	visit.mapping.virt = input_extend(e, table, addr_align_down(c->input, visit.mapping.size));
-	visit.mapping.phys = addr_align_down(e->leaf_address(old, level), visit.mapping.size);
-	visit.mapping.flags = e->decode(table, attributes, above);
+	visit.mapping.phys =
+		addr_align_down(leaf_address(e, table, old, level), visit.mapping.size);
+	visit.mapping.flags = decode_flags(e, table, attributes, above);
 	gather_range(h->op->gather,
 		     &(struct tlb_range){ .start = visit.mapping.virt,
 					  .last = visit.mapping.virt + (visit.mapping.size - 1),
@@ -71,7 +73,7 @@ static inline bool harvest_leaf(const struct encoder *e, const struct page_table
 
 static inline enum paging_status harvest_run(const struct encoder *e,
 					     const struct page_table *table,
-					     const struct harvest *h, struct cursor *c)
+					     const struct harvest *h, struct page_cursor *c)
 {
 	struct inherited above[PAGE_TABLE_MAX_LEVELS];
 
@@ -79,12 +81,12 @@ static inline enum paging_status harvest_run(const struct encoder *e,
 	for (;;) {
 		uint64_t d;
 
-		walk_skip(e, table, c);
+		walk_skip(e, table, c, false);
 		d = entry_load(cursor_entry(table, e, c));
 		if (e->is_present(table, d, c->level) && !e->is_leaf(d, c->level)) {
 			struct inherited below = inherited_add(above[c->level], d);
 
-			cursor_descend(table, e, c, e->table_address(d));
+			cursor_descend(table, e, c, table_address(e, table, d));
 			above[c->level] = below;
 			continue;
 		}
@@ -112,9 +114,9 @@ harvest_range(const struct encoder *e, struct page_table *table, virt_addr virt,
 			     .dirty = (marks & PAGE_MARK_DIRTY) != 0,
 			     .visitor = visitor,
 			     .context = context };
-	struct cursor c;
+	struct page_cursor c;
 
-	if (status != PAGING_OK)
+	if (status != PAGING_OK || (op->mode & PAGING_PLAN) != 0)
 		return status;
 	cursor_open(table, e, &c, input, input + (size - 1));
 	status = harvest_run(e, table, &h, &c);

@@ -30,6 +30,17 @@ static ALWAYS_INLINE uint64_t root_bytes(const struct encoder *e, const struct p
 	return bytes < 64 ? 64 : bytes;
 }
 
+/* One bit between the output address and the end of a descriptor's address field (bit 51). */
+static inline bool modifier_valid(const struct encoder *e, const struct page_table_config *config)
+{
+	uint64_t bit = config->modifier;
+
+	if (bit == 0)
+		return !config->modified_tables;
+	return e->modifiers && (bit & (bit - 1)) == 0 && bit >> config->output_bits != 0 &&
+	       bit >> 52 == 0;
+}
+
 /* All of the table but its root. */
 static inline enum paging_status table_configure(const struct encoder *e,
 						 const struct page_table_format *format,
@@ -45,6 +56,8 @@ static inline enum paging_status table_configure(const struct encoder *e,
 	table->leaf_sizes = config->leaf_sizes;
 	table->memory_attributes = config->memory_attributes;
 	table->type_index = 0;
+	table->modifier = config->modifier;
+	table->modified_tables = config->modified_tables;
 	table->features = config->features;
 	table->input_bits = config->input_bits;
 	table->output_bits = config->output_bits;
@@ -54,7 +67,8 @@ static inline enum paging_status table_configure(const struct encoder *e,
 	status = e->configure(table, config);
 	if (status != PAGING_OK)
 		return status;
-	if (!leaf_sizes_valid(e, table) || (!config->access.map && config->access.unmap))
+	if (!modifier_valid(e, config) || !leaf_sizes_valid(e, table) ||
+	    (!config->access.map && config->access.unmap))
 		return PAGING_BAD_CONFIG;
 	return PAGING_OK;
 }
@@ -81,7 +95,8 @@ static inline enum paging_status table_init(const struct encoder *e,
 	}
 	table->root = frame.start;
 	root = memory_open(&table->access, table->root, bytes);
-	entries_clear(root, 0, bytes / sizeof(uint64_t));
+	entries_fill(root, 0, bytes / sizeof(uint64_t), 0);
+	memory_clean(table, root, bytes);
 	memory_close(&table->access, table->root, root);
 	return PAGING_OK;
 }
@@ -108,14 +123,14 @@ static inline void table_destroy(const struct encoder *e, struct page_table *tab
 				 struct frame_allocator *frames)
 {
 	struct frame frame = { .size = table_bytes(e, table, 0) };
-	struct cursor c;
+	struct page_cursor c;
 
 	cursor_open(table, e, &c, 0, input_mask(table));
 	for (;;) {
 		uint64_t d = entry_load(cursor_entry(table, e, &c));
 
 		if (e->is_present(table, d, c.level) && !e->is_leaf(d, c.level)) {
-			cursor_descend(table, e, &c, e->table_address(d));
+			cursor_descend(table, e, &c, table_address(e, table, d));
 			continue;
 		}
 		if (!cursor_step(e, &c))

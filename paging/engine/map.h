@@ -21,6 +21,7 @@ struct mapping {
 	uint64_t last;
 	uint64_t delta; /* output address minus input, modulo 2^64 */
 	uint64_t attributes;
+	uint64_t note; /* annotations are put there, not leaves: the entry that says so; else 0 */
 	/* Bit n: leaves (groups) of level n may be used, as far as alignment between input and
 	 * output goes. */
 	uint32_t leaf_levels;
@@ -44,7 +45,7 @@ static inline void mapping_levels(const struct encoder *e, const struct page_tab
 }
 
 static ALWAYS_INLINE bool mapping_fits(const struct encoder *e, const struct mapping *m,
-				       const struct cursor *c)
+				       const struct page_cursor *c)
 {
 	ASSUME(c->level < PAGE_TABLE_MAX_LEVELS);
 	return (m->leaf_levels >> c->level & 1) != 0 && cursor_covers(e, c);
@@ -79,7 +80,7 @@ static inline uint64_t tables_below(const struct encoder *e, const struct mappin
 
 static inline enum paging_status map_conflict(const struct encoder *e,
 					      const struct page_table *table,
-					      const struct cursor *c, uint64_t leaf,
+					      const struct page_cursor *c, uint64_t leaf,
 					      enum paging_status status, struct page_table_op *op)
 {
 	uint64_t span = leaf_span(e, c, leaf);
@@ -102,7 +103,7 @@ static ALWAYS_INLINE bool replace_breaks(const struct encoder *e, const struct p
 
 /* Plans for an entry in use. True: the plan goes on inside it. */
 static inline bool plan_over(const struct encoder *e, const struct page_table *table,
-			     const struct mapping *m, const struct cursor *c, uint64_t d,
+			     const struct mapping *m, const struct page_cursor *c, uint64_t d,
 			     struct map_plan *plan, const struct page_table_op *op)
 {
 	uint64_t last = cursor_entry_last(e, c);
@@ -112,7 +113,7 @@ static inline bool plan_over(const struct encoder *e, const struct page_table *t
 		if (!fits)
 			return true;
 		plan->breaks |= must_break(e, table, op->gather);
-		plan->freed += subtree_count(e, table, e->table_address(d), c->level - 1);
+		plan->freed += subtree_count(e, table, table_address(e, table, d), c->level - 1);
 		return false;
 	}
 	plan->breaks |= op->gather && in_group(e, d);
@@ -133,7 +134,7 @@ static inline enum paging_status map_plan(const struct encoder *e, struct page_t
 {
 	bool replace = (op->mode & PAGING_REPLACE) != 0;
 	enum paging_status status = PAGING_OK;
-	struct cursor c;
+	struct page_cursor c;
 
 	*plan = (struct map_plan){ .tables = 0 };
 	cursor_open(table, e, &c, m->input, m->last);
@@ -150,7 +151,7 @@ static inline enum paging_status map_plan(const struct encoder *e, struct page_t
 			status = map_conflict(e, table, &c, d, PAGING_ALREADY_MAPPED, op);
 			break;
 		} else if (!replace || plan_over(e, table, m, &c, d, plan, op)) {
-			cursor_descend(table, e, &c, e->table_address(d));
+			cursor_descend(table, e, &c, table_address(e, table, d));
 			continue;
 		}
 		if (!cursor_step(e, &c))
@@ -164,10 +165,13 @@ static inline enum paging_status map_plan(const struct encoder *e, struct page_t
 
 /* Building: the cursor, and for each level what leaving its table will do to the entry above. */
 struct builder {
-	struct cursor c;
+	struct page_cursor c;
 	struct reserve *reserve;
 	uint64_t added[PAGE_TABLE_MAX_LEVELS]; /* entries that went live */
 	uint64_t link[PAGE_TABLE_MAX_LEVELS];  /* of a new table: the entry to link it by, else 0 */
+	/* Of a new table: what each entry is before anything is built there: empty, or annotated as
+	 * the entry that the table takes the place of. */
+	uint64_t fill[PAGE_TABLE_MAX_LEVELS];
 };
 
 static ALWAYS_INLINE uint64_t build_counted(const struct encoder *e, uint64_t link, uint64_t count)
@@ -183,40 +187,58 @@ static inline void build_leave(const struct encoder *e, struct page_table *table
 	phys_addr phys = b->c.phys[level];
 	uint64_t added = b->added[level];
 
+	if (b->link[level] != 0)
+		memory_clean(table, b->c.tables[level], table_bytes(e, table, level));
 	cursor_ascend(table, &b->c);
 	if (b->link[level] != 0 && added == 0) {
 		/* A resumable operation stopped before it put anything in. */
 		reserve_free(b->reserve, phys);
 		table->tables--;
 	} else if (b->link[level] != 0) {
-		entry_link(slot, paging_sabotage(PAGING_SABOTAGE_TABLE, level + 1,
-						 build_counted(e, b->link[level], added)));
-		b->added[level + 1]++;
+		/* In a new table what was there before is not written, and not counted. */
+		if (b->link[level + 1] != 0 || entry_load(slot) == 0)
+			b->added[level + 1]++;
+		entry_link(table, slot,
+			   paging_sabotage(PAGING_SABOTAGE_TABLE, level + 1,
+					   build_counted(e, b->link[level], added)));
 	} else if (e->counted && added != 0) {
 		uint64_t d = entry_load(slot);
 
-		entry_store(slot, e->with_count(d, e->count(d) + added));
+		entry_link(table, slot, e->with_count(d, e->count(d) + added));
 	}
 }
 
-/* Into a new table below the entry; only the part that stays empty is cleared. */
-static inline bool build_descend_new(const struct encoder *e, struct page_table *table,
-				     struct builder *b)
+/* The entry after the last that the range touches in the cursor's table of that level, or in the
+ * one that it would be. */
+static ALWAYS_INLINE uint64_t build_tail(const struct encoder *e, const struct page_table *table,
+					 const struct page_cursor *c, unsigned int level)
 {
-	struct cursor *c = &b->c;
-	uint64_t entry_last = cursor_entry_last(e, c);
-	uint64_t last = entry_last < c->last ? entry_last : c->last;
+	uint64_t last = c->input | (level_size(e, level + 1) - 1);
+
+	return level_index(e, table, level, last < c->last ? last : c->last) + 1;
+}
+
+/* Into a new table below the entry, which is `d`; only the part that the range does not touch is
+ * written. */
+static inline bool build_descend_new(const struct encoder *e, struct page_table *table,
+				     struct builder *b, uint64_t d)
+{
+	struct page_cursor *c = &b->c;
+	uint64_t first, tail, entries;
 	phys_addr phys;
 
 	if (!reserve_take(b->reserve, &phys))
 		return false;
 	table->tables++;
 	cursor_descend(table, e, c, phys);
-	entries_clear(c->tables[c->level], 0, level_index(e, table, c->level, c->input));
-	entries_clear(c->tables[c->level], level_index(e, table, c->level, last) + 1,
-		      level_entries(e, table, c->level));
-	b->link[c->level] = e->table(table, phys);
-	b->added[c->level] = 0;
+	first = level_index(e, table, c->level, c->input);
+	tail = build_tail(e, table, c, c->level);
+	entries = level_entries(e, table, c->level);
+	entries_fill(c->tables[c->level], 0, first, d);
+	entries_fill(c->tables[c->level], tail, entries, d);
+	b->link[c->level] = table_entry(e, table, phys);
+	b->fill[c->level] = d;
+	b->added[c->level] = d != 0 ? first + (entries - tail) : 0;
 	return true;
 }
 
@@ -230,10 +252,16 @@ static inline void fill_leaves(const struct encoder *e, uint64_t *entry, uint64_
 
 		leaf = paging_sabotage(PAGING_SABOTAGE_LEAF, level, leaf | group);
 		if (linked)
-			entry_store(&entry[i], leaf);
+			entry_write(&entry[i], leaf);
 		else
 			entry[i] = leaf;
 	}
+}
+
+static inline void fill_notes(uint64_t *entry, uint64_t count, uint64_t note)
+{
+	for (uint64_t i = 0; i < count; i++)
+		entry_write(&entry[i], note);
 }
 
 /* The run's whole groups get the contiguous hint. */
@@ -264,27 +292,47 @@ static inline void fill_run(const struct encoder *e, uint64_t *entry, uint64_t c
 		    linked);
 }
 
+/* How many entries from `entry` on are not present, up to `limit`; *noted of them are annotated. */
+static ALWAYS_INLINE uint64_t build_room(const struct encoder *e, const struct page_table *table,
+					 const uint64_t *entry, uint64_t limit, unsigned int level,
+					 uint64_t *noted)
+{
+	uint64_t room;
+
+	*noted = 0;
+	for (room = 0; room < limit; room++) {
+		uint64_t d = entry_load(&entry[room]);
+
+		if (e->is_present(table, d, level))
+			break;
+		*noted += d != 0;
+	}
+	return room;
+}
+
 /* A run of leaves from the cursor on, within its table and the range. Stops at an entry in use. */
 static ALWAYS_INLINE uint64_t build_leaves(const struct encoder *e, const struct page_table *table,
 					   const struct mapping *m, struct builder *b)
 {
-	struct cursor *c = &b->c;
+	struct page_cursor *c = &b->c;
 	unsigned int level = c->level;
 	uint64_t *entry = cursor_entry(table, e, c);
 	uint64_t room = level_entries(e, table, level) - level_index(e, table, level, c->input);
-	uint64_t wanted = (c->last - c->input + 1) >> level_shift(e, level);
-	uint64_t count = wanted < room ? wanted : room;
-	uint64_t free = 0;
+	uint64_t count = (c->last - c->input + 1) >> level_shift(e, level);
+	bool linked = b->link[level] == 0;
+	uint64_t noted = 0;
 
-	if (b->link[level] != 0) {
-		fill_run(e, entry, count, m, c->input, level, false);
-	} else {
-		while (free < count && !e->is_present(table, entry_load(&entry[free]), level))
-			free++;
-		count = free;
-		fill_run(e, entry, count, m, c->input, level, true);
-	}
-	b->added[level] += count;
+	if (count > room)
+		count = room;
+	if (linked)
+		count = build_room(e, table, entry, count, level, &noted);
+	if (m->note != 0)
+		fill_notes(entry, count, m->note);
+	else
+		fill_run(e, entry, count, m, c->input, level, linked);
+	if (linked && count != 0)
+		memory_clean(table, entry, count * sizeof(*entry));
+	b->added[level] += count - noted;
 	return count;
 }
 
@@ -292,19 +340,24 @@ static ALWAYS_INLINE uint64_t build_leaves(const struct encoder *e, const struct
 static inline void build_abandon(const struct encoder *e, const struct page_table *table,
 				 struct builder *b)
 {
-	struct cursor *c = &b->c;
+	struct page_cursor *c = &b->c;
 
 	for (unsigned int level = c->level; level < top_level(table); level++) {
 		uint64_t index = level_index(e, table, level, c->input);
+		uint64_t tail = build_tail(e, table, c, level);
 
-		if (b->link[level] != 0)
-			entries_clear(c->tables[level], index, level_entries(e, table, level));
+		if (b->link[level] == 0)
+			continue;
+		entries_fill(c->tables[level], index, tail, b->fill[level]);
+		/* Above, the entry at `index` is the table below, which counts when it is left. */
+		if (b->fill[level] != 0)
+			b->added[level] += tail - index - (level != c->level);
 	}
 }
 
 /* Puts a leaf in place of what the entry has, which can be a table. */
 static inline void build_replace(const struct encoder *e, struct page_table *table,
-				 const struct mapping *m, const struct cursor *c, uint64_t d,
+				 const struct mapping *m, const struct page_cursor *c, uint64_t d,
 				 bool breaks, const struct page_table_op *op)
 {
 	bool leaf = e->is_leaf(d, c->level);
@@ -316,11 +369,11 @@ static inline void build_replace(const struct encoder *e, struct page_table *tab
 				       e->leaf(m->attributes, c->input + m->delta, c->level));
 
 	if (breaks) {
-		entry_exchange(entry, 0);
+		entry_exchange(table, entry, 0);
 		break_range(e, table, op->gather, c->input, last, size, !leaf, global);
-		entry_store(entry, new);
+		entry_store(table, entry, new);
 	} else {
-		entry_exchange(entry, new);
+		entry_exchange(table, entry, new);
 		gather_range(op->gather,
 			     &(struct tlb_range){ .start = input_extend(e, table, c->input),
 						  .last = input_extend(e, table, last),
@@ -329,7 +382,7 @@ static inline void build_replace(const struct encoder *e, struct page_table *tab
 						  .global = global });
 	}
 	if (!leaf)
-		subtree_release(e, table, e->table_address(d), c->level - 1, op->gather,
+		subtree_release(e, table, table_address(e, table, d), c->level - 1, op->gather,
 				op->frames);
 }
 
@@ -340,7 +393,7 @@ static inline enum paging_status build_over(const struct encoder *e, struct page
 					    bool *done, struct page_table_op *op)
 {
 	struct tlb_gather *gather = op->gather;
-	struct cursor *c = &b->c;
+	struct page_cursor *c = &b->c;
 	bool leaf = e->is_leaf(d, c->level);
 	bool grouped = leaf && in_group(e, d);
 	bool fits = mapping_fits(e, m, c);
@@ -350,7 +403,7 @@ static inline enum paging_status build_over(const struct encoder *e, struct page
 	if ((breaks || grouped) && gather_cannot_break(gather))
 		return map_conflict(e, table, c, d, PAGING_NEEDS_FLUSH, op);
 	if (!leaf && gather && !gather_can_flush(gather) &&
-	    subtree_count(e, table, e->table_address(d), c->level - 1) > gather_room(gather))
+	    subtree_count(e, table, table_address(e, table, d), c->level - 1) > gather_room(gather))
 		return op_fail(op, PAGING_GATHER_FULL, input_extend(e, table, c->input),
 			       level_size(e, c->level));
 	if (grouped)
@@ -368,7 +421,7 @@ static ALWAYS_INLINE enum paging_status build_run(const struct encoder *e, struc
 						  struct page_table_op *op)
 {
 	bool replace = (op->mode & PAGING_REPLACE) != 0;
-	struct cursor *c = &b->c;
+	struct page_cursor *c = &b->c;
 	enum paging_status status;
 
 	for (;;) {
@@ -378,13 +431,14 @@ static ALWAYS_INLINE enum paging_status build_run(const struct encoder *e, struc
 
 		if (mapping_fits(e, m, c))
 			run = build_leaves(e, table, m, b);
-		if (run == 0 && b->link[c->level] == 0)
-			d = entry_load(cursor_entry(table, e, c));
+		if (run == 0)
+			d = b->link[c->level] != 0 ? b->fill[c->level]
+						   : entry_load(cursor_entry(table, e, c));
 		if (run != 0) {
 			c->input += (run - 1) << level_shift(e, c->level);
 			done = true;
 		} else if (!e->is_present(table, d, c->level)) {
-			if (!build_descend_new(e, table, b))
+			if (!build_descend_new(e, table, b, d))
 				return op_fail(op, PAGING_NO_MEMORY,
 					       input_extend(e, table, c->input), 0);
 		} else if (!replace && e->is_leaf(d, c->level)) {
@@ -394,7 +448,7 @@ static ALWAYS_INLINE enum paging_status build_run(const struct encoder *e, struc
 			if (status != PAGING_OK)
 				return status;
 		} else {
-			cursor_descend(table, e, c, e->table_address(d));
+			cursor_descend(table, e, c, table_address(e, table, d));
 			b->link[c->level] = 0;
 			b->added[c->level] = 0;
 		}
@@ -448,13 +502,14 @@ static inline enum paging_status map_prepare(const struct encoder *e, struct pag
 		return status;
 	if (!output_valid(table, phys, phys + (size - 1)))
 		return PAGING_OUTPUT_RANGE;
-	if (!e->encode(table, flags, &m->attributes))
+	if (!encode_flags(e, table, flags, &m->attributes))
 		return PAGING_BAD_FLAGS;
 	if ((op->mode & PAGING_REPLACE) != 0 && !op->gather && !op->frames)
 		return PAGING_BAD_CONFIG;
 	m->input = virt & input_mask(table);
 	m->last = m->input + (size - 1);
 	m->delta = phys - m->input;
+	m->note = 0;
 	/* The granule is always allowed: anything can be mapped with it. */
 	if (op->leaf_sizes != 0)
 		allowed &= op->leaf_sizes | level_size(e, 0);
@@ -462,47 +517,53 @@ static inline enum paging_status map_prepare(const struct encoder *e, struct pag
 	return PAGING_OK;
 }
 
-static ALWAYS_INLINE enum paging_status map_range(const struct encoder *e, struct page_table *table,
-						  virt_addr virt, phys_addr phys, uint64_t size,
-						  struct page_flags flags, struct page_table_op *op)
+/* Plans, unless it is resumable, and builds. */
+static inline enum paging_status map_mapping(const struct encoder *e, struct page_table *table,
+					     const struct mapping *m, struct page_table_op *op)
 {
 	const struct tlb_gather *gather = op->gather;
 	struct reserve reserve = { .table = table,
 				   .frames = op->frames,
 				   .frame_size = table_bytes(e, table, 0) };
-	struct mapping m;
 	struct map_plan plan;
-	enum paging_status status = map_prepare(e, table, virt, phys, size, flags, &m, op);
+	enum paging_status status;
 
-	if (status != PAGING_OK)
-		return status;
-	if ((op->mode & PAGING_RESUMABLE) == 0) {
-		status = map_plan(e, table, &m, &plan, op);
+	if ((op->mode & (PAGING_RESUMABLE | PAGING_PLAN)) != PAGING_RESUMABLE) {
+		status = map_plan(e, table, m, &plan, op);
 		if (status != PAGING_OK)
 			return status;
 		if (plan.breaks && gather_cannot_break(gather))
 			return PAGING_NEEDS_FLUSH;
 		if (gather && !gather_can_flush(gather) && plan.freed > gather_room(gather))
 			return PAGING_GATHER_FULL;
+		op->tables = plan.tables;
+		if ((op->mode & PAGING_PLAN) != 0)
+			return PAGING_OK;
 		if (!reserve_fill(&reserve, plan.tables))
 			return PAGING_NO_MEMORY;
 	}
-	return map_build(e, table, &m, &reserve, op);
+	return map_build(e, table, m, &reserve, op);
 }
 
-static ALWAYS_INLINE enum paging_status map_needs(const struct encoder *e, struct page_table *table,
+static ALWAYS_INLINE enum paging_status map_range(const struct encoder *e, struct page_table *table,
 						  virt_addr virt, phys_addr phys, uint64_t size,
-						  struct page_flags flags, struct page_table_op *op,
-						  uint64_t *tables)
+						  struct page_flags flags, struct page_table_op *op)
 {
 	struct mapping m;
-	struct map_plan plan;
 	enum paging_status status = map_prepare(e, table, virt, phys, size, flags, &m, op);
 
-	if (status == PAGING_OK)
-		status = map_plan(e, table, &m, &plan, op);
-	*tables = status == PAGING_OK ? plan.tables : 0;
-	return status;
+	return status == PAGING_OK ? map_mapping(e, table, &m, op) : status;
+}
+
+/* Annotations are built like leaves that may have any size and go nowhere. */
+static inline enum paging_status annotate_mapping(const struct encoder *e, struct page_table *table,
+						  uint64_t input, uint64_t size, uint64_t note,
+						  struct page_table_op *op)
+{
+	struct mapping m = { .input = input, .last = input + (size - 1), .note = note };
+
+	m.leaf_levels = (UINT32_C(1) << table->levels) - 1;
+	return map_mapping(e, table, &m, op);
 }
 
 static ALWAYS_INLINE enum paging_status map_page(const struct encoder *e, struct page_table *table,
@@ -511,7 +572,7 @@ static ALWAYS_INLINE enum paging_status map_page(const struct encoder *e, struct
 						 struct frame_allocator *frames)
 {
 	struct mapping m;
-	struct cursor c;
+	struct page_cursor c;
 	uint64_t *entry;
 	uint64_t d;
 
@@ -521,7 +582,7 @@ static ALWAYS_INLINE enum paging_status map_page(const struct encoder *e, struct
 		return PAGING_INPUT_RANGE;
 	if (phys >> table->output_bits != 0)
 		return PAGING_OUTPUT_RANGE;
-	if (!e->encode(table, flags, &m.attributes))
+	if (!encode_flags(e, table, flags, &m.attributes))
 		return PAGING_BAD_FLAGS;
 	m.input = virt & input_mask(table);
 	m.last = m.input + (level_size(e, 0) - 1);
@@ -532,7 +593,7 @@ static ALWAYS_INLINE enum paging_status map_page(const struct encoder *e, struct
 		d = entry_load(entry);
 		if (c.level == 0 || !e->is_present(table, d, c.level) || e->is_leaf(d, c.level))
 			break;
-		cursor_descend(table, e, &c, e->table_address(d));
+		cursor_descend(table, e, &c, table_address(e, table, d));
 	}
 	if (e->is_present(table, d, c.level)) {
 		cursor_close(table, &c);
@@ -547,16 +608,17 @@ static ALWAYS_INLINE enum paging_status map_page(const struct encoder *e, struct
 		op.mode = 0;
 		op.leaf_sizes = 0;
 		op.budget = 0;
+		op.annotation = 0;
 		cursor_close(table, &c);
 		return page_table_map(table, virt, phys, level_size(e, 0), flags, &op);
 	}
-	entry_store(entry,
+	entry_store(table, entry,
 		    paging_sabotage(PAGING_SABOTAGE_LEAF, 0, e->leaf(m.attributes, phys, 0)));
 	if (e->counted && table->levels > 1) {
 		uint64_t *slot = c.slots[0];
+		uint64_t above = entry_load(slot);
 
-		d = entry_load(slot);
-		entry_store(slot, e->with_count(d, e->count(d) + 1));
+		entry_link(table, slot, e->with_count(above, e->count(above) + (d == 0)));
 	}
 	cursor_close(table, &c);
 	return PAGING_OK;

@@ -29,34 +29,63 @@ static ALWAYS_INLINE uint64_t entry_load(const uint64_t *entry)
 	return __atomic_load_n(entry, __ATOMIC_ACQUIRE);
 }
 
-/* An entry that was empty gets a leaf, or an entry that hardware never writes changes. */
-static ALWAYS_INLINE void entry_store(uint64_t *entry, uint64_t value)
+/* Whatever is written where a walker may look is cleaned, if the walker does not look into the
+ * caches (twofold/page_table.h, struct table_access). */
+static ALWAYS_INLINE void memory_clean(const struct page_table *table, const void *pointer,
+				       uint64_t size)
+{
+	if (UNLIKELY(table->access.clean != NULL))
+		table->access.clean(table->access.context, pointer, size);
+}
+
+/* One of a run of stores to a linked table, which ends with one memory_clean. */
+static ALWAYS_INLINE void entry_write(uint64_t *entry, uint64_t value)
 {
 	__atomic_store_n(entry, value, __ATOMIC_RELAXED);
 }
 
-/* Links a table: all that was written to it is visible before the link is. */
-static ALWAYS_INLINE void entry_link(uint64_t *entry, uint64_t value)
+/* An entry that was empty gets a leaf. */
+static ALWAYS_INLINE void entry_store(const struct page_table *table, uint64_t *entry,
+				      uint64_t value)
+{
+	entry_write(entry, value);
+	memory_clean(table, entry, sizeof(*entry));
+}
+
+/* Links a table, which has been cleaned: all that was written to it is visible before the link is.
+ * A link with another count is a link all the same. */
+static ALWAYS_INLINE void entry_link(const struct page_table *table, uint64_t *entry,
+				     uint64_t value)
 {
 	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
+	memory_clean(table, entry, sizeof(*entry));
 }
 
-static ALWAYS_INLINE uint64_t entry_exchange(uint64_t *entry, uint64_t value)
+static ALWAYS_INLINE uint64_t entry_exchange(const struct page_table *table, uint64_t *entry,
+					     uint64_t value)
 {
-	return __atomic_exchange_n(entry, value, __ATOMIC_ACQ_REL);
+	uint64_t old = __atomic_exchange_n(entry, value, __ATOMIC_ACQ_REL);
+
+	memory_clean(table, entry, sizeof(*entry));
+	return old;
 }
 
-static ALWAYS_INLINE bool entry_replace(uint64_t *entry, uint64_t *expected, uint64_t value)
+static ALWAYS_INLINE bool entry_replace(const struct page_table *table, uint64_t *entry,
+					uint64_t *expected, uint64_t value)
 {
-	return __atomic_compare_exchange_n(entry, expected, value, false, __ATOMIC_ACQ_REL,
-					   __ATOMIC_ACQUIRE);
+	if (!__atomic_compare_exchange_n(entry, expected, value, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE))
+		return false;
+	memory_clean(table, entry, sizeof(*entry));
+	return true;
 }
 
 /* Entries [first, end) of a table that nothing links to yet. */
-static ALWAYS_INLINE void entries_clear(uint64_t *table, uint64_t first, uint64_t end)
+static ALWAYS_INLINE void entries_fill(uint64_t *entries, uint64_t first, uint64_t end,
+				       uint64_t value)
 {
 	for (uint64_t i = first; i < end; i++)
-		table[i] = 0;
+		entries[i] = value;
 }
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef PAGING_ENGINE_QUERY_H
 #define PAGING_ENGINE_QUERY_H
 
+#include "annotation.h"
 #include "arguments.h"
 #include "contiguous.h"
 #include "cursor.h"
@@ -20,17 +21,19 @@ static ALWAYS_INLINE struct inherited inherited_add(struct inherited above, uint
 
 /* The leaf that the cursor stands on. */
 static inline void describe_leaf(const struct encoder *e, const struct page_table *table,
-				 const struct cursor *c, uint64_t descriptor,
+				 const struct page_cursor *c, uint64_t descriptor,
 				 struct inherited above, struct page_mapping *mapping)
 {
 	unsigned int level = c->level;
 
 	descriptor = paging_sabotage(PAGING_SABOTAGE_DECODE, level, descriptor);
 	descriptor = group_merge(table, e, c, descriptor);
+	mapping->annotation = 0;
 	mapping->size = leaf_span(e, c, descriptor);
 	mapping->virt = input_extend(e, table, addr_align_down(c->input, mapping->size));
-	mapping->phys = addr_align_down(e->leaf_address(descriptor, level), mapping->size);
-	mapping->flags = e->decode(table, e->leaf_attributes(descriptor, level), above);
+	mapping->phys = addr_align_down(leaf_address(e, table, descriptor, level), mapping->size);
+	mapping->flags =
+		decode_flags(e, table, leaf_attributes(e, table, descriptor, level), above);
 }
 
 static ALWAYS_INLINE enum paging_status query_page(const struct encoder *e,
@@ -39,7 +42,7 @@ static ALWAYS_INLINE enum paging_status query_page(const struct encoder *e,
 {
 	struct inherited above = inherited_none();
 	enum paging_status status = PAGING_OK;
-	struct cursor c;
+	struct page_cursor c;
 	uint64_t d;
 
 	if (!input_valid(e, table, virt))
@@ -50,14 +53,15 @@ static ALWAYS_INLINE enum paging_status query_page(const struct encoder *e,
 		if (!e->is_present(table, d, c.level) || e->is_leaf(d, c.level))
 			break;
 		above = inherited_add(above, d);
-		cursor_descend(table, e, &c, e->table_address(d));
+		cursor_descend(table, e, &c, table_address(e, table, d));
 	}
 	if (e->is_present(table, d, c.level)) {
 		describe_leaf(e, table, &c, d, above, mapping);
 	} else {
 		*mapping = (struct page_mapping){ .virt = input_extend(e, table,
 								       cursor_entry_start(e, &c)),
-						  .size = level_size(e, c.level) };
+						  .size = level_size(e, c.level),
+						  .annotation = annotation_of(d) };
 		status = PAGING_NOT_MAPPED;
 	}
 	cursor_close(table, &c);
@@ -66,7 +70,7 @@ static ALWAYS_INLINE enum paging_status query_page(const struct encoder *e,
 
 /* Shows the entry to the visitor if it is of a kind it wants. */
 static inline bool walk_show(const struct encoder *e, const struct page_table *table,
-			     const struct cursor *c, uint64_t d, struct inherited above,
+			     const struct page_cursor *c, uint64_t d, struct inherited above,
 			     unsigned int kinds, page_visitor visitor, void *context)
 {
 	uint64_t start = cursor_entry_start(e, c);
@@ -74,7 +78,7 @@ static inline bool walk_show(const struct encoder *e, const struct page_table *t
 	struct page_visit visit;
 
 	if (!e->is_present(table, d, c->level))
-		kind = PAGE_VISIT_HOLE;
+		kind = annotation_of(d) != 0 ? PAGE_VISIT_ANNOTATION : PAGE_VISIT_HOLE;
 	else if (e->is_leaf(d, c->level))
 		kind = PAGE_VISIT_LEAF;
 	if ((kinds & (unsigned int)kind) == 0)
@@ -83,19 +87,21 @@ static inline bool walk_show(const struct encoder *e, const struct page_table *t
 	visit.descriptor = d;
 	visit.level = c->level;
 	visit.mapping.phys = 0;
+	visit.mapping.annotation = kind == PAGE_VISIT_ANNOTATION ? annotation_of(d) : 0;
 	visit.mapping.flags = (struct page_flags){ 0 };
 	visit.mapping.virt = input_extend(e, table, start);
 	visit.mapping.size = level_size(e, c->level);
 	if (kind == PAGE_VISIT_TABLE)
-		visit.mapping.phys = e->table_address(d);
+		visit.mapping.phys = table_address(e, table, d);
 	if (kind == PAGE_VISIT_LEAF)
 		describe_leaf(e, table, c, d, above, &visit.mapping);
 	return visitor(context, &visit);
 }
 
-/* Over entries that are not present, as far as the table and the range go: to the last of them. */
+/* Over entries that are not present (with `notes`: nor annotated), as far as the table and the
+ * range go: to the last of them. */
 static inline void walk_skip(const struct encoder *e, const struct page_table *table,
-			     struct cursor *c)
+			     struct page_cursor *c, bool notes)
 {
 	uint64_t size = level_size(e, c->level);
 	uint64_t input = addr_align_down(c->input, size);
@@ -106,9 +112,13 @@ static inline void walk_skip(const struct encoder *e, const struct page_table *t
 
 	if (left > level_entries(e, table, c->level) - 1 - index)
 		left = level_entries(e, table, c->level) - 1 - index;
-	for (end = entry + left; entry != end && !e->is_present(table, entry_load(entry), c->level);
-	     entry++)
+	for (end = entry + left; entry != end; entry++) {
+		uint64_t d = entry_load(entry);
+
+		if (e->is_present(table, d, c->level) || (notes && d != 0))
+			break;
 		input += size;
+	}
 	if (input > c->input)
 		c->input = input;
 }
@@ -121,7 +131,7 @@ static inline enum paging_status walk_inputs(const struct encoder *e,
 {
 	struct inherited above[PAGE_TABLE_MAX_LEVELS];
 	enum paging_status status = PAGING_OK;
-	struct cursor c;
+	struct page_cursor c;
 
 	cursor_open(table, e, &c, input, last);
 	above[c.level] = inherited_none();
@@ -129,7 +139,7 @@ static inline enum paging_status walk_inputs(const struct encoder *e,
 		uint64_t d;
 
 		if ((kinds & PAGE_VISIT_HOLE) == 0)
-			walk_skip(e, table, &c);
+			walk_skip(e, table, &c, (kinds & PAGE_VISIT_ANNOTATION) != 0);
 		d = entry_load(cursor_entry(table, e, &c));
 		if (!walk_show(e, table, &c, d, above[c.level], kinds, visitor, context)) {
 			status = PAGING_STOPPED;
@@ -138,7 +148,7 @@ static inline enum paging_status walk_inputs(const struct encoder *e,
 		if (e->is_present(table, d, c.level) && !e->is_leaf(d, c.level)) {
 			struct inherited below = inherited_add(above[c.level], d);
 
-			cursor_descend(table, e, &c, e->table_address(d));
+			cursor_descend(table, e, &c, table_address(e, table, d));
 			above[c.level] = below;
 			continue;
 		}

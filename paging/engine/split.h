@@ -74,22 +74,24 @@ static inline void break_range(const struct encoder *e, const struct page_table 
 }
 
 /* A table of leaves that say what leaf `old` of `level` + 1 said. */
-static inline void split_fill(const struct encoder *e, uint64_t *leaves, uint64_t entries,
-			      unsigned int level, uint64_t old)
+static inline void split_fill(const struct encoder *e, const struct page_table *table,
+			      uint64_t *leaves, unsigned int level, uint64_t old)
 {
-	uint64_t attributes = e->leaf_attributes(old, level + 1);
-	phys_addr phys = e->leaf_address(old, level + 1);
+	uint64_t entries = level_entries(e, table, level);
+	uint64_t attributes = leaf_attributes(e, table, old, level + 1);
+	phys_addr phys = leaf_address(e, table, old, level + 1);
 
 	for (uint64_t i = 0; i < entries; i++)
 		leaves[i] = paging_sabotage(
 			PAGING_SABOTAGE_LEAF, level,
 			e->leaf(attributes, phys + (i << level_shift(e, level)), level));
+	memory_clean(table, leaves, entries * sizeof(*leaves));
 }
 
 /* Splits the leaf the cursor stands on, which is in no group; it then stands on the table. False:
  * no frame. */
 static inline bool split_leaf(const struct encoder *e, struct page_table *table,
-			      const struct cursor *c, struct reserve *reserve,
+			      const struct page_cursor *c, struct reserve *reserve,
 			      struct tlb_gather *gather)
 {
 	unsigned int level = c->level - 1;
@@ -105,22 +107,22 @@ static inline bool split_leaf(const struct encoder *e, struct page_table *table,
 	if (!reserve_take(reserve, &phys))
 		return false;
 	leaves = memory_open(&table->access, phys, table_bytes(e, table, level));
-	link = e->table(table, phys);
+	link = table_entry(e, table, phys);
 	if (e->counted)
 		link = e->with_count(link, entries);
 	link = paging_sabotage(PAGING_SABOTAGE_TABLE, c->level, link);
 	if (must_break(e, table, gather)) {
-		old = entry_exchange(entry, 0);
+		old = entry_exchange(table, entry, 0);
 		break_range(e, table, gather, start, last, level_size(e, c->level), false,
 			    e->is_global(old));
-		split_fill(e, leaves, entries, level, old);
-		entry_link(entry, link);
+		split_fill(e, table, leaves, level, old);
+		entry_link(table, entry, link);
 	} else {
 		old = entry_load(entry);
 		/* Hardware may set the leaf's accessed and dirty bits meanwhile: then again. */
 		do {
-			split_fill(e, leaves, entries, level, old);
-		} while (!entry_replace(entry, &old, link));
+			split_fill(e, table, leaves, level, old);
+		} while (!entry_replace(table, entry, &old, link));
 		gather_range(gather, &(struct tlb_range){ .start = input_extend(e, table, start),
 							  .last = input_extend(e, table, last),
 							  .leaf_size = level_size(e, c->level),
@@ -131,42 +133,68 @@ static inline bool split_leaf(const struct encoder *e, struct page_table *table,
 	return true;
 }
 
+/* Puts a table where the cursor's entry is annotated, `d`: each of its entries says the same. */
+static inline bool split_hole(const struct encoder *e, struct page_table *table,
+			      const struct page_cursor *c, struct reserve *reserve, uint64_t d)
+{
+	unsigned int level = c->level - 1;
+	uint64_t entries = level_entries(e, table, level);
+	uint64_t *notes;
+	uint64_t link;
+	phys_addr phys;
+
+	if (!reserve_take(reserve, &phys))
+		return false;
+	notes = memory_open(&table->access, phys, table_bytes(e, table, level));
+	entries_fill(notes, 0, entries, d);
+	memory_clean(table, notes, table_bytes(e, table, level));
+	memory_close(&table->access, phys, notes);
+	link = table_entry(e, table, phys);
+	if (e->counted)
+		link = e->with_count(link, entries);
+	entry_link(table, cursor_entry(table, e, c),
+		   paging_sabotage(PAGING_SABOTAGE_TABLE, c->level, link));
+	table->tables++;
+	return true;
+}
+
 /*
  * Changes all the leaves of the cursor's group at once: `attributes` for all of them, merged with
  * what they have been (keep), with or without the hint.
  */
 static inline void group_rewrite(const struct encoder *e, const struct page_table *table,
-				 const struct cursor *c, uint64_t attributes, bool hint,
+				 const struct page_cursor *c, uint64_t attributes, bool hint,
 				 struct tlb_gather *gather)
 {
 	unsigned int level = c->level;
 	uint64_t *entries = group_first(table, e, c);
 	uint64_t start = addr_align_down(c->input, group_size(e, level));
 	uint64_t old = entry_load(&entries[0]);
-	phys_addr phys = e->leaf_address(old, level);
+	phys_addr phys = leaf_address(e, table, old, level);
 
 	/* Out of reach of hardware first, so that no accessed or dirty bit is lost. */
 	for (uint64_t i = 0; i < group_entries(e, level); i++)
-		old = e->merge(old, entry_exchange(&entries[i], 0));
+		old = e->merge(old, entry_exchange(table, &entries[i], 0));
 	if (gather)
 		break_range(e, table, gather, start, start + group_size(e, level) - 1,
 			    group_size(e, level), false, e->is_global(old));
-	attributes = e->keep(attributes, e->leaf_attributes(old, level));
+	attributes = e->keep(attributes, leaf_attributes(e, table, old, level));
 	for (uint64_t i = 0; i < group_entries(e, level); i++) {
 		uint64_t leaf = e->leaf(attributes, phys + (i << level_shift(e, level)), level);
 
-		entry_store(&entries[i], paging_sabotage(PAGING_SABOTAGE_LEAF, level,
-							 leaf | (hint ? e->contiguous : 0)));
+		entry_store(table, &entries[i],
+			    paging_sabotage(PAGING_SABOTAGE_LEAF, level,
+					    leaf | (hint ? e->contiguous : 0)));
 	}
 }
 
 /* Takes the hint off the cursor's group: its leaves stand alone after it. */
 static inline void group_unfold(const struct encoder *e, const struct page_table *table,
-				const struct cursor *c, struct tlb_gather *gather)
+				const struct page_cursor *c, struct tlb_gather *gather)
 {
 	uint64_t leaf = entry_load(cursor_entry(table, e, c));
 
-	group_rewrite(e, table, c, e->leaf_attributes(leaf, c->level), false, gather);
+	group_rewrite(e, table, c, leaf_attributes(e, table, leaf, c->level), false, gather);
 }
 
 #endif

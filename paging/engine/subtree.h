@@ -38,7 +38,7 @@ static inline bool subtree_next(const struct encoder *e, const struct page_table
 		uint64_t d = entry_load(&s->tables[s->level][s->next[s->level]++]);
 
 		if (e->is_present(table, d, s->level) && !e->is_leaf(d, s->level))
-			subtree_enter(e, table, s, e->table_address(d), s->level - 1);
+			subtree_enter(e, table, s, table_address(e, table, d), s->level - 1);
 	}
 	*phys = s->phys[s->level];
 	memory_close(&table->access, *phys, s->tables[s->level]);

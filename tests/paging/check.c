@@ -290,6 +290,69 @@ FORMAT_TEST(check, live_count)
 	world_close(&world);
 }
 
+/* An annotation is no mapping and no fault; what only looks like one is a stray entry. */
+FORMAT_TEST(check, annotations)
+{
+	virt_addr virt = page_of(format);
+	uint64_t granule = format_granule(format);
+	struct page_table_op op = { .mode = 0 };
+	phys_addr slot;
+	uint64_t entry;
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	world_map(&world, virt, 0, granule);
+	REQUIRE(page_table_annotate(&world.table, virt + granule, granule, 0x1234, &op) ==
+			PAGING_OK,
+		"not annotated");
+	REQUIRE(check_world(&world, 0)->count == 0, "an annotation");
+	slot = entry_at(&world, virt + granule, 0);
+	entry = entry_read(&world, slot);
+	REQUIRE(entry != 0, "no annotation");
+	entry_write(&world, slot, entry | UINT64_C(1) << 62);
+	require_one(check_world(&world, 0), PAGE_RULE_STRAY, slot, 0);
+	REQUIRE(check_world(&world, PAGE_RULES_MMU | PAGE_RULES_TREE)->count == 0,
+		"the MMU does not mind");
+	entry_write(&world, slot, UINT64_C(0xff) << 52); /* no mark at all */
+	require_one(check_world(&world, 0), PAGE_RULE_STRAY, slot, 0);
+	entry_write(&world, slot, entry);
+	world_close(&world);
+}
+
+/* Bit 46 is not part of an address, and every entry that leads to a table has it. */
+Test(check, address_modifier)
+{
+	const struct format_case *format = format_case_named("x86-48");
+	virt_addr virt = page_of(format);
+	struct page_table_config config = format->config;
+	struct page_check check = { .rules = 0 };
+	struct page_table table;
+	phys_addr slot;
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	world_map(&world, virt, 0, PAGE_SIZE_4K);
+	config.access = world.table.access;
+	config.modifier = UINT64_C(1) << 46;
+	cr_assert_eq(page_table_adopt(&table, &config, world.table.root), PAGING_OK);
+	slot = entry_at(&world, virt, 0);
+	entry_write(&world, slot, entry_read(&world, slot) | config.modifier);
+	cr_assert_eq(page_table_check(&table, &check), PAGING_OK);
+	cr_assert_eq(check.broken, 0);
+	require_one(check_world(&world, 0), PAGE_RULE_LEAF_OUTPUT, slot, 0);
+
+	config.modified_tables = true;
+	cr_assert_eq(page_table_adopt(&table, &config, world.table.root), PAGING_OK);
+	cr_assert_eq(page_table_check(&table, &check), PAGING_OK);
+	cr_assert_eq(check.broken, 3);
+	check.rules = PAGE_RULES_MMU | PAGE_RULES_TREE; /* who knows what the host does */
+	cr_assert_eq(page_table_check(&table, &check), PAGING_OK);
+	cr_assert_eq(check.broken, 3);
+	cr_assert_eq(page_rule_class(PAGE_RULE_MODIFIER), PAGE_RULES_LIBRARY);
+	world_close(&world);
+}
+
 /* How a check ends */
 
 /* Three tables that are no memory. */

@@ -453,7 +453,7 @@ FORMAT_TEST(errors, flags_that_cannot_be_expressed)
 		{ "write and execute", { .write = 1, .execute = 1 } },
 		{ "no such type", { .read = 1, .execute = 1, .type = MEMORY_TYPES } },
 		{ "reserved bits", { .read = 1, .execute = 1, .reserved0 = 1 } },
-		{ "the last reserved bit", { .read = 1, .execute = 1, .reserved0 = 0x400 } },
+		{ "the last reserved bit", { .read = 1, .execute = 1, .reserved0 = 0x200 } },
 		{ "more reserved bits", { .read = 1, .execute = 1, .reserved1 = 1 } },
 		{ "the very last bit", { .read = 1, .execute = 1, .reserved1 = 0x8000 } },
 	};

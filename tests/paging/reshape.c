@@ -487,20 +487,26 @@ FORMAT_TEST(reshape, the_tables_that_a_map_needs_are_the_tables_it_takes)
 		uint64_t size = (1 + rng_next(&seed) % (3 * span / granule)) * granule;
 		phys_addr phys = (rng_next(&seed) & 1) != 0 ? head : head + granule;
 		struct page_table_op op = { 0 };
-		uint64_t needed, before;
+		struct memory_snapshot *untouched;
+		uint64_t before, planned;
 
 		world_open(&world, format, MEMORY_BY_OFFSET);
 		world_map(&world, at - span, 0, granule);
 		op.frames = world_frames(&world);
-		must(page_table_map_needs(&world.table, at + head, phys, size, format_plain_flags(),
-					  &op, &needed),
-		     "needs");
+		op.mode = PAGING_PLAN;
+		untouched = memory_snapshot_take(world.memory);
+		must(page_table_map(&world.table, at + head, phys, size, format_plain_flags(), &op),
+		     "plan");
+		memory_snapshot_require(world.memory, untouched);
+		memory_snapshot_drop(untouched);
+		planned = op.tables;
 		before = world.memory->requests;
+		op.mode = 0;
 		must(page_table_map(&world.table, at + head, phys, size, format_plain_flags(), &op),
 		     "map");
-		REQUIRE(world.memory->requests - before == needed,
+		REQUIRE(world.memory->requests - before == planned && op.tables == planned,
 			"%" PRIu64 " frames taken, %" PRIu64 " foretold",
-			world.memory->requests - before, needed);
+			world.memory->requests - before, planned);
 		world_resync(&world);
 		world_check_tree(&world, false);
 		world_close(&world);

@@ -32,6 +32,11 @@ static ALWAYS_INLINE bool arm_is_device(unsigned int type)
 	return type == MEMORY_DEVICE || type == MEMORY_DEVICE_WEAK || type == MEMORY_DEVICE_STRICT;
 }
 
+static ALWAYS_INLINE uint64_t arm_software(uint16_t software)
+{
+	return (software & ARM_SOFTWARE) << ARM_SOFTWARE_SHIFT;
+}
+
 static ALWAYS_INLINE uint64_t arm_share(struct page_flags flags)
 {
 	switch (flags.share) {
@@ -266,12 +271,12 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 
 #define ARM_ENCODER_ADDRESSES(prefix, granule_shift_)                                              \
 	.granule_shift = (granule_shift_), .index_bits = (granule_shift_)-3,                       \
-	.leaf = prefix##_leaf, .leaf_attributes = prefix##_leaf_attributes,                        \
-	.leaf_address = prefix##_leaf_address, .table = prefix##_table,                            \
-	.table_address = prefix##_table_address, .is_present = arm_is_present,                     \
-	.is_leaf = arm_is_leaf, .counted = true, .count = arm_count, .with_count = arm_with_count, \
-	.break_before_make = arm_break_before_make, .contiguous = ARM_CONTIGUOUS,                  \
-	.contiguous_shift = ARM_GROUP_SHIFT(granule_shift_),                                       \
+	.software_bits = ARM_SOFTWARE, .software = arm_software, .leaf = prefix##_leaf,            \
+	.leaf_attributes = prefix##_leaf_attributes, .leaf_address = prefix##_leaf_address,        \
+	.table = prefix##_table, .table_address = prefix##_table_address,                          \
+	.is_present = arm_is_present, .is_leaf = arm_is_leaf, .counted = true, .count = arm_count, \
+	.with_count = arm_with_count, .break_before_make = arm_break_before_make,                  \
+	.contiguous = ARM_CONTIGUOUS, .contiguous_shift = ARM_GROUP_SHIFT(granule_shift_),         \
 	.contiguous_above = (granule_shift_) == 12 ? 4 : 5, .ignored = ARM_IGNORED
 
 #endif

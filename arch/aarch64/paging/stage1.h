@@ -122,7 +122,7 @@ static ALWAYS_INLINE bool stage1_encode(const struct page_table *table, struct p
 	a |= lpa2 ? 0 : arm_share(flags);
 	a |= stage1_write(managed, flags.write, flags.dirty);
 	a |= flags.guarded ? GUARDED : 0;
-	a |= (flags.software & ARM_SOFTWARE) << ARM_SOFTWARE_SHIFT;
+	a |= arm_software(flags.software);
 	if ((table->features & AARCH64_EL2) != 0)
 		a |= USER | (flags.execute ? 0 : UXN);
 	else

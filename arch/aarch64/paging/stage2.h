@@ -114,7 +114,7 @@ static ALWAYS_INLINE bool stage2_encode(const struct page_table *table, struct p
 	a |= flags.idle ? 0 : ARM_ACCESSED;
 	a |= lpa2 ? 0 : arm_share(flags);
 	a |= stage2_execute(flags);
-	a |= (flags.software & ARM_SOFTWARE) << ARM_SOFTWARE_SHIFT;
+	a |= arm_software(flags.software);
 	*attributes = a;
 	return true;
 }

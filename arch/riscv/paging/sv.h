@@ -38,6 +38,11 @@ static ALWAYS_INLINE enum paging_status sv_configure(struct page_table *table,
 	return PAGING_OK;
 }
 
+static ALWAYS_INLINE uint64_t sv_software(uint16_t software)
+{
+	return (software & SOFTWARE) << SOFTWARE_SHIFT;
+}
+
 static ALWAYS_INLINE bool sv_encode(const struct page_table *table, struct page_flags flags,
 				    uint64_t *attributes)
 {
@@ -57,8 +62,7 @@ static ALWAYS_INLINE bool sv_encode(const struct page_table *table, struct page_
 	*attributes = VALID | (flags.read ? READ : 0) | (flags.write ? WRITE : 0) |
 		      (flags.execute ? EXECUTE : 0) | (flags.user ? USER : 0) |
 		      (flags.global ? GLOBAL : 0) | (flags.idle ? 0 : ACCESSED) |
-		      (flags.dirty ? DIRTY : 0) | type << TYPE_SHIFT |
-		      (flags.software & SOFTWARE) << SOFTWARE_SHIFT;
+		      (flags.dirty ? DIRTY : 0) | type << TYPE_SHIFT | sv_software(flags.software);
 	return true;
 }
 
@@ -185,6 +189,7 @@ static ALWAYS_INLINE phys_addr sv_table_address(uint64_t descriptor)
 	.break_before_make = sv_break_before_make, .leaf = sv_leaf,                    \
 	.leaf_attributes = sv_leaf_attributes, .leaf_address = sv_leaf_address,        \
 	.is_global = sv_is_global, .is_present = sv_is_present, .is_leaf = sv_is_leaf, \
-	.table = sv_table, .table_address = sv_table_address, .counted = false
+	.table = sv_table, .table_address = sv_table_address, .counted = false,        \
+	.software_bits = SOFTWARE, .software = sv_software
 
 #endif

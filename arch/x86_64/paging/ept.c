@@ -67,6 +67,11 @@ static ALWAYS_INLINE bool ept_expressible(const struct page_table *table, struct
 	return ept_types[flags.type] != NO_TYPE && (flags.software & ~SOFTWARE) == 0;
 }
 
+static ALWAYS_INLINE uint64_t ept_software(uint16_t software)
+{
+	return (software & SOFTWARE) << SOFTWARE_SHIFT;
+}
+
 static ALWAYS_INLINE bool ept_encode(const struct page_table *table, struct page_flags flags,
 				     uint64_t *attributes)
 {
@@ -81,7 +86,7 @@ static ALWAYS_INLINE bool ept_encode(const struct page_table *table, struct page
 	a |= flags.ignore_pat ? IGNORE_PAT : 0;
 	a |= flags.dirty ? DIRTY : 0;
 	a |= flags.suppress_ve ? SUPPRESS_VE : 0;
-	a |= (flags.software & SOFTWARE) << SOFTWARE_SHIFT;
+	a |= ept_software(flags.software);
 	if ((table->features & EPT_ACCESSED_DIRTY) != 0 && !flags.idle)
 		a |= ACCESSED;
 	*attributes = a;
@@ -187,6 +192,7 @@ static ALWAYS_INLINE uint64_t ept_broken(const struct page_table *table, uint64_
 }
 
 static const struct encoder ept = {
+	.modifiers = true,
 	.granule_shift = X86_GRANULE_SHIFT,
 	.index_bits = X86_INDEX_BITS,
 	.input = INPUT_ZERO_EXTENDED,
@@ -194,6 +200,8 @@ static const struct encoder ept = {
 	.encode = ept_encode,
 	.decode = ept_decode,
 	.break_before_make = x86_break_before_make,
+	.software_bits = SOFTWARE,
+	.software = ept_software,
 	.keep = ept_keep,
 	.without_write = ept_without_write,
 	.cleaned = ept_cleaned,

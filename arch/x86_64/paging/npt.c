@@ -58,6 +58,7 @@ static ALWAYS_INLINE uint64_t npt_broken(const struct page_table *table, uint64_
 }
 
 static const struct encoder npt = {
+	.modifiers = true,
 	.granule_shift = X86_GRANULE_SHIFT,
 	.index_bits = X86_INDEX_BITS,
 	.input = INPUT_ZERO_EXTENDED,
@@ -65,6 +66,8 @@ static const struct encoder npt = {
 	.encode = npt_encode,
 	.decode = npt_decode,
 	.break_before_make = x86_break_before_make,
+	.software_bits = PTE_SOFTWARE,
+	.software = pte_software,
 	.keep = pte_keep,
 	.without_write = pte_without_write,
 	.cleaned = pte_cleaned,

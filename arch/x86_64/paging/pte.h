@@ -80,6 +80,12 @@ static ALWAYS_INLINE bool pte_expressible(const struct page_table *table, struct
 	       (flags.software & ~PTE_SOFTWARE) == 0;
 }
 
+static ALWAYS_INLINE uint64_t pte_software(uint16_t software)
+{
+	return (software & PTE_SOFTWARE_LOW) << PTE_SOFTWARE_LOW_SHIFT |
+	       (software & PTE_SOFTWARE_HIGH) << PTE_SOFTWARE_HIGH_SHIFT;
+}
+
 /* All but USER, GLOBAL and the key. A leaf without write never has DIRTY: with CET that would be a
  * shadow-stack page (SDM vol. 3A 4.6). */
 static ALWAYS_INLINE uint64_t pte_encode(const struct page_table *table, struct page_flags flags)
@@ -95,9 +101,7 @@ static ALWAYS_INLINE uint64_t pte_encode(const struct page_table *table, struct 
 	a |= (index & 1) != 0 ? PTE_PWT : 0;
 	a |= (index & 2) != 0 ? PTE_PCD : 0;
 	a |= (index & 4) != 0 ? PTE_PAT : 0;
-	a |= (flags.software & PTE_SOFTWARE_LOW) << PTE_SOFTWARE_LOW_SHIFT;
-	a |= (flags.software & PTE_SOFTWARE_HIGH) << PTE_SOFTWARE_HIGH_SHIFT;
-	return a;
+	return a | pte_software(flags.software);
 }
 
 /* W is granted by all levels or not at all, NX is set by any: SDM vol. 3A 4.6. */

@@ -53,6 +53,7 @@ static ALWAYS_INLINE uint64_t stage1_broken(const struct page_table *table, uint
 }
 
 static const struct encoder stage1 = {
+	.modifiers = true,
 	.granule_shift = X86_GRANULE_SHIFT,
 	.index_bits = X86_INDEX_BITS,
 	.input = INPUT_SIGN_EXTENDED,
@@ -60,6 +61,8 @@ static const struct encoder stage1 = {
 	.encode = stage1_encode,
 	.decode = stage1_decode,
 	.break_before_make = x86_break_before_make,
+	.software_bits = PTE_SOFTWARE,
+	.software = pte_software,
 	.keep = pte_keep,
 	.without_write = pte_without_write,
 	.cleaned = pte_cleaned,

@@ -46,7 +46,8 @@ enum page_rule {
 	PAGE_RULE_TABLE_REFUSED, /* check->enter said no */
 
 	/* The library's. */
-	PAGE_RULE_STRAY,          /* an entry is not present, and yet not empty */
+	PAGE_RULE_STRAY,          /* neither present nor empty, and no annotation either */
+	PAGE_RULE_MODIFIER,       /* a table entry has the address modifier, or lacks it */
 	PAGE_RULE_SHADOW_STACK,   /* x86_64: dirty without write is a shadow stack under CET */
 	PAGE_RULE_NO_ACCESS,      /* a leaf that allows no kind of access to anybody */
 	PAGE_RULE_UNNAMED_TYPE,   /* a memory type that enum memory_type has no name for */

@@ -61,7 +61,8 @@ struct page_flags {
 	uint32_t suppress_ve : 1;    /* EPT: violations exit, they never become #VE */
 	uint32_t protection_key : 4; /* x86_64 stage 1 with protection keys */
 	uint32_t guarded : 1;        /* Arm stage 1 with BTI: branches must land on BTI */
-	uint32_t reserved0 : 11;     /* zero */
+	uint32_t modified : 1;       /* with the table's address modifier bit (page_table_config) */
+	uint32_t reserved0 : 10;     /* zero */
 	uint32_t software : 16;  /* the caller's bits; a format has room for fewer, see its page */
 	uint32_t reserved1 : 16; /* zero */
 };

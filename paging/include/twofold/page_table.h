@@ -16,8 +16,17 @@
  *
  * Ordering: a descriptor is written with one 64-bit atomic store. A new table is linked by a
  * release store after all of it is written. What the CPU needs on top (a barrier before the walker
- * sees it, an invalidation) is the caller's, as the gather asks. Calls on one table are made one at
- * a time; hardware may walk it, and set accessed and dirty bits in it, throughout.
+ * sees it, an invalidation) is the caller's, as the gather asks. Hardware may walk a table, and set
+ * accessed and dirty bits in it, throughout.
+ *
+ * Threads: operations that change a table are made one at a time, but for those that a parallel
+ * table (page_table_config.parallel) allows. page_table_query and page_table_walk may be called at
+ * any time, by any number of threads, beside any of them except page_table_init and
+ * page_table_destroy: they take no lock, and of each entry see what was there before or after,
+ * nothing between. If tables may go away meanwhile, each such call is made inside a read section of
+ * the caller's (as with RCU), and the writer's gather has a wait_for_readers (tlb_gather.h). Two
+ * entries are not seen at one moment: a walk may show a leaf that overlaps one shown before, if the
+ * two were joined or split between. table_access.map is then called by many threads at once.
  */
 #ifndef TWOFOLD_PAGE_TABLE_H
 #define TWOFOLD_PAGE_TABLE_H
@@ -43,6 +52,14 @@ struct table_access {
 	uint64_t offset;
 	void *(*map)(void *context, phys_addr table, uint64_t size);
 	void (*unmap)(void *context, phys_addr table, void *pointer);
+	/*
+	 * NULL where walkers see what the library's stores wrote. Otherwise called after each
+	 * store, or run of them, that a walker may see, and for a new table before it is linked:
+	 * makes [pointer, pointer + size) visible to a walker that does not look into the caches
+	 * (Arm: DC CVAC or CIVAC of each line and DSB, with the MMU off or a walker that is not
+	 * coherent), and returns when that is complete.
+	 */
+	void (*clean)(void *context, const void *pointer, uint64_t size);
 	void *context;
 };
 
@@ -54,7 +71,26 @@ struct page_table_config {
 	uint64_t leaf_sizes;
 	uint32_t features;          /* the format's feature bits */
 	uint64_t memory_attributes; /* the CPU's IA32_PAT or MAIR; 0 in formats without */
+	/*
+	 * x86_64 formats: one bit of the descriptor's address field that is no address: memory
+	 * encryption's C-bit (AMD APM vol. 2 15.34.1), the shared bit of a TDX guest's addresses.
+	 * At or above output_bits; 0: none. A leaf has it if flags.modified, and every table entry
+	 * if modified_tables. Addresses in this interface never contain it, `root` neither.
+	 */
+	uint64_t modifier;
+	bool modified_tables;
 	struct table_access access;
+	/*
+	 * page_table_map_to, and page_table_map with PAGING_RESUMABLE and without PAGING_REPLACE,
+	 * may be called by many threads at once, beside query, walk and harvest. Each leaf of such
+	 * a map is put in by itself: where ranges overlap, one of the calls wins a leaf and the
+	 * others answer PAGING_ALREADY_MAPPED there, with `done` what they had won up to then. A
+	 * call that finds no frame leaves no empty table. No contiguous groups are made
+	 * (page_table_collapse folds them later). The frame allocator is the thread's own or locks
+	 * by itself. Every other operation, page_table_map all or nothing too, excludes the rest
+	 * and keeps its contract.
+	 */
+	bool parallel;
 };
 
 /* The library's; read `root` (physical address of the root table), leave the rest. */
@@ -65,11 +101,13 @@ struct page_table {
 	uint64_t leaf_sizes;
 	uint64_t memory_attributes; /* as in the configuration */
 	uint64_t type_index;        /* memory type n has attribute index (type_index >> 8n) & 255 */
+	uint64_t modifier;          /* as in the configuration */
 	uint32_t features;
 	uint8_t input_bits;
 	uint8_t output_bits;
 	bool upper;     /* its input addresses end at 2^64 (Arm's upper half) */
 	uint8_t levels; /* how many; level 0 has the granule-sized leaves */
+	bool modified_tables;
 	struct table_access access;
 };
 
@@ -79,7 +117,11 @@ struct page_mapping {
 	phys_addr phys; /* where it goes; 0 for a hole */
 	uint64_t size;
 	struct page_flags flags; /* what the MMU grants: upper levels taken into account */
+	uint64_t annotation;     /* of a hole; 0: none */
 };
+
+/* Annotations are numbers of so many bits. */
+#define PAGE_ANNOTATION_BITS 39
 
 /* How a range operation may go about it. */
 enum page_table_mode {
@@ -92,6 +134,14 @@ enum page_table_mode {
 	/* map: what is mapped in the range gives way. A leaf that the range covers in part is
 	 * split, a table that a leaf takes the place of goes to the gather. */
 	PAGING_REPLACE = 1 << 3,
+	/* unmap, protect: a leaf that the range covers in part is done as a whole, in place of
+	 * splitting it; `enlarged` says what that came to. Not together with PAGING_SPLIT. */
+	PAGING_ENLARGE = 1 << 4,
+	/* Change nothing: check all that an operation that is all or nothing checks, but for
+	 * memory, and count in `tables` the frames that it will take. With so many at hand
+	 * (twofold/frame_cache.h) the operation cannot fail afterwards. collapse and harvest
+	 * take none, and check their arguments only. */
+	PAGING_PLAN = 1 << 5,
 };
 
 /* The circumstances of a range operation, and what came of it. One struct serves many calls. */
@@ -101,11 +151,28 @@ struct page_table_op {
 	uint32_t mode;             /* enum page_table_mode, OR-ed */
 	uint64_t leaf_sizes;       /* map: no other leaves than these; 0: all the table has */
 	uint64_t budget;           /* split, resumable: tables to make at most; 0: no limit */
+	uint64_t annotation;       /* unmap: what to leave in place of each leaf; 0: nothing */
 
 	/* Results. */
 	uint64_t done;          /* bytes of the range that are done (all of it, or 0 when atomic) */
+	uint64_t tables;        /* with PAGING_PLAN, or atomic: the table frames that it takes */
+	virt_addr enlarged;     /* with PAGING_ENLARGE: start and size of the range, and of all */
+	uint64_t enlarged_size; /* the leaves that were changed; size 0: none was */
 	virt_addr conflict;     /* on failure: the input address it is about */
 	uint64_t conflict_size; /* and the size of the leaf or hole that is in the way, else 0 */
+};
+
+/*
+ * A place in a table (see page_cursor_open): an input address, and the tables from the root down to
+ * there. The library's; all of it.
+ */
+struct page_cursor {
+	uint64_t input; /* inside the entry it stands on, without sign extension */
+	uint64_t last;  /* the last byte of its range */
+	unsigned int level;
+	uint64_t *tables[PAGE_TABLE_MAX_LEVELS];
+	uint64_t *slots[PAGE_TABLE_MAX_LEVELS]; /* the entry above that each was reached by */
+	phys_addr phys[PAGE_TABLE_MAX_LEVELS];
 };
 
 /*
@@ -211,12 +278,25 @@ enum paging_status page_table_harvest(struct page_table *table, virt_addr virt, 
 				      struct page_table_op *op);
 
 /*
- * How many table frames page_table_map would take for this, exactly: an allocator that has so many
- * at hand lets it not fail for want of memory. Errors as page_table_map, but for _NO_MEMORY.
+ * Gives every mapping in the range the software bits `software`; all else stays, and nothing need
+ * be flushed. Errors as page_table_unmap, and PAGING_BAD_FLAGS: the format has fewer software bits.
  */
-enum paging_status page_table_map_needs(struct page_table *table, virt_addr virt, phys_addr phys,
-					uint64_t size, struct page_flags flags,
-					struct page_table_op *op, uint64_t *tables);
+enum paging_status page_table_set_software(struct page_table *table, virt_addr virt, uint64_t size,
+					   uint16_t software, struct page_table_op *op);
+
+/*
+ * Gives what is not mapped in the range the annotation (PAGE_ANNOTATION_BITS), in the largest
+ * entries that lie in it; query and walk show it. An annotation is no mapping: the MMU sees
+ * nothing, mapping there takes its place, unmap and protect see a hole. But it keeps its table
+ * alive, so it takes frames as a mapping does. Errors as page_table_map without PAGING_REPLACE;
+ * PAGING_BAD_FLAGS: the number is too large.
+ *
+ * Annotation 0 takes annotations away; mappings in the range are then no error. A larger annotated
+ * entry that the range covers in part is split (PAGING_SPLIT) or PAGING_WOULD_SPLIT. Errors as
+ * page_table_unmap.
+ */
+enum paging_status page_table_annotate(struct page_table *table, virt_addr virt, uint64_t size,
+				       uint64_t annotation, struct page_table_op *op);
 
 /*
  * What the MMU answers for `virt` (any address, not only an aligned one): the leaf it lies in.
@@ -228,7 +308,8 @@ enum paging_status page_table_query(const struct page_table *table, virt_addr vi
 enum page_visit_kind {
 	PAGE_VISIT_LEAF = 1 << 0,
 	PAGE_VISIT_TABLE = 1 << 1, /* a table, before what is in it */
-	PAGE_VISIT_HOLE = 1 << 2,
+	PAGE_VISIT_HOLE = 1 << 2,  /* not present, and not annotated */
+	PAGE_VISIT_ANNOTATION = 1 << 3,
 };
 
 struct page_visit {
