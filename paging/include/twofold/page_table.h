@@ -156,23 +156,28 @@ struct page_table_op {
 	/* Results. */
 	uint64_t done;          /* bytes of the range that are done (all of it, or 0 when atomic) */
 	uint64_t tables;        /* with PAGING_PLAN, or atomic: the table frames that it takes */
-	virt_addr enlarged;     /* with PAGING_ENLARGE: start and size of the range, and of all */
-	uint64_t enlarged_size; /* the leaves that were changed; size 0: none was */
+	virt_addr enlarged;     /* with PAGING_ENLARGE: start and size of what is done of the */
+	uint64_t enlarged_size; /* range and all leaves that it touches; size 0: nothing is */
 	virt_addr conflict;     /* on failure: the input address it is about */
 	uint64_t conflict_size; /* and the size of the leaf or hole that is in the way, else 0 */
 };
 
-/*
- * A place in a table (see page_cursor_open): an input address, and the tables from the root down to
- * there. The library's; all of it.
- */
+/* A place in a table (twofold/page_cursor.h). All of it is the library's. */
 struct page_cursor {
 	uint64_t input; /* inside the entry it stands on, without sign extension */
 	uint64_t last;  /* the last byte of its range */
 	unsigned int level;
-	uint64_t *tables[PAGE_TABLE_MAX_LEVELS];
-	uint64_t *slots[PAGE_TABLE_MAX_LEVELS]; /* the entry above that each was reached by */
+	uint64_t *tables[PAGE_TABLE_MAX_LEVELS]; /* from the root down to there */
+	uint64_t *slots[PAGE_TABLE_MAX_LEVELS];  /* the entry above that each was reached by */
 	phys_addr phys[PAGE_TABLE_MAX_LEVELS];
+
+	/* Of a caller's cursor only. */
+	struct page_table *table;
+	struct page_table_op *op;
+	uint64_t here;    /* an input address in the table it is in */
+	bool ended;       /* it is past the last address */
+	uint32_t touched; /* bit n: entries of its table of level n have been changed, and */
+	uint64_t gone[PAGE_TABLE_MAX_LEVELS]; /* so many fewer are in use than it says above */
 };
 
 /*
@@ -286,10 +291,10 @@ enum paging_status page_table_set_software(struct page_table *table, virt_addr v
 
 /*
  * Gives what is not mapped in the range the annotation (PAGE_ANNOTATION_BITS), in the largest
- * entries that lie in it; query and walk show it. An annotation is no mapping: the MMU sees
- * nothing, mapping there takes its place, unmap and protect see a hole. But it keeps its table
- * alive, so it takes frames as a mapping does. Errors as page_table_map without PAGING_REPLACE;
- * PAGING_BAD_FLAGS: the number is too large.
+ * entries that lie in it and have no table; query and walk show it. An annotation is no mapping:
+ * the MMU sees nothing, mapping there takes its place, unmap and protect see a hole. But it keeps
+ * its table alive, so it takes frames as a mapping does. It replaces no mapping, whatever op->mode
+ * says. Errors as page_table_map; PAGING_BAD_FLAGS: the number is too large.
  *
  * Annotation 0 takes annotations away; mappings in the range are then no error. A larger annotated
  * entry that the range covers in part is split (PAGING_SPLIT) or PAGING_WOULD_SPLIT. Errors as
