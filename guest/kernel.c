@@ -147,7 +147,7 @@ static bool largest_leaf_works(phys_addr *boot_root)
 	status = page_table_map(&kernel.table, virt, 0, PAGE_SIZE_1G, flags, &op);
 	if (status != PAGING_OK)
 		panic("cannot map a 1G leaf: %s", paging_status_text(status));
-	*boot_root = arch_load_root(kernel.table.root);
+	*boot_root = arch_load_table(&kernel.table);
 	works = !probe(PROBE_READ, virt + image_phys(image_start), false).faulted;
 	if (!works) {
 		arch_load_root(*boot_root);
@@ -174,7 +174,7 @@ void kernel_start(void)
 		kernel.mmu.config.leaf_sizes &= ~PAGE_SIZE_1G;
 		build();
 	}
-	arch_load_root(kernel.table.root);
+	arch_load_table(&kernel.table);
 	kernel.live = true;
 }
 

@@ -203,7 +203,7 @@ static inline void build_leave(const struct encoder *e, struct page_table *table
 	} else if (e->counted && added != 0) {
 		uint64_t d = entry_load(slot);
 
-		entry_store(table, slot, e->with_count(d, e->count(d) + added));
+		entry_link(table, slot, e->with_count(d, e->count(d) + added));
 	}
 }
 
@@ -617,7 +617,7 @@ static ALWAYS_INLINE enum paging_status map_page(const struct encoder *e, struct
 		uint64_t *slot = c.slots[0];
 		uint64_t above = entry_load(slot);
 
-		entry_store(table, slot, e->with_count(above, e->count(above) + (d == 0)));
+		entry_link(table, slot, e->with_count(above, e->count(above) + (d == 0)));
 	}
 	cursor_close(table, &c);
 	return PAGING_OK;

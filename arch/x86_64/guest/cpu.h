@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #define CR0_WP   (UINT64_C(1) << 16)
-#define CR4_PGE  (UINT64_C(1) << 7)
 #define MSR_PAT  UINT32_C(0x277)
 #define MSR_EFER UINT32_C(0xc0000080)
 #define EFER_NXE (UINT64_C(1) << 11)

@@ -2,47 +2,16 @@
 /* Telling the TLB of changes. */
 #include "flush.h"
 
-#include "cpu.h"
 #include "guest/arch.h"
+#include "twofold/x86_64_tlb_execute.h"
 
-#define PAGES_ONE_BY_ONE 32 /* beyond that, flushing everything is less work */
-
-/* Clearing CR4.PGE drops global translations too. */
-static void flush_everything(bool global)
-{
-	uint64_t cr4 = read_cr4();
-
-	if (global && (cr4 & CR4_PGE) != 0) {
-		write_cr4(cr4 & ~CR4_PGE);
-		write_cr4(cr4);
-	} else {
-		write_cr3(read_cr3());
-	}
-}
-
-/* INVLPG drops the page's translation, global or not, and all that is cached of tables above. */
-static void flush_range(const struct tlb_range *range)
-{
-	if ((range->last - range->start) / range->leaf_size >= PAGES_ONE_BY_ONE) {
-		flush_everything(range->global);
-		return;
-	}
-	for (virt_addr at = range->start;; at += range->leaf_size) {
-		invalidate_page(at);
-		if (range->last - at < range->leaf_size)
-			return;
-	}
-}
+/* The kernel's address space is the only one. INVPCID is left alone: KVMs that interpret do not
+ * know it. */
+static const struct x86_64_tlb tlb = { .space = X86_64_TLB_CURRENT };
 
 void flush_exactly(const struct tlb_gather *gather, void *context)
 {
-	(void)context;
-	if (gather->everything) {
-		flush_everything(gather->everything_global);
-		return;
-	}
-	for (size_t i = 0; i < gather->range_count; i++)
-		flush_range(&gather->ranges[i]);
+	x86_64_tlb_plan(&tlb, gather, x86_64_tlb_execute, context);
 }
 
 /*
@@ -56,7 +25,12 @@ void arch_flush(const struct tlb_gather *gather, void *context)
 	flush_exactly(gather, context);
 	for (size_t i = 0; i < gather->range_count; i++) {
 		if (gather->ranges[i].leaf_size > PAGE_SIZE_4K) {
-			flush_everything(gather->ranges[i].global);
+			struct x86_64_tlb_instruction all = {
+				.operation = gather->ranges[i].global ? X86_64_TOGGLE_PGE
+								      : X86_64_RELOAD_CR3,
+			};
+
+			x86_64_tlb_execute(context, &all);
 			return;
 		}
 	}

@@ -5,12 +5,12 @@
 #include "layout.h"
 #include "msr.h"
 #include "twofold/x86_64.h"
+#include "twofold/x86_64_registers.h"
 
-#define CPUID_1_EDX_PGE          (UINT32_C(1) << 13)
-#define CPUID_1_EDX_PAT          (UINT32_C(1) << 16)
-#define CPUID_80000001_EDX_NX    (UINT32_C(1) << 20)
-#define CPUID_80000001_EDX_1G    (UINT32_C(1) << 26)
-#define OUTPUT_BITS_WITHOUT_LEAF 36
+#define CPUID_1_EDX_PAT (UINT32_C(1) << 16)
+
+/* What the CPU said, and its registers as they are from arch_mmu_start on. */
+static struct x86_64_cpu cpu;
 
 const struct arch_layout arch_layout = {
 	.direct_base = DIRECT_BASE,
@@ -38,37 +38,54 @@ static uint64_t start_pat(void)
 	return pat;
 }
 
-static uint8_t output_bits(void)
+static void read_cpu(void)
 {
-	uint32_t bits = cpuid_if_present(UINT32_C(0x80000008)).eax & 0xff;
+	struct cpuid basic = cpuid(1), extended = cpuid_if_present(UINT32_C(0x80000001));
 
-	return bits == 0 ? OUTPUT_BITS_WITHOUT_LEAF : (uint8_t)bits;
+	cpu.cpuid_1_ecx = basic.ecx;
+	cpu.cpuid_1_edx = basic.edx;
+	cpu.cpuid_7_ecx = cpuid_if_present(7).ecx;
+	cpu.cpuid_80000001_ecx = extended.ecx;
+	cpu.cpuid_80000001_edx = extended.edx;
+	cpu.cpuid_80000008_eax = cpuid_if_present(UINT32_C(0x80000008)).eax;
+	cpu.cr4 = read_cr4();
+	cpu.efer = read_msr(MSR_EFER);
+	cpu.pat = start_pat();
 }
 
 void arch_mmu_start(struct arch_mmu *mmu)
 {
-	uint32_t extended = cpuid_if_present(UINT32_C(0x80000001)).edx;
+	struct register_refusal refusal;
+	enum register_status status;
+	uint64_t efer;
 
-	mmu->config = (struct page_table_config){
-		.format = &x86_64_stage1,
-		.input_bits = 48,
-		.output_bits = output_bits(),
-		.leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_2M,
-		.memory_attributes = start_pat(),
-	};
-	if ((extended & CPUID_80000001_EDX_1G) != 0)
-		mmu->config.leaf_sizes |= PAGE_SIZE_1G;
-	mmu->no_execute = (extended & CPUID_80000001_EDX_NX) != 0;
-	if (mmu->no_execute) {
-		write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_NXE);
-		mmu->config.features |= X86_64_NX;
-	}
-	mmu->global = (cpuid(1).edx & CPUID_1_EDX_PGE) != 0;
-	if (mmu->global) {
-		write_cr4(read_cr4() | CR4_PGE);
-		mmu->config.features |= X86_64_GLOBAL;
-	}
+	read_cpu();
+	efer = cpu.efer;
+	x86_64_enable(&cpu);
+	if (cpu.efer != efer)
+		write_msr(MSR_EFER, cpu.efer);
+	write_cr4(cpu.cr4);
 	write_cr0(read_cr0() | CR0_WP);
+	status = x86_64_stage1_config(&cpu, &mmu->config, &refusal);
+	if (status != REGISTER_OK)
+		panic("no tables for this CPU: %s.%s is %s", refusal.name, refusal.field,
+		      register_status_text(status));
+	mmu->no_execute = (mmu->config.features & X86_64_NX) != 0;
+	mmu->global = (mmu->config.features & X86_64_GLOBAL) != 0;
+}
+
+phys_addr arch_load_table(const struct page_table *table)
+{
+	struct register_refusal refusal;
+	enum register_status status;
+	uint64_t cr3;
+
+	status = x86_64_cr3(&cpu, table, 0, false, &cr3, &refusal);
+	if (status != REGISTER_OK)
+		panic("the table is not for this CPU: %s.%s is %s, wanted 0x%lx, has 0x%lx",
+		      refusal.name, refusal.field, register_status_text(status), refusal.wanted,
+		      refusal.has);
+	return arch_load_root(cr3);
 }
 
 phys_addr arch_load_root(phys_addr root)

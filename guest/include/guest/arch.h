@@ -24,8 +24,10 @@ struct arch_mmu {
 /* Finds out, and sets the registers that the answer depends on. */
 void arch_mmu_start(struct arch_mmu *mmu);
 
-/* Makes the CPU walk the table whose root is there, and returns the one before. Drops translations
- * that are not global. */
+/* Makes the CPU walk the table, and returns the root before. Drops translations that are not
+ * global. Panics if the table uses what the CPU does not have. */
+phys_addr arch_load_table(const struct page_table *table);
+/* The same, back to a root that was returned. */
 phys_addr arch_load_root(phys_addr root);
 
 /* tlb_gather's `flush`: does what the gather asks for. */

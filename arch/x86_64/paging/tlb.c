@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* Stage 1: what a gather takes in INVLPG, INVPCID and loads of CR3 and CR4. */
+#include "tlb.h"
+
+uint64_t x86_64_tlb_count(const struct tlb_gather *gather, uint64_t limit)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < gather->range_count; i++) {
+		const struct tlb_range *range = &gather->ranges[i];
+		uint64_t more = (range->last - range->start) / range->leaf_size;
+
+		if (more >= limit - count)
+			return limit + 1;
+		count += more + 1;
+	}
+	return count;
+}
+
+bool x86_64_tlb_any_global(const struct tlb_gather *gather)
+{
+	bool global = gather->everything && gather->everything_global;
+
+	for (size_t i = 0; i < gather->range_count; i++)
+		global |= gather->ranges[i].global;
+	return global;
+}
+
+static void emit_plain(enum x86_64_tlb_operation operation, x86_64_tlb_emit emit, void *context)
+{
+	struct x86_64_tlb_instruction instruction = { .operation = operation };
+
+	emit(context, &instruction);
+}
+
+static void emit_invpcid(enum x86_64_invpcid type, uint16_t pcid, x86_64_tlb_emit emit,
+			 void *context)
+{
+	struct x86_64_tlb_instruction instruction = { .operation = X86_64_INVPCID,
+						      .type = type,
+						      .id = pcid };
+
+	emit(context, &instruction);
+}
+
+/* All of the current address space. CR3 leaves global translations. */
+static unsigned int plan_all_current(const struct x86_64_tlb *tlb, bool global,
+				     x86_64_tlb_emit emit, void *context)
+{
+	if (!global)
+		emit_plain(X86_64_RELOAD_CR3, emit, context);
+	else if (tlb->invpcid)
+		emit_invpcid(INVPCID_ALL, 0, emit, context);
+	else
+		emit_plain(X86_64_TOGGLE_PGE, emit, context);
+	return 1;
+}
+
+/* All of every PCID. */
+static unsigned int plan_all_pcids(const struct x86_64_tlb *tlb, bool global, x86_64_tlb_emit emit,
+				   void *context)
+{
+	if (!tlb->invpcid)
+		emit_plain(X86_64_TOGGLE_PGE, emit, context);
+	else
+		emit_invpcid(global ? INVPCID_ALL : INVPCID_NOT_GLOBAL, 0, emit, context);
+	return 1;
+}
+
+static void emit_range(const struct x86_64_tlb_instruction *model, const struct tlb_range *range,
+		       x86_64_tlb_emit emit, void *context)
+{
+	struct x86_64_tlb_instruction instruction = *model;
+
+	for (uint64_t address = range->start;; address += range->leaf_size) {
+		instruction.address = address;
+		emit(context, &instruction);
+		if (range->last - address < range->leaf_size)
+			return;
+	}
+}
+
+unsigned int x86_64_tlb_emit_ranges(const struct x86_64_tlb_instruction *model,
+				    const struct tlb_gather *gather, bool only_global,
+				    x86_64_tlb_emit emit, void *context)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < gather->range_count; i++) {
+		const struct tlb_range *range = &gather->ranges[i];
+
+		if (only_global && !range->global)
+			continue;
+		emit_range(model, range, emit, context);
+		count += (range->last - range->start) / range->leaf_size + 1;
+	}
+	return (unsigned int)count;
+}
+
+/* Another PCID, by INVPCID. Of tables, type 0 promises nothing for the caches; type 1 does. */
+static unsigned int plan_other(const struct x86_64_tlb *tlb, const struct tlb_gather *gather,
+			       bool all, x86_64_tlb_emit emit, void *context)
+{
+	struct x86_64_tlb_instruction by_address = { .operation = X86_64_INVPCID,
+						     .type = INVPCID_ADDRESS,
+						     .id = tlb->pcid };
+
+	for (size_t i = 0; i < gather->range_count; i++)
+		all |= gather->ranges[i].tables;
+	if (!all)
+		return x86_64_tlb_emit_ranges(&by_address, gather, false, emit, context);
+	emit_invpcid(INVPCID_SINGLE, tlb->pcid, emit, context);
+	return 1;
+}
+
+unsigned int x86_64_tlb_plan(const struct x86_64_tlb *tlb, const struct tlb_gather *gather,
+			     x86_64_tlb_emit emit, void *context)
+{
+	const struct x86_64_tlb_instruction invlpg = { .operation = X86_64_INVLPG };
+	uint64_t limit = tlb->threshold != 0 ? tlb->threshold : X86_64_TLB_THRESHOLD;
+	bool all = gather->everything || x86_64_tlb_count(gather, limit) > limit;
+	bool global = x86_64_tlb_any_global(gather);
+	unsigned int count;
+
+	if (!tlb_gather_needed(gather))
+		return 0;
+	if (tlb->space == X86_64_TLB_CURRENT ||
+	    (tlb->space == X86_64_TLB_SHARED && !tlb->pcid_enabled)) {
+		if (all)
+			return plan_all_current(tlb, global, emit, context);
+		return x86_64_tlb_emit_ranges(&invlpg, gather, false, emit, context);
+	}
+	/* INVLPG would leave the other PCIDs' translations that are not global. */
+	if (tlb->space == X86_64_TLB_SHARED)
+		return plan_all_pcids(tlb, global, emit, context);
+	if (tlb->pcid_enabled && (!tlb->invpcid || (all && global)))
+		return plan_all_pcids(tlb, global, emit, context);
+	if (all && global)
+		return plan_all_current(tlb, global, emit, context);
+	count = tlb->pcid_enabled ? plan_other(tlb, gather, all, emit, context) : 0;
+	/* Global translations of an address go by INVLPG, whatever space is current. */
+	return count + x86_64_tlb_emit_ranges(&invlpg, gather, true, emit, context);
+}
