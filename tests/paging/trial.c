@@ -140,13 +140,44 @@ void trial_aim_at_a_part(struct trial *trial, struct model_op *what)
 	}
 }
 
+/* A few that come again and again, any, one that is too large, none. */
+static uint64_t some_note(struct trial *trial)
+{
+	if (dice_one_in(&trial->dice, 40))
+		return UINT64_C(1) << (39 + dice_below(&trial->dice, 25));
+	return dice_one_in(&trial->dice, 3) ? dice_word(&trial->dice) >> 25
+					    : dice_below(&trial->dice, 3);
+}
+
+static enum model_kind some_kind(struct trial *trial)
+{
+	/* Mapping and unmapping is what brings the others their work. */
+	static const enum model_kind kinds[] = { MODEL_MAP_TO,   MODEL_MAP,     MODEL_MAP,
+						 MODEL_UNMAP,    MODEL_UNMAP,   MODEL_PROTECT,
+						 MODEL_SOFTWARE, MODEL_ANNOTATE };
+
+	if (trial->world.model.count > LEAVES_MAX || trial->world.table.tables > TABLES_MAX)
+		return dice_one_in(&trial->dice, 2) ? MODEL_UNMAP : MODEL_ANNOTATE;
+	return kinds[dice_below(&trial->dice, sizeof(kinds) / sizeof(kinds[0]))];
+}
+
+/* A whole half of the space is cleared, of mappings or of annotations. */
+static void clear_much(struct trial *trial, struct model_op *what)
+{
+	struct input_range range = format_first_range(trial->world.format);
+
+	what->virt = range.first;
+	what->size = range.last - range.first + 1;
+	what->mode = (what->mode | PAGING_SKIP_HOLES) & ~(uint32_t)PAGING_ENLARGE;
+	what->note = 0;
+}
+
 static struct model_op some_op(struct trial *trial)
 {
 	const struct format_case *format = trial->world.format;
-	struct model_op what = { .kind = (enum model_kind)dice_below(&trial->dice, 4) };
+	struct model_op what = { .kind = some_kind(trial) };
+	bool changes;
 
-	if (trial->world.model.count > LEAVES_MAX || trial->world.table.tables > TABLES_MAX)
-		what.kind = MODEL_UNMAP;
 	what.virt = trial_virt(trial);
 	what.phys = trial_phys(trial, what.virt);
 	what.size = what.kind == MODEL_MAP_TO ? format_granule(format) : trial_size(trial);
@@ -154,15 +185,20 @@ static struct model_op some_op(struct trial *trial)
 	what.mode = (uint32_t)dice_below(&trial->dice, 8);
 	if (dice_one_in(&trial->dice, 3)) /* a cap; the granule always remains */
 		what.leaf_sizes = format_granule(format) | dice_word(&trial->dice);
-	if (dice_one_in(&trial->dice, 4) &&
-	    (what.kind == MODEL_UNMAP || what.kind == MODEL_PROTECT))
+	if (what.kind == MODEL_ANNOTATE ||
+	    (what.kind == MODEL_UNMAP && dice_one_in(&trial->dice, 4)))
+		what.note = some_note(trial);
+	changes = what.kind != MODEL_MAP_TO && what.kind != MODEL_MAP;
+	if (dice_one_in(&trial->dice, 4) && changes)
 		trial_aim_at_a_part(trial, &what);
-	if (dice_one_in(&trial->dice, 30) &&
-	    what.kind == MODEL_UNMAP) { /* a whole half of the space */
-		what.virt = format_first_range(format).first;
-		what.size = format_first_range(format).last - what.virt + 1;
-		what.mode |= PAGING_SKIP_HOLES;
+	if (dice_one_in(&trial->dice, 5) && changes) {
+		what.mode |= PAGING_ENLARGE;
+		if (!dice_one_in(&trial->dice, 8))
+			what.mode &= ~(uint32_t)PAGING_SPLIT;
 	}
+	if (dice_one_in(&trial->dice, 20) &&
+	    (what.kind == MODEL_UNMAP || what.kind == MODEL_ANNOTATE))
+		clear_much(trial, &what);
 	return what;
 }
 
@@ -214,7 +250,7 @@ static bool circumstances_allow(struct trial *trial, const struct model_op *what
 		return true;
 	if (refuses_to_break(trial, what, expected, status, gather))
 		return true;
-	if (what->kind != MODEL_UNMAP || endless)
+	if (!model_op_empties(what) || endless)
 		return false;
 	if (what->mode & PAGING_RESUMABLE)
 		return status == PAGING_GATHER_FULL;
@@ -249,6 +285,57 @@ static void settle(struct trial *trial, const struct model_op *what, enum paging
 	world_resync(world); /* what was split may be in smaller leaves than need be */
 }
 
+/* What it was told to enlarge to, exactly. */
+static void require_enlarged(const struct trial *trial, const struct model_op *what,
+			     enum paging_status status, const struct page_table_op *op)
+{
+	virt_addr start = what->virt;
+	uint64_t size = 0;
+
+	if (what->kind == MODEL_MAP_TO)
+		return;
+	if (what->mode & PAGING_ENLARGE && !model_op_adds(what) &&
+	    (status == PAGING_OK || what->mode & PAGING_RESUMABLE))
+		model_enlarge(&trial->world.model, what, op->done, &start, &size);
+	REQUIRE(op->enlarged_size == size && (size == 0 || op->enlarged == start),
+		"enlarged to 0x%" PRIx64 "+0x%" PRIx64 ", the model to 0x%" PRIx64 "+0x%" PRIx64,
+		op->enlarged, op->enlarged_size, start, size);
+}
+
+/* What the operation would do, before it does: the table is not touched, no frame is taken, the
+ * gather stays empty. Returns the frames it says the operation needs. */
+static uint64_t plan(struct trial *trial, const struct model_op *what, struct page_table_op *op,
+		     enum paging_status *status)
+{
+	struct test_memory *memory = trial->world.memory;
+	struct model_op planned = *what;
+	uint64_t requests = memory->requests;
+
+	planned.mode |= PAGING_PLAN;
+	*status = world_do(&trial->world, &planned, op);
+	REQUIRE(memory->requests == requests, "the plan takes frames");
+	REQUIRE(op->done == 0 && op->enlarged_size == 0, "the plan does something");
+	REQUIRE(!tlb_gather_needed(&trial->watch.gather) && trial->watch.flushes == 0,
+		"the plan asks for a flush");
+	memory_snapshot_require(memory, trial->watch.before);
+	return op->tables;
+}
+
+/* The operation, which is all or nothing, took what its plan said, or failed as it said. */
+static void require_planned(const struct trial *trial, enum paging_status status, uint64_t took,
+			    const struct page_table_op *op, enum paging_status planned,
+			    uint64_t tables)
+{
+	if (status == PAGING_NO_MEMORY)
+		status = PAGING_OK;
+	REQUIRE(status == planned, "planned %s", status_name(planned));
+	if (trial->world.memory->failures != 0 || status != PAGING_OK)
+		return;
+	REQUIRE(took == tables && op->tables == tables,
+		"it takes %" PRIu64 " frames, says %" PRIu64 ", planned %" PRIu64, took, op->tables,
+		tables);
+}
+
 static void require_right_answer(const struct model_op *what, enum paging_status status,
 				 const struct page_table_op *op,
 				 const struct model_answer *expected)
@@ -276,23 +363,32 @@ void trial_operation(struct trial *trial)
 	bool flush = dice_one_in(&trial->dice, 2);
 	size_t room = dice_one_in(&trial->dice, 3) ? dice_below(&trial->dice, 8) : WATCH_FRAMES;
 	struct model_answer expected = model_answer(&world->model, &what);
-	enum paging_status status;
+	bool planned = what.kind != MODEL_MAP_TO && !(what.mode & PAGING_RESUMABLE);
+	enum paging_status status, foreseen = PAGING_OK;
+	uint64_t tables = 0, requests;
 
 	if (expected.status == PAGING_OK || (what.mode & PAGING_RESUMABLE)) {
 		if (model_cost(&world->model, &what, TRIAL_COST_MAX + 1) > TRIAL_COST_MAX)
 			return;
 	}
-	if (dice_one_in(&trial->dice, 8))
-		memory_fail_at(world->memory, 1 + dice_below(&trial->dice, 4),
-			       dice_one_in(&trial->dice, 2));
 	flush_watch_begin(&trial->watch, world,
 			  dice_one_in(&trial->dice, 4) ? dice_below(&trial->dice, 4) : WATCH_RANGES,
 			  room, flush);
 	op.gather = dice_one_in(&trial->dice, 4) ? NULL : &trial->watch.gather;
 	if (op.gather == NULL)
 		world->memory->guarded = 0;
+	if (planned)
+		tables = plan(trial, &what, &op, &foreseen);
+	if (dice_one_in(&trial->dice, 8))
+		memory_fail_at(world->memory, 1 + dice_below(&trial->dice, 4),
+			       dice_one_in(&trial->dice, 2));
+	requests = world->memory->requests;
 	status = world_do(world, &what, &op);
 	require_story("  -> %s", status_name(status));
+	if (planned)
+		require_planned(trial, status, world->memory->requests - requests, &op, foreseen,
+				tables);
+	require_enlarged(trial, &what, status, &op);
 	if (!circumstances_allow(trial, &what, expected.status, status, op.gather))
 		require_right_answer(&what, status, &op, &expected);
 	settle(trial, &what, status, &op);

@@ -16,9 +16,9 @@ struct trial {
 	struct flush_watch watch;
 };
 
-/* map_to, map, unmap or protect, with whatever circumstances: failing memory, any gather. */
+/* One that the model knows, with whatever circumstances: failing memory, any gather. */
 void trial_operation(struct trial *trial);
-/* An operation with other rules: replace, write-protect, software bits, split, collapse, harvest.
+/* An operation with other rules: replace, write-protect, split, collapse, harvest.
  */
 void trial_reshape(struct trial *trial);
 /* Queries, at addresses of any kind. */
