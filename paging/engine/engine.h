@@ -20,6 +20,7 @@
 
 struct page_table_format {
 	const char *name;
+	uint32_t kind; /* for the architecture's register helpers; 0 where they need none */
 	enum paging_status (*init)(struct page_table *table, const struct page_table_config *config,
 				   struct frame_allocator *frames);
 	void (*destroy)(struct page_table *table, struct frame_allocator *frames);
@@ -51,7 +52,10 @@ struct page_table_format {
 	unsigned int (*ranges)(const struct page_table *table, struct input_range ranges[2]);
 };
 
-#define PAGING_DEFINE_FORMAT(format_, name_, encoder_)                                             \
+#define PAGING_DEFINE_FORMAT(format_, name_, encoder_) \
+	PAGING_DEFINE_FORMAT_OF_KIND(format_, name_, encoder_, 0)
+
+#define PAGING_DEFINE_FORMAT_OF_KIND(format_, name_, encoder_, kind_)                              \
 	static enum paging_status format_##_init(struct page_table *table,                         \
 						 const struct page_table_config *config,           \
 						 struct frame_allocator *frames)                   \
@@ -137,6 +141,7 @@ struct page_table_format {
 	}                                                                                          \
 	const struct page_table_format format_ = {                                                 \
 		.name = name_,                                                                     \
+		.kind = (kind_),                                                                   \
 		.init = format_##_init,                                                            \
 		.destroy = format_##_destroy,                                                      \
 		.map_to = format_##_map_to,                                                        \
