@@ -19,6 +19,8 @@ void tlb_gather_finish(struct tlb_gather *gather)
 {
 	if (gather->flush && tlb_gather_needed(gather))
 		gather->flush(gather, gather->context);
+	if (gather->wait_for_readers && gather->frame_count != 0)
+		gather->wait_for_readers(gather, gather->context);
 	for (size_t i = 0; i < gather->frame_count; i++)
 		gather->owner->free(gather->owner, FRAME_TABLE, gather->frames[i]);
 	gather->range_count = 0;

@@ -45,18 +45,36 @@ static ALWAYS_INLINE uint64_t *group_first(const struct page_table *table, const
 	return c->tables[c->level] + addr_align_down(index, group_entries(e, c->level));
 }
 
+/* Whether `other` is of the group that `d` is in: a writer may be at work between them. */
+static ALWAYS_INLINE bool group_has(const struct encoder *e, const struct page_table *table,
+				    uint64_t d, uint64_t other, unsigned int level)
+{
+	uint64_t size = group_size(e, level);
+
+	return in_group(e, other) &&
+	       e->cleaned(leaf_attributes(e, table, other, level), true, true) ==
+		       e->cleaned(leaf_attributes(e, table, d, level), true, true) &&
+	       addr_align_down(leaf_address(e, table, other, level), size) ==
+		       addr_align_down(leaf_address(e, table, d, level), size);
+}
+
 /* `d`, with what the others of its group say of accessed and dirty. */
 static inline uint64_t group_merge(const struct page_table *table, const struct encoder *e,
 				   const struct page_cursor *c, uint64_t d)
 {
 	const uint64_t *entries;
+	uint64_t merged = d;
 
 	if (!in_group(e, d))
 		return d;
 	entries = group_first(table, e, c);
-	for (uint64_t i = 0; i < group_entries(e, c->level); i++)
-		d = e->merge(d, entry_load(&entries[i]));
-	return d;
+	for (uint64_t i = 0; i < group_entries(e, c->level); i++) {
+		uint64_t other = entry_load(&entries[i]);
+
+		if (group_has(e, table, d, other, c->level))
+			merged = e->merge(merged, other);
+	}
+	return merged;
 }
 
 #endif

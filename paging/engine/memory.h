@@ -44,7 +44,7 @@ static ALWAYS_INLINE void entry_write(uint64_t *entry, uint64_t value)
 	__atomic_store_n(entry, value, __ATOMIC_RELAXED);
 }
 
-/* An entry that was empty gets a leaf, or an entry that hardware never writes changes. */
+/* An entry that was empty gets a leaf. */
 static ALWAYS_INLINE void entry_store(const struct page_table *table, uint64_t *entry,
 				      uint64_t value)
 {
@@ -53,7 +53,7 @@ static ALWAYS_INLINE void entry_store(const struct page_table *table, uint64_t *
 }
 
 /* Links a table, which has been cleaned: all that was written to it is visible before the link is.
- */
+ * A link with another count is a link all the same. */
 static ALWAYS_INLINE void entry_link(const struct page_table *table, uint64_t *entry,
 				     uint64_t value)
 {

@@ -6,9 +6,13 @@
  *	software  UXN    PXN  cont  DBM  GP  address  nG  AF  SH   AP       NS  AttrIndx  11 or 01
  *	software  XN[1:0]     cont  DBM  0   address  0   AF  SH   S2AP     MemAttr       11 or 01
  */
+#include <string.h>
+
 #include <criterion/criterion.h>
 
 #include "layout.h"
+#include "require.h"
+#include "world.h"
 
 #define RWX          .read = 1, .write = 1, .execute = 1
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -164,4 +168,32 @@ Test(layout_aarch64, table_entries)
 {
 	layout_require_tables("s1-4k-48", 0xf800000000000003, 0x3);
 	layout_require_tables("s2-4k-48", 0xf800000000000003, 0x3);
+}
+
+/* A reader beside a writer: an entry that is another leaf by now says nothing about the group. */
+Test(layout_aarch64, group_in_change)
+{
+	const uint64_t dirty_page = 0x0048000123456f03;
+	struct page_flags flags = { .read = 1 };
+	struct page_mapping mapping;
+	struct world world;
+	uint64_t before;
+	virt_addr virt;
+	phys_addr entry;
+
+	world_open(&world, format_case_named("s1-4k-48-groups"), MEMORY_BY_OFFSET);
+	virt = format_middle(world.format);
+	world_must(&world, &(struct model_op){ .kind = MODEL_MAP,
+					       .virt = virt,
+					       .phys = 0x140000000,
+					       .size = PAGE_SIZE_64K,
+					       .flags = flags });
+	entry = world_translate(&world, virt + PAGE_SIZE_4K, world_accesses[0]).entry;
+	before = memory_read(world.memory, entry);
+	memcpy(memory_at(world.memory, entry, 8), &dirty_page, 8);
+	REQUIRE(page_table_query(&world.table, virt, &mapping) == PAGING_OK &&
+			mapping.size == PAGE_SIZE_64K && page_flags_equal(mapping.flags, flags),
+		"the rest of the group is something else");
+	memcpy(memory_at(world.memory, entry, 8), &before, 8);
+	world_close(&world);
 }

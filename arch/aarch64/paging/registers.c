@@ -158,7 +158,7 @@ enum register_status aarch64_config(const struct aarch64_cpu *cpu, struct page_t
 	enum register_status status;
 	unsigned int widest;
 
-	if (kind == 0)
+	if (!kind_is_arm(kind))
 		return refuse(refusal, REGISTER_WRONG_TABLE, "page_table_config", "aarch64_*", 0,
 			      0);
 	if (input_bits == 0)
@@ -179,8 +179,6 @@ enum register_status aarch64_config(const struct aarch64_cpu *cpu, struct page_t
 			config->features |= features[i].feature;
 	}
 	config->memory_attributes = (kind & ARM_KIND_STAGE1) != 0 ? AARCH64_MAIR : 0;
-	config->modifier = 0;
-	config->modified_tables = false;
 	return REGISTER_OK;
 }
 
@@ -190,7 +188,7 @@ enum register_status aarch64_check(const struct aarch64_cpu *cpu, const struct p
 	uint32_t kind = table->format->kind;
 	enum register_status status;
 
-	if (kind == 0)
+	if (!kind_is_arm(kind))
 		return refuse(refusal, REGISTER_WRONG_TABLE, "page_table", "aarch64_*", 0, 0);
 	status = check_granule(cpu, kind, refusal);
 	if (status == REGISTER_OK)

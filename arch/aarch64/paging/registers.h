@@ -17,6 +17,11 @@ static inline unsigned int id_field(uint64_t id, unsigned int shift)
 	return id >> shift & 0xf;
 }
 
+static inline bool kind_is_arm(uint32_t kind)
+{
+	return (kind & (ARM_KIND_STAGE1 | ARM_KIND_STAGE2)) != 0;
+}
+
 static inline unsigned int kind_granule(uint32_t kind)
 {
 	return kind & ARM_KIND_GRANULE;

@@ -16,8 +16,17 @@
  *
  * Ordering: a descriptor is written with one 64-bit atomic store. A new table is linked by a
  * release store after all of it is written. What the CPU needs on top (a barrier before the walker
- * sees it, an invalidation) is the caller's, as the gather asks. Calls on one table are made one at
- * a time; hardware may walk it, and set accessed and dirty bits in it, throughout.
+ * sees it, an invalidation) is the caller's, as the gather asks. Hardware may walk a table, and set
+ * accessed and dirty bits in it, throughout.
+ *
+ * Threads: operations that change a table are made one at a time, but for those that a parallel
+ * table (page_table_config.parallel) allows. page_table_query and page_table_walk may be called at
+ * any time, by any number of threads, beside any of them except page_table_init and
+ * page_table_destroy: they take no lock, and of each entry see what was there before or after,
+ * nothing between. If tables may go away meanwhile, each such call is made inside a read section of
+ * the caller's (as with RCU), and the writer's gather has a wait_for_readers (tlb_gather.h). Two
+ * entries are not seen at one moment: a walk may show a leaf that overlaps one shown before, if the
+ * two were joined or split between. table_access.map is then called by many threads at once.
  */
 #ifndef TWOFOLD_PAGE_TABLE_H
 #define TWOFOLD_PAGE_TABLE_H
@@ -71,6 +80,17 @@ struct page_table_config {
 	uint64_t modifier;
 	bool modified_tables;
 	struct table_access access;
+	/*
+	 * page_table_map_to, and page_table_map with PAGING_RESUMABLE and without PAGING_REPLACE,
+	 * may be called by many threads at once, beside query, walk and harvest. Each leaf of such
+	 * a map is put in by itself: where ranges overlap, one of the calls wins a leaf and the
+	 * others answer PAGING_ALREADY_MAPPED there, with `done` what they had won up to then. A
+	 * call that finds no frame leaves no empty table. No contiguous groups are made
+	 * (page_table_collapse folds them later). The frame allocator is the thread's own or locks
+	 * by itself. Every other operation, page_table_map all or nothing too, excludes the rest
+	 * and keeps its contract.
+	 */
+	bool parallel;
 };
 
 /* The library's; read `root` (physical address of the root table), leave the rest. */
@@ -136,23 +156,28 @@ struct page_table_op {
 	/* Results. */
 	uint64_t done;          /* bytes of the range that are done (all of it, or 0 when atomic) */
 	uint64_t tables;        /* with PAGING_PLAN, or atomic: the table frames that it takes */
-	virt_addr enlarged;     /* with PAGING_ENLARGE: start and size of the range, and of all */
-	uint64_t enlarged_size; /* the leaves that were changed; size 0: none was */
+	virt_addr enlarged;     /* with PAGING_ENLARGE: start and size of what is done of the */
+	uint64_t enlarged_size; /* range and all leaves that it touches; size 0: nothing is */
 	virt_addr conflict;     /* on failure: the input address it is about */
 	uint64_t conflict_size; /* and the size of the leaf or hole that is in the way, else 0 */
 };
 
-/*
- * A place in a table (see page_cursor_open): an input address, and the tables from the root down to
- * there. The library's; all of it.
- */
+/* A place in a table (twofold/page_cursor.h). All of it is the library's. */
 struct page_cursor {
 	uint64_t input; /* inside the entry it stands on, without sign extension */
 	uint64_t last;  /* the last byte of its range */
 	unsigned int level;
-	uint64_t *tables[PAGE_TABLE_MAX_LEVELS];
-	uint64_t *slots[PAGE_TABLE_MAX_LEVELS]; /* the entry above that each was reached by */
+	uint64_t *tables[PAGE_TABLE_MAX_LEVELS]; /* from the root down to there */
+	uint64_t *slots[PAGE_TABLE_MAX_LEVELS];  /* the entry above that each was reached by */
 	phys_addr phys[PAGE_TABLE_MAX_LEVELS];
+
+	/* Of a caller's cursor only. */
+	struct page_table *table;
+	struct page_table_op *op;
+	uint64_t here;    /* an input address in the table it is in */
+	bool ended;       /* it is past the last address */
+	uint32_t touched; /* bit n: entries of its table of level n have been changed, and */
+	uint64_t gone[PAGE_TABLE_MAX_LEVELS]; /* so many fewer are in use than it says above */
 };
 
 /*
@@ -257,10 +282,10 @@ enum paging_status page_table_set_software(struct page_table *table, virt_addr v
 
 /*
  * Gives what is not mapped in the range the annotation (PAGE_ANNOTATION_BITS), in the largest
- * entries that lie in it; query and walk show it. An annotation is no mapping: the MMU sees
- * nothing, mapping there takes its place, unmap and protect see a hole. But it keeps its table
- * alive, so it takes frames as a mapping does. Errors as page_table_map without PAGING_REPLACE;
- * PAGING_BAD_FLAGS: the number is too large.
+ * entries that lie in it and have no table; query and walk show it. An annotation is no mapping:
+ * the MMU sees nothing, mapping there takes its place, unmap and protect see a hole. But it keeps
+ * its table alive, so it takes frames as a mapping does. It replaces no mapping, whatever op->mode
+ * says. Errors as page_table_map; PAGING_BAD_FLAGS: the number is too large.
  *
  * Annotation 0 takes annotations away; mappings in the range are then no error. A larger annotated
  * entry that the range covers in part is split (PAGING_SPLIT) or PAGING_WOULD_SPLIT. Errors as

@@ -10,6 +10,10 @@
  *
  * Freed tables are named in the array and nowhere else: nothing is ever written into a table that a
  * walker may still read.
+ *
+ * Walkers are the MMU, which is through with a table once it is flushed, and software that calls
+ * page_table_query or page_table_walk beside the operation, which is not: for those,
+ * `wait_for_readers`.
  */
 #ifndef TWOFOLD_TLB_GATHER_H
 #define TWOFOLD_TLB_GATHER_H
@@ -42,7 +46,13 @@ struct tlb_gather {
 	/* Invalidates what the gather asks for, on every CPU that may hold it, and returns when
 	 * that is complete. May be NULL. It leaves the gather alone: the library resets it. */
 	void (*flush)(const struct tlb_gather *gather, void *context);
-	void *context;
+	/* Called after the flush and before frames go back, if there are any: returns when each
+	 * read section that had begun before the call has ended (synchronize_rcu, an epoch). Such a
+	 * section is the caller's; it brackets one or more calls of page_table_query and
+	 * page_table_walk, with a full memory barrier at its beginning. The thread that writes is
+	 * in none itself. NULL: no software reads the table meanwhile. */
+	void (*wait_for_readers)(const struct tlb_gather *gather, void *context);
+	void *context; /* of both */
 
 	/* The library fills these in. */
 	size_t range_count;
@@ -57,8 +67,9 @@ static inline bool tlb_gather_needed(const struct tlb_gather *gather)
 	return gather->everything || gather->range_count != 0;
 }
 
-/* Ends a round: calls `flush` if anything is needed and it is set, gives the frames back to
- * `owner`, and empties the gather. With no `flush`, the caller has invalidated by itself before. */
+/* Ends a round: calls `flush` if anything is needed and it is set, waits for readers, gives the
+ * frames back to `owner`, and empties the gather. With no `flush`, the caller has invalidated by
+ * itself before. */
 void tlb_gather_finish(struct tlb_gather *gather);
 
 #endif
