@@ -174,13 +174,43 @@ static void aim_at_a_part(struct run *run, struct model_op *what)
 	}
 }
 
+/* A few that come again and again, any, one that is too large, none. */
+static uint64_t some_note(struct run *run)
+{
+	if (one_in(run, 40))
+		return UINT64_C(1) << (39 + below(run, 25));
+	return one_in(run, 3) ? rng_next(&run->state) >> 25 : below(run, 3);
+}
+
+static enum model_kind some_kind(struct run *run)
+{
+	/* Mapping and unmapping is what brings the others their work. */
+	static const enum model_kind kinds[] = { MODEL_MAP_TO,   MODEL_MAP,     MODEL_MAP,
+						 MODEL_UNMAP,    MODEL_UNMAP,   MODEL_PROTECT,
+						 MODEL_SOFTWARE, MODEL_ANNOTATE };
+
+	if (run->world.model.count > LEAVES_MAX || run->world.table.tables > TABLES_MAX)
+		return one_in(run, 2) ? MODEL_UNMAP : MODEL_ANNOTATE;
+	return kinds[below(run, sizeof(kinds) / sizeof(kinds[0]))];
+}
+
+/* A whole half of the space is cleared, of mappings or of annotations. */
+static void clear_much(struct run *run, struct model_op *what)
+{
+	struct input_range range = format_first_range(run->world.format);
+
+	what->virt = range.first;
+	what->size = range.last - range.first + 1;
+	what->mode = (what->mode | PAGING_SKIP_HOLES) & ~(uint32_t)PAGING_ENLARGE;
+	what->note = 0;
+}
+
 static struct model_op some_op(struct run *run)
 {
 	const struct format_case *format = run->world.format;
-	struct model_op what = { .kind = (enum model_kind)below(run, 4) };
+	struct model_op what = { .kind = some_kind(run) };
+	bool changes;
 
-	if (run->world.model.count > LEAVES_MAX || run->world.table.tables > TABLES_MAX)
-		what.kind = MODEL_UNMAP;
 	what.virt = some_virt(run);
 	what.phys = some_phys(run, what.virt);
 	what.size = what.kind == MODEL_MAP_TO ? format_granule(format) : some_size(run);
@@ -188,13 +218,18 @@ static struct model_op some_op(struct run *run)
 	what.mode = (uint32_t)below(run, 8);
 	if (one_in(run, 3)) /* a cap; the granule always remains */
 		what.leaf_sizes = format_granule(format) | rng_next(&run->state);
-	if (one_in(run, 4) && (what.kind == MODEL_UNMAP || what.kind == MODEL_PROTECT))
+	if (what.kind == MODEL_ANNOTATE || (what.kind == MODEL_UNMAP && one_in(run, 4)))
+		what.note = some_note(run);
+	changes = what.kind != MODEL_MAP_TO && what.kind != MODEL_MAP;
+	if (one_in(run, 4) && changes)
 		aim_at_a_part(run, &what);
-	if (one_in(run, 30) && what.kind == MODEL_UNMAP) { /* a whole half of the space */
-		what.virt = format_first_range(format).first;
-		what.size = format_first_range(format).last - what.virt + 1;
-		what.mode |= PAGING_SKIP_HOLES;
+	if (one_in(run, 5) && changes) {
+		what.mode |= PAGING_ENLARGE;
+		if (!one_in(run, 8))
+			what.mode &= ~(uint32_t)PAGING_SPLIT;
 	}
+	if (one_in(run, 20) && (what.kind == MODEL_UNMAP || what.kind == MODEL_ANNOTATE))
+		clear_much(run, &what);
 	return what;
 }
 
@@ -246,7 +281,7 @@ static bool circumstances_allow(struct run *run, const struct model_op *what,
 		return true;
 	if (refuses_to_break(run, what, expected, status, gather))
 		return true;
-	if (what->kind != MODEL_UNMAP || endless)
+	if (!model_op_empties(what) || endless)
 		return false;
 	if (what->mode & PAGING_RESUMABLE)
 		return status == PAGING_GATHER_FULL;
@@ -281,6 +316,57 @@ static void settle(struct run *run, const struct model_op *what, enum paging_sta
 	world_resync(world); /* what was split may be in smaller leaves than need be */
 }
 
+/* What it was told to enlarge to, exactly. */
+static void require_enlarged(const struct run *run, const struct model_op *what,
+			     enum paging_status status, const struct page_table_op *op)
+{
+	virt_addr start = what->virt;
+	uint64_t size = 0;
+
+	if (what->kind == MODEL_MAP_TO)
+		return;
+	if (what->mode & PAGING_ENLARGE && !model_op_adds(what) &&
+	    (status == PAGING_OK || what->mode & PAGING_RESUMABLE))
+		model_enlarge(&run->world.model, what, op->done, &start, &size);
+	REQUIRE(op->enlarged_size == size && (size == 0 || op->enlarged == start),
+		"enlarged to 0x%" PRIx64 "+0x%" PRIx64 ", the model to 0x%" PRIx64 "+0x%" PRIx64,
+		op->enlarged, op->enlarged_size, start, size);
+}
+
+/* What the operation would do, before it does: the table is not touched, no frame is taken, the
+ * gather stays empty. Returns the frames it says the operation needs. */
+static uint64_t plan(struct run *run, const struct model_op *what, struct page_table_op *op,
+		     enum paging_status *status)
+{
+	struct test_memory *memory = run->world.memory;
+	struct model_op planned = *what;
+	uint64_t requests = memory->requests;
+
+	planned.mode |= PAGING_PLAN;
+	*status = world_do(&run->world, &planned, op);
+	REQUIRE(memory->requests == requests, "the plan takes frames");
+	REQUIRE(op->done == 0 && op->enlarged_size == 0, "the plan does something");
+	REQUIRE(!tlb_gather_needed(&run->watch.gather) && run->watch.flushes == 0,
+		"the plan asks for a flush");
+	memory_snapshot_require(memory, run->watch.before);
+	return op->tables;
+}
+
+/* The operation, which is all or nothing, took what its plan said, or failed as it said. */
+static void require_planned(const struct run *run, enum paging_status status, uint64_t took,
+			    const struct page_table_op *op, enum paging_status planned,
+			    uint64_t tables)
+{
+	if (status == PAGING_NO_MEMORY)
+		status = PAGING_OK;
+	REQUIRE(status == planned, "planned %s", status_name(planned));
+	if (run->world.memory->failures != 0 || status != PAGING_OK)
+		return;
+	REQUIRE(took == tables && op->tables == tables,
+		"it takes %" PRIu64 " frames, says %" PRIu64 ", planned %" PRIu64, took, op->tables,
+		tables);
+}
+
 static void require_right_answer(const struct model_op *what, enum paging_status status,
 				 const struct page_table_op *op,
 				 const struct model_answer *expected)
@@ -308,21 +394,30 @@ static void one_operation(struct run *run)
 	bool flush = one_in(run, 2);
 	size_t room = one_in(run, 3) ? below(run, 8) : WATCH_FRAMES;
 	struct model_answer expected = model_answer(&world->model, &what);
-	enum paging_status status;
+	bool planned = what.kind != MODEL_MAP_TO && !(what.mode & PAGING_RESUMABLE);
+	enum paging_status status, foreseen = PAGING_OK;
+	uint64_t tables = 0, requests;
 
 	if (expected.status == PAGING_OK || (what.mode & PAGING_RESUMABLE)) {
 		if (model_cost(&world->model, &what, COST_MAX + 1) > COST_MAX)
 			return;
 	}
-	if (one_in(run, 8))
-		memory_fail_at(world->memory, 1 + below(run, 4), one_in(run, 2));
 	flush_watch_begin(&run->watch, world, one_in(run, 4) ? below(run, 4) : WATCH_RANGES, room,
 			  flush);
 	op.gather = one_in(run, 4) ? NULL : &run->watch.gather;
 	if (op.gather == NULL)
 		world->memory->guarded = 0;
+	if (planned)
+		tables = plan(run, &what, &op, &foreseen);
+	if (one_in(run, 8))
+		memory_fail_at(world->memory, 1 + below(run, 4), one_in(run, 2));
+	requests = world->memory->requests;
 	status = world_do(world, &what, &op);
 	require_story("  -> %s", status_name(status));
+	if (planned)
+		require_planned(run, status, world->memory->requests - requests, &op, foreseen,
+				tables);
+	require_enlarged(run, &what, status, &op);
 	if (!circumstances_allow(run, &what, expected.status, status, op.gather))
 		require_right_answer(&what, status, &op, &expected);
 	settle(run, &what, status, &op);
