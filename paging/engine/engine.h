@@ -24,6 +24,7 @@
 
 struct page_table_format {
 	const char *name;
+	uint32_t kind; /* tells register helpers and TLB back ends the format; 0: it has none */
 	enum paging_status (*init)(struct page_table *table, const struct page_table_config *config,
 				   struct frame_allocator *frames);
 	enum paging_status (*adopt)(struct page_table *table,
@@ -71,8 +72,8 @@ struct page_table_format {
 };
 
 /* All but map_to and map. */
-#define PAGING_FORMAT_MEMBERS(format_, name_)                                                 \
-	.name = name_, .init = format_##_init, .adopt = format_##_adopt,                      \
+#define PAGING_FORMAT_MEMBERS(format_, name_, kind_)                                          \
+	.name = name_, .kind = (kind_), .init = format_##_init, .adopt = format_##_adopt,     \
 	.destroy = format_##_destroy, .unmap = format_##_unmap, .protect = format_##_protect, \
 	.write_protect = format_##_write_protect, .split = format_##_split,                   \
 	.collapse = format_##_collapse, .harvest = format_##_harvest,                         \
@@ -84,7 +85,10 @@ struct page_table_format {
 	.cursor_unmap = format_##_cursor_unmap, .cursor_protect = format_##_cursor_protect,   \
 	.cursor_close = format_##_cursor_close
 
-#define PAGING_DEFINE_FORMAT(format_, name_, encoder_)                                             \
+#define PAGING_DEFINE_FORMAT(format_, name_, encoder_) \
+	PAGING_DEFINE_FORMAT_OF_KIND(format_, name_, encoder_, 0)
+
+#define PAGING_DEFINE_FORMAT_OF_KIND(format_, name_, encoder_, kind_)                              \
 	static const struct page_table_format format_##_parallel;                                  \
 	static enum paging_status format_##_init(struct page_table *table,                         \
 						 const struct page_table_config *config,           \
@@ -235,12 +239,12 @@ struct page_table_format {
 		return parallel_map_range(&encoder_, table, virt, phys, size, flags, op);          \
 	}                                                                                          \
 	static const struct page_table_format format_##_parallel = {                               \
-		PAGING_FORMAT_MEMBERS(format_, name_),                                             \
+		PAGING_FORMAT_MEMBERS(format_, name_, kind_),                                      \
 		.map_to = format_##_parallel_map_to,                                               \
 		.map = format_##_parallel_map,                                                     \
 	};                                                                                         \
 	const struct page_table_format format_ = {                                                 \
-		PAGING_FORMAT_MEMBERS(format_, name_),                                             \
+		PAGING_FORMAT_MEMBERS(format_, name_, kind_),                                      \
 		.map_to = format_##_map_to,                                                        \
 		.map = format_##_map,                                                              \
 	}

@@ -291,6 +291,8 @@ static ALWAYS_INLINE uint64_t stage1_broken(const struct page_table *table, uint
 		.break_bits = STAGE1_BREAK_BITS | ((lpa2) ? 0 : ARM_SHARE_MASK),                 \
 		.is_global = stage1_is_global,                                                   \
 	};                                                                                       \
-	PAGING_DEFINE_FORMAT(format, name, format##_encoder)
+	PAGING_DEFINE_FORMAT_OF_KIND(format, name, format##_encoder,                             \
+				     ARM_KIND_STAGE1 | (granule_shift) |                         \
+					     ((lpa2) ? ARM_KIND_LPA2 : 0))
 
 #endif
