@@ -68,10 +68,9 @@ struct page_table_format {
 						 const struct page_table_config *config,           \
 						 struct frame_allocator *frames)                   \
 	{                                                                                          \
-		const struct page_table_format *format =                                           \
-			config->parallel ? &format_##_parallel : &format_;                         \
-                                                                                                   \
-		return table_init(&encoder_, format, table, config, frames);                       \
+		return table_init(&encoder_, &format_,                                             \
+				  config->parallel ? &format_##_parallel : &format_, table,        \
+				  config, frames);                                                 \
 	}                                                                                          \
 	static void format_##_destroy(struct page_table *table, struct frame_allocator *frames)    \
 	{                                                                                          \

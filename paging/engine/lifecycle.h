@@ -41,11 +41,10 @@ static inline bool modifier_valid(const struct encoder *e, const struct page_tab
 	       bit >> 52 == 0;
 }
 
-static inline enum paging_status table_init(const struct encoder *e,
-					    const struct page_table_format *format,
-					    struct page_table *table,
-					    const struct page_table_config *config,
-					    struct frame_allocator *frames)
+static inline enum paging_status
+table_init(const struct encoder *e, const struct page_table_format *format,
+	   const struct page_table_format *operations, struct page_table *table,
+	   const struct page_table_config *config, struct frame_allocator *frames)
 {
 	enum paging_status status;
 	struct frame frame;
@@ -54,6 +53,7 @@ static inline enum paging_status table_init(const struct encoder *e,
 
 	/* Member by member: a compound literal of this size may take a call of memset. */
 	table->format = format;
+	table->operations = operations;
 	table->root = 0;
 	table->tables = 1;
 	table->leaf_sizes = config->leaf_sizes;
