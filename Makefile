@@ -21,8 +21,10 @@ export CFLAGS CPPFLAGS LDFLAGS PACKAGES
 .PHONY: help run build test lint format clean
 
 # Quiet when there is nothing to do. With an argument: only these targets.
-build = @ninja -C "$(BUILD)" -n $(1) | grep -q 'no work to do' || \
-	{ echo 'Building in $(BUILD)'; ninja -C "$(BUILD)" --quiet $(1); }
+build_in = @ninja -C "$(1)" -n $(2) | grep -q 'no work to do' || \
+	{ echo 'Building in $(1)'; ninja -C "$(1)" --quiet $(2); }
+build = $(call build_in,$(BUILD),$(1))
+build_aarch64 = $(call build_in,$(BUILD)/aarch64,$(1))
 
 help:
 	@echo 'make run      build, then boot the guest kernel in the VMM and show its verdict'
@@ -51,9 +53,11 @@ build:
 	$(call build)
 
 test:
-	@configs/install-packages build qemu test
+	@configs/install-packages build qemu aarch64 test
 	@configs/configure-build "$(BUILD)" $(MESON_OPTIONS)
 	$(call build)
+	@configs/configure-build "$(BUILD)/aarch64" --cross-file configs/aarch64.ini
+	$(call build_aarch64)
 	@tests/tools/run-tests "$(BUILD)" $(SUITES)
 
 lint:

@@ -15,21 +15,48 @@ static struct {
 
 #define COMPLAINTS_MAX 6 /* printed for one check; a broken table fails in dozens of places */
 
+#define NAME_SIZE 96
+
+static void format_name(char name[NAME_SIZE], const struct check *check)
+{
+	char size[8];
+	size_t length = 0;
+
+	format_size(size, sizeof(size), arch_leaf_size(check->rank));
+	for (const char *c = check->name; *c != '\0' && length < NAME_SIZE - sizeof(size); c++) {
+		if (*c == '@')
+			length += format_text(name + length, sizeof(size), "%s", size);
+		else
+			name[length++] = *c;
+	}
+	name[length] = '\0';
+}
+
+/* A check as it runs: with the size of its leaf, and its name in full. */
+static void resolve(struct check *check, char name[NAME_SIZE])
+{
+	format_name(name, check);
+	check->name = name;
+	check->leaf = arch_leaf_size(check->rank);
+}
+
 static size_t select(const char *prefix, size_t *total, void (*run)(const struct check *, size_t))
 {
 	size_t selected = 0;
+	char name[NAME_SIZE];
 
 	*total = 0;
 	for (size_t i = 0; i < check_list_count; i++) {
 		for (size_t j = 0; j < check_lists[i]->count; j++) {
-			const struct check *check = &check_lists[i]->checks[j];
+			struct check check = check_lists[i]->checks[j];
 
 			++*total;
-			if (!text_starts(check->name, prefix))
+			resolve(&check, name);
+			if (!text_starts(check.name, prefix))
 				continue;
 			selected++;
 			if (run)
-				run(check, selected);
+				run(&check, selected);
 		}
 	}
 	return selected;
@@ -160,7 +187,7 @@ static void expect_access(const char *what, virt_addr address, enum probe_access
 void expect_rights(const char *what, virt_addr address, const struct page_flags *flags)
 {
 	struct page_mapping m;
-	enum paging_status status = page_table_query(&kernel.table, address, &m);
+	enum paging_status status = kernel_query(address, &m);
 	const struct page_flags *predicted = status == PAGING_OK ? &m.flags : NULL;
 
 	expect_status(what, status, flags ? PAGING_OK : PAGING_NOT_MAPPED);

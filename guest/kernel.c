@@ -32,7 +32,7 @@ static void build_map(const char *what, virt_addr virt, phys_addr phys, uint64_t
 
 	if (size == 0)
 		return;
-	status = page_table_map(&kernel.table, virt, phys, size, kernel_flags(flags), &op);
+	status = page_table_map(kernel_table(virt), virt, phys, size, kernel_flags(flags), &op);
 	if (status != PAGING_OK)
 		panic("cannot map %s at 0x%lx (%lu bytes) to 0x%lx: %s, at 0x%lx", what, virt, size,
 		      phys, paging_status_text(status), op.conflict);
@@ -58,10 +58,12 @@ static void build_image(void)
 static void build_guards(void)
 {
 	for (size_t i = 0; i < guest_stack_count; i++) {
-		struct page_table_op op = { .frames = &kernel.pool.allocator };
-		enum paging_status status = page_table_unmap(
-			&kernel.table, (virt_addr)(uintptr_t)guest_stacks[i].stack->guard,
-			STACK_GUARD_SIZE, &op);
+		/* The image may be in leaves that are larger than a guard. */
+		struct page_table_op op = { .frames = &kernel.pool.allocator,
+					    .mode = PAGING_SPLIT };
+		virt_addr guard = (virt_addr)(uintptr_t)guest_stacks[i].stack->guard;
+		enum paging_status status =
+			page_table_unmap(kernel_table(guard), guard, STACK_GUARD_SIZE, &op);
 
 		if (status != PAGING_OK)
 			panic("cannot unmap the guard of the %s stack: %s", guest_stacks[i].name,
@@ -97,19 +99,28 @@ static void build_direct(void)
 
 static void build_devices(void)
 {
-	for (size_t i = 0; i < arch_device_count; i++)
-		build_map(arch_devices[i].name, arch_layout.device_base + arch_devices[i].start,
-			  arch_devices[i].start, arch_devices[i].size,
+	for (size_t i = 0; i < kernel.device_count; i++)
+		build_map(kernel.devices[i].name, arch_layout.device_base + kernel.devices[i].start,
+			  kernel.devices[i].start, kernel.devices[i].size,
 			  (struct page_flags){ .read = 1, .write = 1, .type = MEMORY_DEVICE });
+}
+
+static void init_tables(void)
+{
+	for (unsigned int i = 0; i < kernel.mmu.tables; i++) {
+		struct page_table_config config = kernel.mmu.config;
+		enum paging_status status;
+
+		config.features |= i == 1 ? kernel.mmu.upper_features : 0;
+		status = page_table_init(&kernel.tables[i], &config, &kernel.pool.allocator);
+		if (status != PAGING_OK)
+			panic("cannot make a page table: %s", paging_status_text(status));
+	}
 }
 
 static void build(void)
 {
-	enum paging_status status =
-		page_table_init(&kernel.table, &kernel.mmu.config, &kernel.pool.allocator);
-
-	if (status != PAGING_OK)
-		panic("cannot make a page table: %s", paging_status_text(status));
+	init_tables();
 	build_image();
 	build_guards();
 	build_direct();
@@ -132,50 +143,62 @@ static void start_pool(void)
 }
 
 /*
- * A CPU may say it has 1G leaves and then fault on them as reserved. So one is used to read a byte;
- * if that faults, the tables are built again without. The image is not mapped by such leaves, so
- * the kernel runs either way; the direct map might be, and is left alone until this is known.
+ * A CPU may say it has leaves of a size and then fault on them as reserved. So one is used to read
+ * a byte; if that faults, the tables are built again without. The image is not mapped by such
+ * leaves, so the kernel runs either way; the direct map might be, and is left alone until this is
+ * known.
  */
-static bool largest_leaf_works(phys_addr *boot_root)
+static bool doubtful_leaf_works(void)
 {
+	uint64_t size = kernel.mmu.doubtful_leaf;
 	virt_addr virt = arch_layout.test_base;
-	struct page_table_op op = { .frames = &kernel.pool.allocator, .leaf_sizes = PAGE_SIZE_1G };
+	phys_addr phys = addr_align_down(image_phys(image_start), size);
+	struct page_table_op op = { .frames = &kernel.pool.allocator, .leaf_sizes = size };
 	struct page_flags flags = kernel_flags((struct page_flags){ .read = 1 });
 	enum paging_status status;
-	bool works;
 
-	status = page_table_map(&kernel.table, virt, 0, PAGE_SIZE_1G, flags, &op);
+	status = page_table_map(kernel_table(virt), virt, phys, size, flags, &op);
 	if (status != PAGING_OK)
-		panic("cannot map a 1G leaf: %s", paging_status_text(status));
-	*boot_root = arch_load_table(&kernel.table);
-	works = !probe(PROBE_READ, virt + image_phys(image_start), false).faulted;
-	if (!works) {
-		arch_load_root(*boot_root);
+		panic("cannot map a leaf of 0x%lx bytes: %s", size, paging_status_text(status));
+	arch_load_tables(kernel.tables);
+	if (probe(PROBE_READ, virt + (image_phys(image_start) - phys), false).faulted) {
+		arch_load_boot_tables();
 		return false;
 	}
-	status = kernel_unmap(virt, PAGE_SIZE_1G, 0);
+	status = kernel_unmap(virt, size, 0);
 	if (status != PAGING_OK)
-		panic("cannot unmap a 1G leaf: %s", paging_status_text(status));
+		panic("cannot unmap a leaf of 0x%lx bytes: %s", size, paging_status_text(status));
 	return true;
 }
 
 void kernel_start(void)
 {
-	phys_addr boot_root;
-
 	arch_mmu_start(&kernel.mmu);
 	kernel.mmu.config.access.offset = arch_layout.direct_base;
 	start_pool();
 	sabotage_enter(SABOTAGE_KERNEL);
 	build();
-	if ((kernel.mmu.config.leaf_sizes & PAGE_SIZE_1G) != 0 && !largest_leaf_works(&boot_root)) {
-		print("# this CPU says that it has 1G leaves, but faults on them: not used\n");
-		page_table_destroy(&kernel.table, &kernel.pool.allocator);
-		kernel.mmu.config.leaf_sizes &= ~PAGE_SIZE_1G;
+	if (kernel.mmu.doubtful_leaf != 0 && !doubtful_leaf_works()) {
+		char text[8];
+
+		format_size(text, sizeof(text), kernel.mmu.doubtful_leaf);
+		print("# this CPU says that it has %s leaves, but faults on them: not used\n",
+		      text);
+		for (unsigned int i = 0; i < kernel.mmu.tables; i++)
+			page_table_destroy(&kernel.tables[i], &kernel.pool.allocator);
+		kernel.mmu.config.leaf_sizes &= ~kernel.mmu.doubtful_leaf;
 		build();
 	}
-	arch_load_table(&kernel.table);
+	arch_load_tables(kernel.tables);
 	kernel.live = true;
+}
+
+void kernel_halves(struct input_range halves[2])
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < kernel.mmu.tables; i++)
+		count += page_table_ranges(&kernel.tables[i], &halves[count]);
 }
 
 static void dump_line(void *context, const char *line)
@@ -186,8 +209,10 @@ static void dump_line(void *context, const char *line)
 
 void kernel_dump(void)
 {
-	print("# the tables that the CPU walks, root at 0x%lx:\n", kernel.table.root);
-	page_table_dump(&kernel.table, dump_line, NULL);
+	for (unsigned int i = 0; i < kernel.mmu.tables; i++) {
+		print("# a table that the CPU walks, root at 0x%lx:\n", kernel.tables[i].root);
+		page_table_dump(&kernel.tables[i], dump_line, NULL);
+	}
 }
 
 void kernel_explain_address(virt_addr address)
@@ -199,7 +224,7 @@ void kernel_explain_address(virt_addr address)
 		print("# the kernel's own tables are not in use yet\n");
 		return;
 	}
-	status = page_table_query(&kernel.table, address, &m);
+	status = kernel_query(address, &m);
 	if (status != PAGING_OK)
 		print("# 0x%lx: %s\n", address, paging_status_text(status));
 	else
@@ -214,7 +239,7 @@ enum paging_status kernel_map(virt_addr virt, phys_addr phys, uint64_t size,
 {
 	struct page_table_op op = { .frames = &kernel.pool.allocator, .leaf_sizes = leaf };
 
-	return page_table_map(&kernel.table, virt, phys, size, flags, &op);
+	return page_table_map(kernel_table(virt), virt, phys, size, flags, &op);
 }
 
 /* What one change of the live table needs: room for what must be invalidated, and who does it. */
@@ -248,7 +273,7 @@ enum paging_status kernel_unmap(virt_addr virt, uint64_t size, uint32_t mode)
 	enum paging_status status;
 
 	change_begin(&change, mode);
-	status = page_table_unmap(&kernel.table, virt, size, &change.op);
+	status = page_table_unmap(kernel_table(virt), virt, size, &change.op);
 	tlb_gather_finish(&change.gather);
 	return status;
 }
@@ -260,7 +285,7 @@ enum paging_status kernel_protect(virt_addr virt, uint64_t size, struct page_fla
 	enum paging_status status;
 
 	change_begin(&change, mode);
-	status = page_table_protect(&kernel.table, virt, size, flags, &change.op);
+	status = page_table_protect(kernel_table(virt), virt, size, flags, &change.op);
 	tlb_gather_finish(&change.gather);
 	return status;
 }

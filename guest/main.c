@@ -12,14 +12,23 @@
 static void print_summary(void)
 {
 	const struct page_table_config *config = &kernel.mmu.config;
+	uint64_t tables = 0;
 
-	print("# %lu MiB of RAM; %u-bit virtual, %u-bit physical addresses; leaves 4K 2M%s; NX %s; "
-	      "global pages %s\n",
-	      memory_map_ram_bytes(&kernel.memory) >> 20, config->input_bits, config->output_bits,
-	      (config->leaf_sizes & PAGE_SIZE_1G) != 0 ? " 1G" : "",
-	      kernel.mmu.no_execute ? "yes" : "no", kernel.mmu.global ? "yes" : "no");
-	print("# tables: %lu, memory attributes 0x%016lx\n", kernel.table.tables,
-	      config->memory_attributes);
+	for (unsigned int i = 0; i < kernel.mmu.tables; i++)
+		tables += kernel.tables[i].tables;
+	print("# %lu MiB of RAM; %u-bit virtual, %u-bit physical addresses; leaves",
+	      memory_map_ram_bytes(&kernel.memory) >> 20, config->input_bits, config->output_bits);
+	for (uint64_t sizes = config->leaf_sizes; sizes != 0; sizes &= sizes - 1) {
+		char text[8];
+
+		format_size(text, sizeof(text), sizes & (0 - sizes));
+		print(" %s", text);
+	}
+	print("; NX %s; global pages %s; accessed, dirty by hardware: %s, %s\n",
+	      kernel.mmu.no_execute ? "yes" : "no", kernel.mmu.global ? "yes" : "no",
+	      kernel.mmu.hardware_accessed ? "yes" : "no",
+	      kernel.mmu.hardware_dirty ? "yes" : "no");
+	print("# tables: %lu, memory attributes 0x%016lx\n", tables, config->memory_attributes);
 }
 
 _Noreturn void guest_main(char *command_line)

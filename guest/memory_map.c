@@ -2,11 +2,13 @@
 /* Physical memory, as the loader described it. */
 #include "guest/memory_map.h"
 
+#include "layout.h"
+
 bool memory_map_add_ram(struct memory_map *map, phys_addr start, uint64_t size)
 {
 	struct memory_range range = {
-		.start = addr_align_up(start, PAGE_SIZE_4K),
-		.end = addr_align_down(start + size, PAGE_SIZE_4K),
+		.start = addr_align_up(start, LARGEST_PAGE),
+		.end = addr_align_down(start + size, LARGEST_PAGE),
 	};
 
 	if (range.start >= range.end)

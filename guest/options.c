@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "guest/arch.h"
 #include "guest/panic.h"
 #include "guest/sabotage.h"
 #include "guest/text.h"
@@ -29,9 +30,9 @@ static void option(const char *key, char *value)
 				*c = ' ';
 		}
 		guest_options.test = value;
-	} else if (!sabotage_option(key, value)) {
-		panic("command line: unknown option %s=%s: known are dump=0|1 and test=PREFIX", key,
-		      value);
+	} else if (!arch_option(key, value) && !sabotage_option(key, value)) {
+		panic("command line: unknown option %s=%s: known are dump=0|1 and test=PREFIX%s",
+		      key, value, arch_options_text);
 	}
 }
 

@@ -157,3 +157,13 @@ size_t format_text(char *buffer, size_t size, const char *format, ...)
 		buffer[sink.length] = '\0';
 	return sink.length;
 }
+
+void format_size(char *buffer, size_t size, uint64_t bytes)
+{
+	static const char units[] = "BKMGTPE";
+	size_t unit = 0;
+
+	for (; bytes >= 1024; bytes >>= 10)
+		unit++;
+	format_text(buffer, size, "%u%c", (unsigned int)bytes, units[unit]);
+}

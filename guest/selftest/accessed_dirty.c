@@ -21,7 +21,7 @@ static uint64_t descriptor_at(virt_addr at)
 {
 	uint64_t descriptor = 0;
 
-	page_table_walk(&kernel.table, addr_align_down(at, PAGE_SIZE_4K), PAGE_SIZE_4K,
+	page_table_walk(kernel_table(at), addr_align_down(at, page_size()), page_size(),
 			PAGE_VISIT_LEAF, note_descriptor, &descriptor);
 	return descriptor;
 }
@@ -44,7 +44,7 @@ static bool trio_map(struct trio *trio, uint64_t leaf, struct page_flags flags)
 	for (unsigned int i = 0; i < 2; i++) {
 		expect_status(
 			"map of a neighbour",
-			kernel_map(trio->others[i], landing_page.start, PAGE_SIZE_4K, flags, 0),
+			kernel_map(trio->others[i], landing_page.start, page_size(), flags, 0),
 			PAGING_OK);
 		trio->descriptors[i] = descriptor_at(trio->others[i]);
 	}
@@ -56,8 +56,8 @@ static void trio_unmap(struct trio *trio)
 	for (unsigned int i = 0; i < 2; i++) {
 		expect_equal("descriptor of a leaf that nobody touched",
 			     descriptor_at(trio->others[i]), trio->descriptors[i]);
-		expect_status("unmap of a neighbour",
-			      kernel_unmap(trio->others[i], PAGE_SIZE_4K, 0), PAGING_OK);
+		expect_status("unmap of a neighbour", kernel_unmap(trio->others[i], page_size(), 0),
+			      PAGING_OK);
 	}
 	test_unmap_leaf(trio->leaf);
 }
@@ -66,7 +66,7 @@ static void expect_bits(const char *what, virt_addr at, bool accessed, bool dirt
 {
 	struct page_mapping m;
 
-	if (!expect_status("query", page_table_query(&kernel.table, at, &m), PAGING_OK))
+	if (!expect_status("query", kernel_query(at, &m), PAGING_OK))
 		return;
 	if (m.flags.idle == !accessed && m.flags.dirty == dirty)
 		return;
@@ -134,7 +134,7 @@ static void check_faulting_write(const struct check *check)
 		       probe_expect(&flags, PROBE_WRITE, trio.at, false));
 	expect_verdict("user write", probe(PROBE_WRITE, trio.at, true),
 		       probe_expect(&flags, PROBE_WRITE, trio.at, true));
-	if (expect_status("query", page_table_query(&kernel.table, trio.at, &m), PAGING_OK))
+	if (expect_status("query", kernel_query(trio.at, &m), PAGING_OK))
 		expect_true("still clean", !m.flags.dirty);
 	trio_unmap(&trio);
 }
@@ -174,10 +174,10 @@ static void check_kept(const struct check *check)
 }
 
 /* clang-format off */
-#define SIZES(text, function)                                                              \
-	{ .name = "accessed, dirty: " text " 4K", .run = function, .leaf = PAGE_SIZE_4K }, \
-	{ .name = "accessed, dirty: " text " 2M", .run = function, .leaf = PAGE_SIZE_2M }, \
-	{ .name = "accessed, dirty: " text " 1G", .run = function, .leaf = PAGE_SIZE_1G }
+#define SIZES(text, function)                                                            \
+	{ .name = "accessed, dirty: " text " @", .run = function, .rank = LEAF_PAGE },   \
+	{ .name = "accessed, dirty: " text " @", .run = function, .rank = LEAF_BLOCK },  \
+	{ .name = "accessed, dirty: " text " @", .run = function, .rank = LEAF_LARGE }
 
 static const struct check checks[] = {
 	SIZES("a read of", check_read),
@@ -185,10 +185,10 @@ static const struct check checks[] = {
 	SIZES("a write to", check_write),
 	SIZES("a write that faults on", check_faulting_write),
 	{ .name = "accessed, dirty: a read, then a write",
-	  .run = check_write_after_read, .leaf = PAGE_SIZE_4K },
+	  .run = check_write_after_read, .rank = LEAF_PAGE },
 	{ .name = "accessed, dirty: a leaf not asked for as idle is born accessed",
-	  .run = check_born_accessed, .leaf = PAGE_SIZE_4K },
-	{ .name = "accessed, dirty: protect keeps them", .run = check_kept, .leaf = PAGE_SIZE_2M },
+	  .run = check_born_accessed, .rank = LEAF_PAGE },
+	{ .name = "accessed, dirty: protect keeps them", .run = check_kept, .rank = LEAF_BLOCK },
 };
 /* clang-format on */
 const struct check_list accessed_dirty_checks = CHECK_LIST(checks);

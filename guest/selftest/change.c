@@ -2,8 +2,9 @@
 /* Changing what is mapped, under the CPU's eyes: rights, and parts of large leaves. */
 #include "guest/selftest.h"
 
-/* Where the large leaves of these checks are changed: neither their first page nor their last. */
-#define HOLE (PAGE_SIZE_2M / 2 + PAGE_SIZE_4K)
+/* Where the large leaves of these checks are changed: in the middle of the frame of 2M that they
+ * lead to. */
+#define HOLE (PAGE_SIZE_2M / 2 + page_size())
 
 static void check_protect(const struct check *check)
 {
@@ -28,7 +29,7 @@ static void check_protect(const struct check *check)
 			      kernel_protect(test_slot(check->leaf), check->leaf, flags, 0),
 			      PAGING_OK);
 		expect_rights("after protect", at, &flags);
-		if (!expect_status("query", page_table_query(&kernel.table, at, &m), PAGING_OK))
+		if (!expect_status("query", kernel_query(at, &m), PAGING_OK))
 			continue;
 		expect_equal("size of the leaf", m.size, check->leaf);
 		expect_equal("where it leads", m.phys + (at - m.virt), landing_page.start);
@@ -56,22 +57,33 @@ static void check_protect_execute(const struct check *check)
 		test_unmap_leaf(check->leaf);
 }
 
-/* Pages of the large leaf that are looked at: its ends, and around the hole. */
-static const uint64_t neighbours[] = {
-	0,
-	HOLE - PAGE_SIZE_4K,
-	HOLE + PAGE_SIZE_4K,
-	PAGE_SIZE_2M - PAGE_SIZE_4K,
+/* Pages of the frame that are looked at: its ends, and around the hole. */
+enum {
+	NEIGHBOURS = 4,
 };
+
+static uint64_t neighbour(unsigned int i)
+{
+	switch (i) {
+	case 0:
+		return 0;
+	case 1:
+		return HOLE - page_size();
+	case 2:
+		return HOLE + page_size();
+	default:
+		return PAGE_SIZE_2M - page_size();
+	}
+}
 
 /* A 2M frame with a landing in each page of interest, followed by a byte that tells them apart. */
 static struct frame landscape_make(void)
 {
 	struct frame frame = test_frame(PAGE_SIZE_2M);
 
-	for (unsigned int i = 0; i < 4; i++) {
-		probe_write_landing(frame_bytes(frame) + neighbours[i]);
-		frame_bytes(frame)[neighbours[i] + LANDING_SIZE] = (uint8_t)(0xc0 + i);
+	for (unsigned int i = 0; i < NEIGHBOURS; i++) {
+		probe_write_landing(frame_bytes(frame) + neighbour(i));
+		frame_bytes(frame)[neighbour(i) + LANDING_SIZE] = (uint8_t)(0xc0 + i);
 	}
 	probe_write_landing(frame_bytes(frame) + HOLE);
 	return frame;
@@ -79,13 +91,13 @@ static struct frame landscape_make(void)
 
 static void expect_neighbours(virt_addr at, const struct page_flags *flags)
 {
-	for (unsigned int i = 0; i < 4; i++) {
+	for (unsigned int i = 0; i < NEIGHBOURS; i++) {
 		struct probe_result result =
-			probe(PROBE_READ, at + neighbours[i] + LANDING_SIZE, false);
+			probe(PROBE_READ, at + neighbour(i) + LANDING_SIZE, false);
 
 		expect_true("a neighbour is still mapped", !result.faulted);
 		expect_equal("what the neighbour leads to", result.value, 0xc0 + i);
-		expect_rights("neighbour", at + neighbours[i], flags);
+		expect_rights("neighbour", at + neighbour(i), flags);
 	}
 }
 
@@ -93,9 +105,9 @@ static void expect_hole_leaf(virt_addr at, struct frame frame)
 {
 	struct page_mapping m;
 
-	if (!expect_status("query", page_table_query(&kernel.table, at, &m), PAGING_OK))
+	if (!expect_status("query", kernel_query(at, &m), PAGING_OK))
 		return;
-	expect_equal("size of the leaf that was split off", m.size, PAGE_SIZE_4K);
+	expect_equal("size of the leaf that was split off", m.size, page_size());
 	expect_equal("where it leads", m.phys, frame.start + HOLE);
 }
 
@@ -113,10 +125,9 @@ static void check_split_protect(const struct check *check)
 	if (at != 0) {
 		expect_neighbours(at, &flags);
 		expect_status("protect without leave to split",
-			      kernel_protect(at + HOLE, PAGE_SIZE_4K, less, 0), PAGING_WOULD_SPLIT);
+			      kernel_protect(at + HOLE, page_size(), less, 0), PAGING_WOULD_SPLIT);
 		expect_rights("the page after that", at + HOLE, &flags);
-		expect_status("protect",
-			      kernel_protect(at + HOLE, PAGE_SIZE_4K, less, PAGING_SPLIT),
+		expect_status("protect", kernel_protect(at + HOLE, page_size(), less, PAGING_SPLIT),
 			      PAGING_OK);
 		expect_hole_leaf(at + HOLE, frame);
 		expect_rights("the page that was protected", at + HOLE, &less);
@@ -138,10 +149,10 @@ static void check_split_unmap(const struct check *check)
 	at = test_map_leaf(frame, check->leaf, flags);
 	if (at != 0) {
 		expect_neighbours(at, &flags);
-		expect_status("unmap", kernel_unmap(at + HOLE, PAGE_SIZE_4K, PAGING_SPLIT),
+		expect_status("unmap", kernel_unmap(at + HOLE, page_size(), PAGING_SPLIT),
 			      PAGING_OK);
 		expect_rights("the hole", at + HOLE, NULL);
-		expect_rights("the hole's last byte", at + HOLE + PAGE_SIZE_4K - 1, NULL);
+		expect_rights("the hole's last byte", at + HOLE + page_size() - 1, NULL);
 		expect_neighbours(at, &flags);
 		expect_status("unmap of the rest",
 			      kernel_unmap(test_slot(check->leaf), check->leaf, PAGING_SKIP_HOLES),
@@ -152,23 +163,23 @@ static void check_split_unmap(const struct check *check)
 }
 
 static const struct check checks[] = {
-	{ .name = "protect: 4K", .run = check_protect, .leaf = PAGE_SIZE_4K },
-	{ .name = "protect: 2M", .run = check_protect, .leaf = PAGE_SIZE_2M },
-	{ .name = "protect: 1G", .run = check_protect, .leaf = PAGE_SIZE_1G },
+	{ .name = "protect: @", .run = check_protect, .rank = LEAF_PAGE },
+	{ .name = "protect: @", .run = check_protect, .rank = LEAF_BLOCK },
+	{ .name = "protect: @", .run = check_protect, .rank = LEAF_LARGE },
 	{ .name = "protect: execute, taken and given",
 	  .run = check_protect_execute,
-	  .leaf = PAGE_SIZE_4K },
-	{ .name = "split: protect one page of a 2M leaf",
+	  .rank = LEAF_PAGE },
+	{ .name = "split: protect one page of a @ leaf",
 	  .run = check_split_protect,
-	  .leaf = PAGE_SIZE_2M },
-	{ .name = "split: unmap one page of a 2M leaf",
+	  .rank = LEAF_BLOCK },
+	{ .name = "split: unmap one page of a @ leaf",
 	  .run = check_split_unmap,
-	  .leaf = PAGE_SIZE_2M },
-	{ .name = "split: protect one page of a 1G leaf",
+	  .rank = LEAF_BLOCK },
+	{ .name = "split: protect one page of a @ leaf",
 	  .run = check_split_protect,
-	  .leaf = PAGE_SIZE_1G },
-	{ .name = "split: unmap one page of a 1G leaf",
+	  .rank = LEAF_LARGE },
+	{ .name = "split: unmap one page of a @ leaf",
 	  .run = check_split_unmap,
-	  .leaf = PAGE_SIZE_1G },
+	  .rank = LEAF_LARGE },
 };
 const struct check_list change_checks = CHECK_LIST(checks);

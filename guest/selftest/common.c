@@ -18,7 +18,7 @@ struct frame landing_page;
 void selftest_start(void)
 {
 	userland_start();
-	landing_page = test_frame(PAGE_SIZE_4K);
+	landing_page = test_frame(page_size());
 	probe_write_landing(frame_bytes(landing_page));
 	frame_bytes(landing_page)[LANDING_SIZE] = LANDING_TAG;
 }
@@ -33,9 +33,9 @@ void expect_landing_page(virt_addr at)
 
 virt_addr test_slot(uint64_t leaf)
 {
-	if (leaf == PAGE_SIZE_1G)
-		return test_address(TEST_1G);
-	return test_address(leaf == PAGE_SIZE_2M ? TEST_2M : TEST_4K);
+	if (leaf >= arch_leaf_size(LEAF_LARGE))
+		return test_address(TEST_LARGE);
+	return test_address(leaf >= arch_leaf_size(LEAF_BLOCK) ? TEST_BLOCK : TEST_PAGES);
 }
 
 struct frame test_frame(uint64_t size)
@@ -62,9 +62,9 @@ bool test_flags_possible(struct page_flags flags)
 
 bool test_leaf_possible(uint64_t leaf)
 {
-	if ((kernel.table.leaf_sizes & leaf) != 0)
+	if ((kernel.mmu.config.leaf_sizes & leaf) != 0)
 		return true;
-	check_skip("this CPU has no leaves of 1G");
+	check_skip("this CPU has no leaves of that size");
 	return false;
 }
 

@@ -60,15 +60,14 @@ static bool writable_and_executable(void *context, const struct page_visit *visi
 static void check_w_xor_x(const struct check *check)
 {
 	struct input_range ranges[2];
-	unsigned int count;
 
 	(void)check;
 	if (!test_flags_possible((struct page_flags){ .read = 1 }))
 		return;
-	count = page_table_ranges(&kernel.table, ranges);
-	for (unsigned int i = 0; i < count; i++)
+	kernel_halves(ranges);
+	for (unsigned int i = 0; i < 2; i++)
 		expect_status("no leaf is writable and executable",
-			      page_table_walk(&kernel.table, ranges[i].first,
+			      page_table_walk(kernel_table(ranges[i].first), ranges[i].first,
 					      ranges[i].last - ranges[i].first + 1, PAGE_VISIT_LEAF,
 					      writable_and_executable, NULL),
 			      PAGING_OK);
@@ -111,7 +110,7 @@ static bool direct_leaf(void *context, const struct page_visit *visit)
 {
 	struct direct_walk *walk = context;
 	const struct page_mapping *m = &visit->mapping;
-	uint64_t larger = kernel.table.leaf_sizes & ~(2 * m->size - 1);
+	uint64_t larger = kernel.mmu.config.leaf_sizes & ~(2 * m->size - 1);
 	bool right = expect_equal("a leaf of the direct map starts at", m->virt,
 				  arch_layout.direct_base + walk->next);
 
@@ -135,7 +134,7 @@ static void check_direct(const struct check *check)
 		uint64_t size = walk.ram.end - walk.ram.start;
 
 		expect_status("walk of the direct map",
-			      page_table_walk(&kernel.table,
+			      page_table_walk(kernel_table(arch_layout.direct_base),
 					      arch_layout.direct_base + walk.ram.start, size,
 					      PAGE_VISIT_LEAF, direct_leaf, &walk),
 			      PAGING_OK);
@@ -176,13 +175,13 @@ static void check_overflow(const struct check *check)
 static void check_devices(const struct check *check)
 {
 	(void)check;
-	for (size_t i = 0; i < arch_device_count; i++) {
+	for (size_t i = 0; i < kernel.device_count; i++) {
 		struct page_mapping m;
-		virt_addr virt = arch_layout.device_base + arch_devices[i].start;
+		virt_addr virt = arch_layout.device_base + kernel.devices[i].start;
 
-		if (!expect_status("query", page_table_query(&kernel.table, virt, &m), PAGING_OK))
+		if (!expect_status("query", kernel_query(virt, &m), PAGING_OK))
 			continue;
-		expect_equal("the device's address", m.phys, arch_devices[i].start);
+		expect_equal("the device's address", m.phys, kernel.devices[i].start);
 		expect_equal("its memory type", m.flags.type, MEMORY_DEVICE);
 		expect_true("registers are not executable",
 			    !m.flags.execute || !kernel.mmu.no_execute);

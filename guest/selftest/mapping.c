@@ -24,6 +24,7 @@ static void check_unmap(const struct check *check)
 	if (at == 0)
 		return;
 	expect_rights("while it is mapped", at, &user_rwx);
+	expect_landing_page(at);
 	test_unmap_leaf(check->leaf);
 	expect_rights("after unmap", at, NULL);
 	expect_rights("the first byte of the leaf", test_slot(check->leaf), NULL);
@@ -42,7 +43,7 @@ enum {
 
 static struct pair pair_make(void)
 {
-	struct pair pair = { .a = test_frame(PAGE_SIZE_4K), .b = test_frame(PAGE_SIZE_4K) };
+	struct pair pair = { .a = test_frame(page_size()), .b = test_frame(page_size()) };
 
 	frame_bytes(pair.a)[0] = BYTE_A;
 	frame_bytes(pair.b)[0] = BYTE_B;
@@ -57,19 +58,19 @@ static void pair_free(struct pair pair)
 
 static void map_page(virt_addr at, struct frame frame, struct page_flags flags)
 {
-	expect_status("map", kernel_map(at, frame.start, PAGE_SIZE_4K, flags, 0), PAGING_OK);
+	expect_status("map", kernel_map(at, frame.start, page_size(), flags, 0), PAGING_OK);
 }
 
 static void unmap_page(virt_addr at)
 {
-	expect_status("unmap", kernel_unmap(at, PAGE_SIZE_4K, 0), PAGING_OK);
+	expect_status("unmap", kernel_unmap(at, page_size(), 0), PAGING_OK);
 }
 
 static void check_remap(const struct check *check)
 {
 	struct pair pair = pair_make();
 	struct page_flags flags = test_data_flags(true);
-	virt_addr here = test_address(TEST_4K), there = test_address(TEST_OTHER);
+	virt_addr here = test_address(TEST_PAGES), there = test_address(TEST_OTHER);
 
 	(void)check;
 	map_page(here, pair.a, flags);
@@ -91,7 +92,7 @@ static void check_alias(const struct check *check)
 	struct pair pair = pair_make();
 	struct page_flags reader = { .read = 1, .user = 1, .execute = 1 };
 	struct page_flags writer = { .read = 1, .write = 1, .execute = 1 };
-	virt_addr read_at = test_address(TEST_4K), write_at = test_address(TEST_OTHER);
+	virt_addr read_at = test_address(TEST_PAGES), write_at = test_address(TEST_OTHER);
 
 	(void)check;
 	probe_write_landing(frame_bytes(pair.a));
@@ -148,12 +149,13 @@ static void check_ends(const struct check *check)
 	struct input_range halves[2];
 
 	(void)check;
-	page_table_ranges(&kernel.table, halves);
+	kernel_halves(halves);
 	for (unsigned int i = 0; i < 2; i++) {
-		virt_addr at = (i == 0 ? halves[0].last : UINT64_MAX) - (PAGE_SIZE_4K - 1);
+		virt_addr at = (i == 0 ? halves[0].last : UINT64_MAX) - (page_size() - 1);
 
 		map_page(at, landing_page, user_rwx);
 		expect_rights("the last page", at, &user_rwx);
+		expect_landing_page(at);
 		unmap_page(at);
 		expect_rights("the last page after unmap", at, NULL);
 	}
@@ -163,51 +165,53 @@ static void expect_leaf(virt_addr at, phys_addr phys, uint64_t size)
 {
 	struct page_mapping m;
 
-	if (!expect_status("query", page_table_query(&kernel.table, at, &m), PAGING_OK))
+	if (!expect_status("query", kernel_query(at, &m), PAGING_OK))
 		return;
 	expect_equal("size of the leaf", m.size, size);
 	expect_equal("where it leads", m.phys + (at - m.virt), phys);
 }
 
-/* A range that begins and ends off a 2M boundary, over memory that is known at its two ends. */
+/* A range that begins and ends off a block's boundary, over a frame that is known. */
 static void check_mixed(const struct check *check)
 {
 	struct frame frame = test_frame(PAGE_SIZE_2M);
-	virt_addr at = test_address(TEST_2M);
-	virt_addr start = at - PAGE_SIZE_4K;
-	uint64_t size = PAGE_SIZE_2M + 2 * PAGE_SIZE_4K;
-	phys_addr phys = frame.start - PAGE_SIZE_4K;
+	uint64_t block = arch_leaf_size(LEAF_BLOCK);
+	uint64_t offset = frame.start & (block - 1);
+	virt_addr at = test_slot(block);
+	virt_addr start = at - page_size();
+	uint64_t size = block + 2 * page_size();
+	phys_addr phys = frame.start - offset - page_size();
 	struct page_flags flags = test_data_flags(true);
 
 	(void)check;
 	frame_bytes(frame)[0] = BYTE_A;
 	frame_bytes(frame)[PAGE_SIZE_2M - 1] = BYTE_B;
 	if (expect_status("map", kernel_map(start, phys, size, flags, 0), PAGING_OK)) {
-		expect_leaf(start, phys, PAGE_SIZE_4K);
-		expect_leaf(at, frame.start, PAGE_SIZE_2M);
-		expect_leaf(at + PAGE_SIZE_2M, frame.start + PAGE_SIZE_2M, PAGE_SIZE_4K);
-		expect_byte("the first byte of the large leaf", at, BYTE_A);
-		expect_byte("its last byte", at + PAGE_SIZE_2M - 1, BYTE_B);
-		expect_rights("before the range", start - PAGE_SIZE_4K, NULL);
+		expect_leaf(start, phys, page_size());
+		expect_leaf(at, phys + page_size(), block);
+		expect_leaf(at + block, phys + page_size() + block, page_size());
+		expect_byte("the frame's first byte", at + offset, BYTE_A);
+		expect_byte("its last byte", at + offset + PAGE_SIZE_2M - 1, BYTE_B);
+		expect_rights("before the range", start - page_size(), NULL);
 		expect_rights("after the range", start + size, NULL);
 		expect_status("unmap", kernel_unmap(start, size, 0), PAGING_OK);
-		expect_rights("the large leaf after unmap", at, NULL);
+		expect_rights("the block after unmap", at, NULL);
 	}
 	test_frame_free(frame);
 }
 
 static const struct check checks[] = {
-	{ .name = "unmap: 4K, then touched", .run = check_unmap, .leaf = PAGE_SIZE_4K },
-	{ .name = "unmap: 2M, then touched", .run = check_unmap, .leaf = PAGE_SIZE_2M },
-	{ .name = "unmap: 1G, then touched", .run = check_unmap, .leaf = PAGE_SIZE_1G },
+	{ .name = "unmap: @, then touched", .run = check_unmap, .rank = LEAF_PAGE },
+	{ .name = "unmap: @, then touched", .run = check_unmap, .rank = LEAF_BLOCK },
+	{ .name = "unmap: @, then touched", .run = check_unmap, .rank = LEAF_LARGE },
 	{ .name = "map: again, elsewhere", .run = check_remap },
 	{ .name = "map: one frame at two addresses with different rights", .run = check_alias },
-	{ .name = "map: each page of a 2M leaf leads where it should",
+	{ .name = "map: each page of a @ leaf leads where it should",
 	  .run = check_exact,
-	  .leaf = PAGE_SIZE_2M },
-	{ .name = "map: each page of a 1G leaf leads where it should",
+	  .rank = LEAF_BLOCK },
+	{ .name = "map: each page of a @ leaf leads where it should",
 	  .run = check_exact,
-	  .leaf = PAGE_SIZE_1G },
+	  .rank = LEAF_LARGE },
 	{ .name = "map: the last pages of both halves of the address space", .run = check_ends },
 	{ .name = "map: a range takes large leaves where they fit", .run = check_mixed },
 };

@@ -12,7 +12,7 @@ static void check_rights(const struct check *check)
 	at = test_map_leaf(landing_page, check->leaf, check->flags);
 	if (at == 0)
 		return;
-	if (expect_status("query", page_table_query(&kernel.table, at, &m), PAGING_OK)) {
+	if (expect_status("query", kernel_query(at, &m), PAGING_OK)) {
 		expect_equal("size of the leaf", m.size, check->leaf);
 		expect_equal("where it leads", m.phys + (at - m.virt), landing_page.start);
 	}
@@ -22,26 +22,25 @@ static void check_rights(const struct check *check)
 }
 
 /* clang-format off */
-#define RIGHTS(size, text, ...)                                         \
-	{                                                               \
-		.name = "rights: " #size " " text, .run = check_rights, \
-		.leaf = PAGE_SIZE_##size,                               \
-		.flags = { .read = 1, __VA_ARGS__ },                    \
+#define RIGHTS(rank_, text, ...)                                                 \
+	{                                                                        \
+		.name = "rights: @ " text, .run = check_rights, .rank = (rank_), \
+		.flags = { .read = 1, __VA_ARGS__ },                             \
 	}
-#define RIGHTS_OF(size)                                                \
-	RIGHTS(size, "r--", .write = 0),                               \
-	RIGHTS(size, "rw-", .write = 1),                               \
-	RIGHTS(size, "r-x", .execute = 1),                             \
-	RIGHTS(size, "rwx", .write = 1, .execute = 1),                 \
-	RIGHTS(size, "r-- user", .user = 1),                           \
-	RIGHTS(size, "rw- user", .write = 1, .user = 1),               \
-	RIGHTS(size, "r-x user", .execute = 1, .user = 1),             \
-	RIGHTS(size, "rwx user", .write = 1, .execute = 1, .user = 1)
+#define RIGHTS_OF(rank)                                                \
+	RIGHTS(rank, "r--", .write = 0),                               \
+	RIGHTS(rank, "rw-", .write = 1),                               \
+	RIGHTS(rank, "r-x", .execute = 1),                             \
+	RIGHTS(rank, "rwx", .write = 1, .execute = 1),                 \
+	RIGHTS(rank, "r-- user", .user = 1),                           \
+	RIGHTS(rank, "rw- user", .write = 1, .user = 1),               \
+	RIGHTS(rank, "r-x user", .execute = 1, .user = 1),             \
+	RIGHTS(rank, "rwx user", .write = 1, .execute = 1, .user = 1)
 
 static const struct check checks[] = {
-	RIGHTS_OF(4K),
-	RIGHTS_OF(2M),
-	RIGHTS_OF(1G),
+	RIGHTS_OF(LEAF_PAGE),
+	RIGHTS_OF(LEAF_BLOCK),
+	RIGHTS_OF(LEAF_LARGE),
 };
 /* clang-format on */
 const struct check_list rights_checks = CHECK_LIST(checks);

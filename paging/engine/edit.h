@@ -9,6 +9,7 @@
 
 #include "annotation.h"
 #include "arguments.h"
+#include "change.h"
 #include "contiguous.h"
 #include "cursor.h"
 #include "gather.h"
@@ -17,22 +18,11 @@
 #include "sabotage.h"
 #include "split.h"
 
-enum edit_kind {
-	EDIT_UNMAP,
-	EDIT_PROTECT, /* to `attributes` */
-	EDIT_WRITE_PROTECT,
-	EDIT_SOFTWARE,   /* to the software bits in `attributes` */
-	EDIT_SPLIT,      /* to leaves of `leaf_size` at most */
-	EDIT_UNANNOTATE, /* the one that is about holes and leaves leaves alone */
-};
-
 struct edit {
 	struct page_table_op *op;
 	struct page_cursor c;
-	enum edit_kind kind;
-	uint64_t attributes;
-	uint64_t leaf_size;
-	uint64_t left; /* what unmap leaves in an entry: nothing, or an annotation */
+	struct change change;
+	uint64_t leaf_size; /* CHANGE_SPLIT */
 	struct reserve reserve;
 	uint64_t budget; /* tables that it may still make */
 	/* Of the tables the cursor is in: entries that this operation emptied. */
@@ -59,24 +49,25 @@ static inline enum paging_status edit_conflict(const struct encoder *e,
 /* The entry is not present: is that no error? */
 static ALWAYS_INLINE bool edit_skips(const struct edit *edit)
 {
-	return edit->kind == EDIT_SPLIT || (edit->op->mode & PAGING_SKIP_HOLES) != 0;
+	return edit->change.kind == CHANGE_SPLIT || (edit->op->mode & PAGING_SKIP_HOLES) != 0;
 }
 
 /* Entries become empty, and tables with them. */
 static ALWAYS_INLINE bool edit_empties(const struct edit *edit)
 {
-	return (edit->kind == EDIT_UNMAP && edit->left == 0) || edit->kind == EDIT_UNANNOTATE;
+	return (edit->change.kind == CHANGE_UNMAP && edit->change.left == 0) ||
+	       edit->change.kind == CHANGE_UNANNOTATE;
 }
 
 /* A leaf that is not too large stays as it is. */
 static ALWAYS_INLINE bool edit_keeps_leaves(const struct edit *edit)
 {
-	return edit->kind == EDIT_SPLIT || edit->kind == EDIT_UNANNOTATE;
+	return edit->change.kind == CHANGE_SPLIT || edit->change.kind == CHANGE_UNANNOTATE;
 }
 
 static ALWAYS_INLINE bool edit_may_split(const struct edit *edit)
 {
-	return edit->kind == EDIT_SPLIT || (edit->op->mode & PAGING_SPLIT) != 0;
+	return edit->change.kind == CHANGE_SPLIT || (edit->op->mode & PAGING_SPLIT) != 0;
 }
 
 static ALWAYS_INLINE void edit_descend(const struct encoder *e, struct page_table *table,
@@ -86,26 +77,12 @@ static ALWAYS_INLINE void edit_descend(const struct encoder *e, struct page_tabl
 	edit->removed[edit->c.level] = 0;
 }
 
-/* Entries in use (mapped or annotated) in the table the cursor is in. `removed` of the count are
- * not any more. */
-static inline uint64_t edit_live(const struct encoder *e, const struct page_table *table,
-				 const struct page_cursor *c, uint64_t removed)
-{
-	uint64_t live = 0;
-
-	if (e->counted)
-		return e->count(entry_load(c->slots[c->level])) - removed;
-	for (uint64_t i = 0; i < level_entries(e, table, c->level); i++)
-		live += entry_load(&c->tables[c->level][i]) != 0;
-	return live;
-}
-
 /* Leaves a table in the plan. */
 static inline void plan_leave(const struct encoder *e, struct page_table *table, struct edit *edit)
 {
 	unsigned int level = edit->c.level;
 	bool emptied = edit->removed[level] != 0 &&
-		       edit_live(e, table, &edit->c, 0) == edit->removed[level];
+		       live_entries(e, table, &edit->c, 0) == edit->removed[level];
 
 	cursor_ascend(table, &edit->c);
 	if (emptied) {
@@ -122,18 +99,11 @@ static ALWAYS_INLINE bool edit_covers(const struct encoder *e, const struct edit
 	const struct page_cursor *c = &edit->c;
 	uint64_t span = leaf_span(e, c, leaf);
 
-	if (edit->kind == EDIT_SPLIT)
+	if (edit->change.kind == CHANGE_SPLIT)
 		return span <= edit->leaf_size;
-	if (edit->kind == EDIT_UNANNOTATE || (edit->op->mode & PAGING_ENLARGE) != 0)
+	if (edit->change.kind == CHANGE_UNANNOTATE || (edit->op->mode & PAGING_ENLARGE) != 0)
 		return true;
 	return addr_is_aligned(c->input, span) && c->input + (span - 1) <= c->last;
-}
-
-/* Descriptors that a leaf consists of. */
-static ALWAYS_INLINE uint64_t edit_entries(const struct encoder *e, const struct edit *edit,
-					   uint64_t leaf)
-{
-	return in_group(e, leaf) ? group_entries(e, edit->c.level) : 1;
 }
 
 /* To the last entry of the leaf. */
@@ -142,38 +112,6 @@ static ALWAYS_INLINE void edit_pass(const struct encoder *e, struct edit *edit, 
 	struct page_cursor *c = &edit->c;
 
 	c->input = addr_align_down(c->input, span) + (span - level_size(e, c->level));
-}
-
-/* What an operation that changes attributes makes of one descriptor. */
-static ALWAYS_INLINE uint64_t edit_protected(const struct encoder *e,
-					     const struct page_table *table,
-					     const struct edit *edit, uint64_t old)
-{
-	unsigned int level = edit->c.level;
-	uint64_t attributes = leaf_attributes(e, table, old, level);
-
-	if (edit->kind == EDIT_PROTECT)
-		attributes = e->keep(edit->attributes, attributes);
-	else if (edit->kind == EDIT_SOFTWARE)
-		attributes = (attributes & ~e->software(e->software_bits)) | edit->attributes;
-	else
-		attributes = e->without_write(attributes);
-	return e->leaf(attributes, leaf_address(e, table, old, level), level) |
-	       (old & e->contiguous);
-}
-
-/* Whether changing the leaf, all of which is in the range, takes break-before-make. */
-static ALWAYS_INLINE bool edit_breaks(const struct encoder *e, const struct page_table *table,
-				      const struct edit *edit, uint64_t old)
-{
-	const struct tlb_gather *gather = edit->op->gather;
-
-	if ((edit->kind != EDIT_PROTECT && edit->kind != EDIT_WRITE_PROTECT) || !gather)
-		return false;
-	if (in_group(e, old))
-		return true;
-	return e->break_bits != 0 &&
-	       ((edit_protected(e, table, edit, old) ^ old) & e->break_bits) != 0;
 }
 
 /* The end of what the range touches of the entry. */
@@ -194,9 +132,10 @@ static inline enum paging_status plan_leaf(const struct encoder *e, struct page_
 	if (edit_covers(e, edit, leaf)) {
 		if (edit_keeps_leaves(edit))
 			return PAGING_OK;
-		edit->breaks |= edit_breaks(e, table, edit, leaf);
+		edit->breaks |=
+			change_breaks(e, table, &edit->c, &edit->change, leaf, edit->op->gather);
 		if (edit_empties(edit))
-			edit->removed[c->level] += edit_entries(e, edit, leaf);
+			edit->removed[c->level] += leaf_entries(e, &edit->c, leaf);
 		edit_pass(e, edit, leaf_span(e, c, leaf));
 		return PAGING_OK;
 	}
@@ -204,8 +143,8 @@ static inline enum paging_status plan_leaf(const struct encoder *e, struct page_
 		return edit_conflict(e, table, edit, PAGING_WOULD_SPLIT, leaf_span(e, c, leaf));
 	edit->breaks |= must_break(e, table, edit->op->gather) ||
 			(in_group(e, leaf) && edit->op->gather) ||
-			edit_breaks(e, table, edit, leaf);
-	if (edit->kind == EDIT_SPLIT)
+			change_breaks(e, table, &edit->c, &edit->change, leaf, edit->op->gather);
+	if (edit->change.kind == CHANGE_SPLIT)
 		edit->frames_needed +=
 			split_all_tables(e, c->level, edit->leaf_size, c->input, last);
 	else if (!cursor_covers(e, c))
@@ -221,7 +160,7 @@ static inline enum paging_status plan_hole(const struct encoder *e, const struct
 {
 	struct page_cursor *c = &edit->c;
 
-	if (edit->kind != EDIT_UNANNOTATE)
+	if (edit->change.kind != CHANGE_UNANNOTATE)
 		return edit_skips(edit) ? PAGING_OK
 					: edit_conflict(e, table, edit, PAGING_NOT_MAPPED,
 							level_size(e, c->level));
@@ -270,37 +209,23 @@ static inline void edit_leave(const struct encoder *e, struct page_table *table,
 	struct page_cursor *c = &edit->c;
 	unsigned int level = c->level;
 	uint64_t *slot = c->slots[level];
-	struct frame frame = { .start = c->phys[level], .size = table_bytes(e, table, level) };
+	phys_addr phys = c->phys[level];
 	uint64_t live;
 
 	if (edit->removed[level] == 0) {
 		cursor_ascend(table, c);
 		return;
 	}
-	live = edit_live(e, table, c, edit->removed[level]);
+	live = live_entries(e, table, c, edit->removed[level]);
 	cursor_ascend(table, c);
 	if (live != 0) {
 		if (e->counted)
 			entry_link(table, slot, e->with_count(entry_load(slot), live));
 		return;
 	}
-	entry_link(table, slot, paging_sabotage(PAGING_SABOTAGE_CLEAR, level + 1, 0));
 	edit->removed[level + 1]++;
-	table->tables--;
-	if (edit->op->gather) {
-		uint64_t start = addr_align_down(c->input, level_size(e, level + 1));
-
-		gather_range(edit->op->gather,
-			     &(struct tlb_range){
-				     .start = input_extend(e, table, start),
-				     .last = input_extend(e, table,
-							  start + level_size(e, level + 1) - 1),
-				     .leaf_size = level_size(e, level + 1),
-				     .tables = true });
-		gather_frame(edit->op->gather, frame);
-	} else {
-		edit->op->frames->free(edit->op->frames, FRAME_TABLE, frame);
-	}
+	unlink_table(e, table, slot, phys, level,
+		     addr_align_down(c->input, level_size(e, level + 1)), edit->op);
 }
 
 /*
@@ -317,92 +242,7 @@ static inline bool edit_gather_full(const struct encoder *e, const struct page_t
 	    gather_can_flush(gather) || level == top_level(table) ||
 	    gather_room(gather) >= table->levels - 1u)
 		return false;
-	return edit_live(e, table, &edit->c, edit->removed[level]) == entries;
-}
-
-/* Unmaps the leaf, or its group. */
-static inline void edit_remove(const struct encoder *e, struct page_table *table, struct edit *edit,
-			       uint64_t old)
-{
-	struct page_cursor *c = &edit->c;
-	unsigned int level = c->level;
-	uint64_t *entry = in_group(e, old) ? group_first(table, e, c) : cursor_entry(table, e, c);
-	uint64_t entries = edit_entries(e, edit, old);
-	uint64_t span = leaf_span(e, c, old);
-	uint64_t start = addr_align_down(c->input, span);
-
-	for (uint64_t i = 0; i < entries; i++)
-		old = entry_exchange(table, &entry[i],
-				     paging_sabotage(PAGING_SABOTAGE_CLEAR, level, edit->left));
-	if (edit->left == 0)
-		edit->removed[level] += entries;
-	gather_range(edit->op->gather,
-		     &(struct tlb_range){ .start = input_extend(e, table, start),
-					  .last = input_extend(e, table, start + (span - 1)),
-					  .leaf_size = span,
-					  .global = e->is_global(old) });
-}
-
-/* Protects the leaf, which is in no group. */
-static inline void edit_protect(const struct encoder *e, struct page_table *table,
-				struct edit *edit, uint64_t old)
-{
-	struct page_cursor *c = &edit->c;
-	uint64_t *entry = cursor_entry(table, e, c);
-	unsigned int level = c->level;
-	uint64_t start = cursor_entry_start(e, c);
-	uint64_t last = cursor_entry_last(e, c);
-	uint64_t new;
-
-	if (edit_breaks(e, table, edit, old)) {
-		old = entry_exchange(table, entry, 0);
-		break_range(e, table, edit->op->gather, start, last, level_size(e, level), false,
-			    e->is_global(old));
-		new = edit_protected(e, table, edit, old);
-		entry_store(table, entry, paging_sabotage(PAGING_SABOTAGE_LEAF, level, new));
-		return;
-	}
-	do {
-		new = paging_sabotage(PAGING_SABOTAGE_LEAF, level,
-				      edit_protected(e, table, edit, old));
-	} while (new != old && !entry_replace(table, entry, &old, new));
-	if (new == old || edit->kind == EDIT_SOFTWARE)
-		return;
-	gather_range(edit->op->gather, &(struct tlb_range){ .start = input_extend(e, table, start),
-							    .last = input_extend(e, table, last),
-							    .leaf_size = level_size(e, level),
-							    .global = e->is_global(old) });
-}
-
-/* Software bits are nothing to the TLB: each descriptor of the group changes by itself. */
-static inline void edit_software_group(const struct encoder *e, struct page_table *table,
-				       struct edit *edit)
-{
-	uint64_t *entries = group_first(table, e, &edit->c);
-	uint64_t count = group_entries(e, edit->c.level);
-
-	for (uint64_t i = 0; i < count; i++) {
-		uint64_t old = entry_load(&entries[i]);
-
-		while (!entry_replace(table, &entries[i], &old,
-				      edit_protected(e, table, edit, old)))
-			;
-	}
-}
-
-static inline void edit_protect_group(const struct encoder *e, struct page_table *table,
-				      struct edit *edit, uint64_t leaf)
-{
-	uint64_t attributes = edit->attributes;
-
-	if (edit->kind == EDIT_SOFTWARE) {
-		edit_software_group(e, table, edit);
-		return;
-	}
-
-	if (edit->kind == EDIT_WRITE_PROTECT)
-		attributes = e->without_write(leaf_attributes(e, table, leaf, edit->c.level));
-	group_rewrite(e, table, &edit->c, attributes, true, edit->op->gather);
+	return live_entries(e, table, &edit->c, edit->removed[level]) == entries;
 }
 
 /* Changes the leaf, all of which is in the range, and moves to the end of it. */
@@ -415,16 +255,18 @@ static inline enum paging_status edit_leaf(const struct encoder *e, struct page_
 
 	if (edit_keeps_leaves(edit))
 		return PAGING_OK;
-	if (edit_gather_full(e, table, edit, edit_entries(e, edit, leaf)))
+	if (edit_gather_full(e, table, edit, leaf_entries(e, &edit->c, leaf)))
 		return edit_conflict(e, table, edit, PAGING_GATHER_FULL, span);
-	if (edit_breaks(e, table, edit, leaf) && gather_cannot_break(edit->op->gather))
+	if (change_breaks(e, table, &edit->c, &edit->change, leaf, edit->op->gather) &&
+	    gather_cannot_break(edit->op->gather))
 		return edit_conflict(e, table, edit, PAGING_NEEDS_FLUSH, span);
-	if (edit->kind == EDIT_UNMAP)
-		edit_remove(e, table, edit, leaf);
-	else if (in_group(e, leaf))
-		edit_protect_group(e, table, edit, leaf);
-	else
-		edit_protect(e, table, edit, leaf);
+	if (edit->change.kind == CHANGE_UNMAP) {
+		leaf_remove(e, table, c, leaf, edit->change.left, edit->op->gather);
+		if (edit->change.left == 0)
+			edit->removed[c->level] += leaf_entries(e, c, leaf);
+	} else {
+		leaf_change(e, table, c, &edit->change, leaf, edit->op->gather);
+	}
 	start = addr_align_down(c->input, span);
 	if (start < edit->first)
 		edit->first = start;
@@ -440,9 +282,10 @@ static inline enum paging_status edit_hole(const struct encoder *e, struct page_
 {
 	struct page_cursor *c = &edit->c;
 	uint64_t span = level_size(e, c->level);
+	phys_addr phys;
 
 	*split = false;
-	if (edit->kind != EDIT_UNANNOTATE)
+	if (edit->change.kind != CHANGE_UNANNOTATE)
 		return edit_skips(edit) ? PAGING_OK
 					: edit_conflict(e, table, edit, PAGING_NOT_MAPPED, span);
 	if (d == 0)
@@ -456,7 +299,7 @@ static inline enum paging_status edit_hole(const struct encoder *e, struct page_
 	}
 	if (!edit_may_split(edit))
 		return edit_conflict(e, table, edit, PAGING_WOULD_SPLIT, span);
-	*split = split_hole(e, table, c, &edit->reserve, d);
+	*split = split_hole(e, table, c, &edit->reserve, d, &phys);
 	return *split ? PAGING_OK : edit_conflict(e, table, edit, PAGING_NO_MEMORY, span);
 }
 
@@ -604,8 +447,8 @@ static ALWAYS_INLINE enum paging_status unmap_range(const struct encoder *e,
 	if (!annotation_valid(op->annotation))
 		return PAGING_BAD_FLAGS;
 	edit.op = op;
-	edit.kind = EDIT_UNMAP;
-	edit.left = annotation_entry(op->annotation);
+	edit.change.kind = CHANGE_UNMAP;
+	edit.change.left = annotation_entry(op->annotation);
 	return edit_range(e, table, &edit, virt, size);
 }
 
@@ -622,10 +465,10 @@ static ALWAYS_INLINE enum paging_status protect_range(const struct encoder *e,
 	/* Accessed and dirty stay as the entries have them, whatever the flags say. */
 	flags.idle = 0;
 	flags.dirty = 0;
-	if (!encode_flags(e, table, flags, &edit.attributes))
+	if (!encode_flags(e, table, flags, &edit.change.attributes))
 		return PAGING_BAD_FLAGS;
 	edit.op = op;
-	edit.kind = EDIT_PROTECT;
+	edit.change.kind = CHANGE_PROTECT;
 	return edit_range(e, table, &edit, virt, size);
 }
 
@@ -640,7 +483,7 @@ static ALWAYS_INLINE enum paging_status write_protect_range(const struct encoder
 	if (status != PAGING_OK)
 		return status;
 	edit.op = op;
-	edit.kind = EDIT_WRITE_PROTECT;
+	edit.change.kind = CHANGE_WRITE_PROTECT;
 	return edit_range(e, table, &edit, virt, size);
 }
 
@@ -657,8 +500,8 @@ static ALWAYS_INLINE enum paging_status software_range(const struct encoder *e,
 	if ((software & ~e->software_bits) != 0)
 		return PAGING_BAD_FLAGS;
 	edit.op = op;
-	edit.kind = EDIT_SOFTWARE;
-	edit.attributes = e->software(software);
+	edit.change.kind = CHANGE_SOFTWARE;
+	edit.change.attributes = e->software(software);
 	return edit_range(e, table, &edit, virt, size);
 }
 
@@ -680,7 +523,7 @@ static ALWAYS_INLINE enum paging_status annotate_range(const struct encoder *e,
 	if (!op->gather && !op->frames)
 		return PAGING_BAD_CONFIG;
 	edit.op = op;
-	edit.kind = EDIT_UNANNOTATE;
+	edit.change.kind = CHANGE_UNANNOTATE;
 	return edit_range(e, table, &edit, virt, size);
 }
 
@@ -697,7 +540,7 @@ static ALWAYS_INLINE enum paging_status split_range(const struct encoder *e,
 	if ((table->leaf_sizes & leaf_size) == 0 || !addr_is_aligned(leaf_size, leaf_size))
 		return PAGING_BAD_SIZE;
 	edit.op = op;
-	edit.kind = EDIT_SPLIT;
+	edit.change.kind = CHANGE_SPLIT;
 	edit.leaf_size = leaf_size;
 	return edit_range(e, table, &edit, virt, size);
 }

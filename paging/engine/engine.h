@@ -18,6 +18,7 @@
 #include "lifecycle.h"
 #include "map.h"
 #include "parallel.h"
+#include "place.h"
 #include "query.h"
 
 struct page_table_format {
@@ -51,16 +52,31 @@ struct page_table_format {
 	enum paging_status (*walk)(const struct page_table *table, virt_addr virt, uint64_t size,
 				   unsigned int kinds, page_visitor visitor, void *context);
 	unsigned int (*ranges)(const struct page_table *table, struct input_range ranges[2]);
+	enum paging_status (*cursor_open)(struct page_cursor *cursor, struct page_table *table,
+					  virt_addr virt, struct page_table_op *op);
+	enum paging_status (*cursor_seek)(struct page_cursor *cursor, virt_addr virt);
+	enum paging_status (*cursor_query)(struct page_cursor *cursor,
+					   struct page_mapping *mapping);
+	enum paging_status (*cursor_next)(struct page_cursor *cursor);
+	enum paging_status (*cursor_map)(struct page_cursor *cursor, phys_addr phys, uint64_t size,
+					 struct page_flags flags);
+	enum paging_status (*cursor_unmap)(struct page_cursor *cursor);
+	enum paging_status (*cursor_protect)(struct page_cursor *cursor, struct page_flags flags);
+	void (*cursor_close)(struct page_cursor *cursor);
 };
 
 /* All but map_to and map. */
-#define PAGING_FORMAT_MEMBERS(format_, name_)                                   \
-	.name = name_, .init = format_##_init, .destroy = format_##_destroy,    \
-	.unmap = format_##_unmap, .protect = format_##_protect,                 \
-	.write_protect = format_##_write_protect, .split = format_##_split,     \
-	.collapse = format_##_collapse, .harvest = format_##_harvest,           \
-	.set_software = format_##_set_software, .annotate = format_##_annotate, \
-	.query = format_##_query, .walk = format_##_walk, .ranges = format_##_ranges
+#define PAGING_FORMAT_MEMBERS(format_, name_)                                         \
+	.name = name_, .init = format_##_init, .destroy = format_##_destroy,          \
+	.unmap = format_##_unmap, .protect = format_##_protect,                       \
+	.write_protect = format_##_write_protect, .split = format_##_split,           \
+	.collapse = format_##_collapse, .harvest = format_##_harvest,                 \
+	.set_software = format_##_set_software, .annotate = format_##_annotate,       \
+	.query = format_##_query, .walk = format_##_walk, .ranges = format_##_ranges, \
+	.cursor_open = format_##_cursor_open, .cursor_seek = format_##_cursor_seek,   \
+	.cursor_query = format_##_cursor_query, .cursor_next = format_##_cursor_next, \
+	.cursor_map = format_##_cursor_map, .cursor_unmap = format_##_cursor_unmap,   \
+	.cursor_protect = format_##_cursor_protect, .cursor_close = format_##_cursor_close
 
 #define PAGING_DEFINE_FORMAT(format_, name_, encoder_)                                             \
 	static const struct page_table_format format_##_parallel;                                  \
@@ -148,6 +164,44 @@ struct page_table_format {
 					     struct input_range ranges[2])                         \
 	{                                                                                          \
 		return input_ranges(&encoder_, table, ranges);                                     \
+	}                                                                                          \
+	static enum paging_status format_##_cursor_open(struct page_cursor *cursor,                \
+							struct page_table *table, virt_addr virt,  \
+							struct page_table_op *op)                  \
+	{                                                                                          \
+		return place_open(&encoder_, table, virt, op, cursor);                             \
+	}                                                                                          \
+	static enum paging_status format_##_cursor_seek(struct page_cursor *cursor,                \
+							virt_addr virt)                            \
+	{                                                                                          \
+		return place_seek(&encoder_, cursor, virt);                                        \
+	}                                                                                          \
+	static enum paging_status format_##_cursor_query(struct page_cursor *cursor,               \
+							 struct page_mapping *mapping)             \
+	{                                                                                          \
+		return place_query(&encoder_, cursor, mapping);                                    \
+	}                                                                                          \
+	static enum paging_status format_##_cursor_next(struct page_cursor *cursor)                \
+	{                                                                                          \
+		return place_next(&encoder_, cursor);                                              \
+	}                                                                                          \
+	static enum paging_status format_##_cursor_map(struct page_cursor *cursor, phys_addr phys, \
+						       uint64_t size, struct page_flags flags)     \
+	{                                                                                          \
+		return place_map(&encoder_, cursor, phys, size, flags);                            \
+	}                                                                                          \
+	static enum paging_status format_##_cursor_unmap(struct page_cursor *cursor)               \
+	{                                                                                          \
+		return place_unmap(&encoder_, cursor);                                             \
+	}                                                                                          \
+	static enum paging_status format_##_cursor_protect(struct page_cursor *cursor,             \
+							   struct page_flags flags)                \
+	{                                                                                          \
+		return place_protect(&encoder_, cursor, flags);                                    \
+	}                                                                                          \
+	static void format_##_cursor_close(struct page_cursor *cursor)                             \
+	{                                                                                          \
+		place_close(&encoder_, cursor);                                                    \
 	}                                                                                          \
 	static enum paging_status format_##_parallel_map_to(                                       \
 		struct page_table *table, virt_addr virt, phys_addr phys, struct page_flags flags, \

@@ -36,6 +36,16 @@ static inline void describe_leaf(const struct encoder *e, const struct page_tabl
 		decode_flags(e, table, leaf_attributes(e, table, descriptor, level), above);
 }
 
+/* The hole that the cursor's entry, which is not present, is. */
+static inline void describe_hole(const struct encoder *e, const struct page_table *table,
+				 const struct page_cursor *c, uint64_t descriptor,
+				 struct page_mapping *mapping)
+{
+	*mapping = (struct page_mapping){ .virt = input_extend(e, table, cursor_entry_start(e, c)),
+					  .size = level_size(e, c->level),
+					  .annotation = annotation_of(descriptor) };
+}
+
 static ALWAYS_INLINE enum paging_status query_page(const struct encoder *e,
 						   const struct page_table *table, virt_addr virt,
 						   struct page_mapping *mapping)
@@ -58,10 +68,7 @@ static ALWAYS_INLINE enum paging_status query_page(const struct encoder *e,
 	if (e->is_present(table, d, c.level)) {
 		describe_leaf(e, table, &c, d, above, mapping);
 	} else {
-		*mapping = (struct page_mapping){ .virt = input_extend(e, table,
-								       cursor_entry_start(e, &c)),
-						  .size = level_size(e, c.level),
-						  .annotation = annotation_of(d) };
+		describe_hole(e, table, &c, d, mapping);
 		status = PAGING_NOT_MAPPED;
 	}
 	cursor_close(table, &c);

@@ -133,9 +133,11 @@ static inline bool split_leaf(const struct encoder *e, struct page_table *table,
 	return true;
 }
 
-/* Puts a table where the cursor's entry is annotated, `d`: each of its entries says the same. */
+/* Puts a table where the cursor's entry is not present, but empty or annotated, `d`: each of the
+ * table's entries says the same. */
 static inline bool split_hole(const struct encoder *e, struct page_table *table,
-			      const struct page_cursor *c, struct reserve *reserve, uint64_t d)
+			      const struct page_cursor *c, struct reserve *reserve, uint64_t d,
+			      phys_addr *table_phys)
 {
 	unsigned int level = c->level - 1;
 	uint64_t entries = level_entries(e, table, level);
@@ -151,7 +153,8 @@ static inline bool split_hole(const struct encoder *e, struct page_table *table,
 	memory_close(&table->access, phys, notes);
 	link = table_entry(e, table, phys);
 	if (e->counted)
-		link = e->with_count(link, entries);
+		link = e->with_count(link, d != 0 ? entries : 0);
+	*table_phys = phys;
 	entry_link(table, cursor_entry(table, e, c),
 		   paging_sabotage(PAGING_SABOTAGE_TABLE, c->level, link));
 	table->tables++;

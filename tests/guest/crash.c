@@ -18,7 +18,7 @@ static void write_text(void)
 
 static void invalid(void)
 {
-	__asm__ volatile("ud2");
+	__builtin_trap();
 }
 
 /* Not a tail call, and deeper than any stack. */

@@ -27,6 +27,10 @@
 #define BOOT_KERNEL_SIZE   0x1000000
 #define BOOT_DIRECT_SIZE   0x100000000
 
+/* Pages are never larger; each part of the image, each stack and each stack's guard is so many. */
+#define LARGEST_PAGE 4096
+#define STACK_SIZE   8192
+
 /* Selectors of the final GDT; entry.S has a smaller one with the same kernel segments. */
 #define KERNEL_CS    0x08
 #define KERNEL_DS    0x10

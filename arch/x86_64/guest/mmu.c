@@ -12,7 +12,7 @@
 /* What the CPU said, and its registers as they are from arch_mmu_start on. */
 static struct x86_64_cpu cpu;
 
-const struct arch_layout arch_layout = {
+struct arch_layout arch_layout = {
 	.direct_base = DIRECT_BASE,
 	.device_base = DEVICE_BASE,
 	.test_base = TEST_BASE,
@@ -20,9 +20,19 @@ const struct arch_layout arch_layout = {
 	.boot_reach = BOOT_DIRECT_SIZE,
 };
 
-/* The local APIC. It is mapped whether or not it is there: a mapping touches nothing. */
-const struct arch_device arch_devices[] = { { "local APIC", 0xfee00000, PAGE_SIZE_4K } };
-const size_t arch_device_count = sizeof(arch_devices) / sizeof(arch_devices[0]);
+const char arch_options_text[] = "";
+
+bool arch_option(const char *key, const char *value)
+{
+	(void)key;
+	(void)value;
+	return false;
+}
+
+uint64_t arch_leaf_size(unsigned int rank)
+{
+	return PAGE_SIZE_4K << (9 * rank);
+}
 
 /* Sets the PAT that has every memory type, if it can be set, and returns what the CPU then has. */
 static uint64_t start_pat(void)
@@ -71,27 +81,29 @@ void arch_mmu_start(struct arch_mmu *mmu)
 		panic("no tables for this CPU: %s.%s is %s", refusal.name, refusal.field,
 		      register_status_text(status));
 	mmu->no_execute = (mmu->config.features & X86_64_NX) != 0;
+	mmu->tables = 1;
+	mmu->doubtful_leaf = mmu->config.leaf_sizes & PAGE_SIZE_1G;
+	mmu->hardware_accessed = mmu->hardware_dirty = true;
 	mmu->global = (mmu->config.features & X86_64_GLOBAL) != 0;
 }
 
-phys_addr arch_load_table(const struct page_table *table)
+void arch_load_tables(const struct page_table tables[])
 {
 	struct register_refusal refusal;
 	enum register_status status;
 	uint64_t cr3;
 
-	status = x86_64_cr3(&cpu, table, 0, false, &cr3, &refusal);
+	status = x86_64_cr3(&cpu, &tables[0], 0, false, &cr3, &refusal);
 	if (status != REGISTER_OK)
 		panic("the table is not for this CPU: %s.%s is %s, wanted 0x%lx, has 0x%lx",
 		      refusal.name, refusal.field, register_status_text(status), refusal.wanted,
 		      refusal.has);
-	return arch_load_root(cr3);
+	write_cr3(cr3);
 }
 
-phys_addr arch_load_root(phys_addr root)
+void arch_load_boot_tables(void)
 {
-	phys_addr before = read_cr3();
+	extern const char boot_root_phys[]; /* the address of this symbol: see mkboot.c */
 
-	write_cr3(root);
-	return before;
+	write_cr3((uint64_t)(uintptr_t)boot_root_phys);
 }

@@ -14,21 +14,45 @@ void arch_console_write(const char *text, size_t length);
 /* Ends the run with that outcome; says so and halts where nothing can take it. */
 _Noreturn void arch_exit(enum guest_outcome outcome);
 
+/*
+ * Sizes of leaves, as the self-test goes through them: pages, and the two sizes above that an entry
+ * of a table can have. The CPU need not have the largest (page_table_config.leaf_sizes says).
+ */
+enum leaf_rank {
+	LEAF_PAGE,
+	LEAF_BLOCK,
+	LEAF_LARGE,
+};
+uint64_t arch_leaf_size(unsigned int rank);
+
+/* A key=value of the command line; false if the architecture does not know the key. What it knows
+ * is named in arch_options_text, for people: "" or " and key=...". */
+bool arch_option(const char *key, const char *value);
+extern const char arch_options_text[];
+
 /* The MMU of this CPU. */
 struct arch_mmu {
 	struct page_table_config config; /* for the kernel's tables; all but `access` */
-	bool no_execute;                 /* pages can be not executable */
-	bool global;                     /* pages can be global */
+	/* One table, or one for each half of the address space: the upper one's features more. */
+	unsigned int tables;
+	uint32_t upper_features;
+	/* A size in config.leaf_sizes to be tried out before it is relied on, or 0: CPUs may say
+	 * that they have it, and fault. */
+	uint64_t doubtful_leaf;
+	bool no_execute;        /* pages can be not executable */
+	bool global;            /* pages can be global */
+	bool hardware_accessed; /* it sets accessed where a leaf is used, */
+	bool hardware_dirty;    /* and dirty */
 };
 
 /* Finds out, and sets the registers that the answer depends on. */
 void arch_mmu_start(struct arch_mmu *mmu);
 
-/* Makes the CPU walk the table, and returns the root before. Drops translations that are not
- * global. Panics if the table uses what the CPU does not have. */
-phys_addr arch_load_table(const struct page_table *table);
-/* The same, back to a root that was returned. */
-phys_addr arch_load_root(phys_addr root);
+/* Makes the CPU walk these tables (mmu->tables of them). Drops translations that are not global.
+ * Panics if a table uses what the CPU does not have. */
+void arch_load_tables(const struct page_table tables[]);
+/* The same, back to the tables that the kernel was started on. */
+void arch_load_boot_tables(void);
 
 /* tlb_gather's `flush`: does what the gather asks for. */
 void arch_flush(const struct tlb_gather *gather, void *context);
@@ -36,19 +60,11 @@ void arch_flush(const struct tlb_gather *gather, void *context);
 struct arch_layout {
 	virt_addr direct_base;  /* RAM is at its physical address plus this */
 	virt_addr device_base;  /* device registers are at theirs plus this */
-	virt_addr test_base;    /* the self-test's own: 512 GiB aligned to that */
+	virt_addr test_base;    /* the self-test's own: eight LEAF_LARGE, aligned to that */
 	uint64_t kernel_offset; /* the image is at its physical address plus this */
 	phys_addr boot_reach;   /* RAM below this is in the boot tables' direct map */
 };
-extern const struct arch_layout arch_layout;
-
-/* Device registers that the kernel maps: [start, start + size) of physical addresses. */
-struct arch_device {
-	const char *name;
-	phys_addr start;
-	uint64_t size;
-};
-extern const struct arch_device arch_devices[];
-extern const size_t arch_device_count;
+/* Constant from before guest_main on. */
+extern struct arch_layout arch_layout;
 
 #endif

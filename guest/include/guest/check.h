@@ -10,16 +10,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guest/arch.h"
 #include "guest/probe.h"
 #include "twofold/page_flags.h"
 #include "twofold/status.h"
 
 struct check {
-	const char *name;
+	const char *name; /* @ in it stands for the size of its leaf: 4K, 2M, ... */
 	void (*run)(const struct check *check);
 	/* For functions that serve several checks. */
-	uint64_t leaf;
+	enum leaf_rank rank;
 	struct page_flags flags;
+	uint64_t leaf; /* the size of that rank, when it runs */
 };
 
 struct check_list {

@@ -8,12 +8,25 @@
 #include "twofold/frame_pool.h"
 #include "twofold/page_table.h"
 
+/* Device registers that the kernel maps: whole pages of physical addresses. */
+struct device {
+	const char *name;
+	phys_addr start;
+	uint64_t size;
+};
+
+#define KERNEL_DEVICES_MAX 4
+
 struct kernel {
-	struct memory_map memory; /* filled by the architecture before kernel_start */
+	/* Filled by the architecture before guest_main. */
+	struct memory_map memory;
+	struct device devices[KERNEL_DEVICES_MAX];
+	size_t device_count;
+
 	struct arch_mmu mmu;
 	struct frame_pool pool;
-	struct page_table table;
-	bool live; /* the CPU walks `table` */
+	struct page_table tables[2]; /* mmu.tables of them */
+	bool live;                   /* the CPU walks them */
 };
 
 extern struct kernel kernel;
@@ -32,6 +45,21 @@ void kernel_dump(void);
 
 /* Says what the kernel's tables have at an address. */
 void kernel_explain_address(virt_addr address);
+
+/* The table that an address is in. */
+static inline struct page_table *kernel_table(virt_addr virt)
+{
+	return &kernel.tables[kernel.mmu.tables == 2 ? virt >> 63 : 0];
+}
+
+/* page_table_query of that table. */
+static inline enum paging_status kernel_query(virt_addr virt, struct page_mapping *mapping)
+{
+	return page_table_query(kernel_table(virt), virt, mapping);
+}
+
+/* The lower and the upper half of the address space. */
+void kernel_halves(struct input_range halves[2]);
 
 static inline phys_addr image_phys(const void *in_image)
 {

@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * The part of printf that the guest needs: %s %c %u %x %% with the flags # and 0, a width, and the
@@ -17,5 +18,8 @@ void print_list(const char *format, va_list arguments) __attribute__((format(pri
 /* Formats into `buffer`, always terminated, cut to fit; returns the length it has. */
 size_t format_text(char *buffer, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* A power of two of bytes as people say it: 4K, 2M, 1G. */
+void format_size(char *buffer, size_t size, uint64_t bytes);
 
 #endif

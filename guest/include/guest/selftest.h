@@ -15,19 +15,22 @@ extern const struct check_list accessed_dirty_checks, error_checks;
 /* The architecture's: single bits of descriptors, the MMU's registers and TLB, exceptions. */
 extern const struct check_list arch_descriptor_checks, arch_mmu_checks, arch_exception_checks;
 
+static inline uint64_t page_size(void)
+{
+	return arch_leaf_size(LEAF_PAGE);
+}
+
 /*
- * Offsets in the self-test's 512 GiB. The user code stays mapped throughout, so that most checks
- * find the tables they need in place; each check leaves its addresses unmapped.
+ * Offsets in the self-test's part of the address space. The user code stays mapped throughout, so
+ * that most checks find the tables they need in place; each check leaves its addresses unmapped.
  */
-enum {
-	TEST_USER_CODE = 0,
-	TEST_4K = 0x10000,    /* some pages */
-	TEST_OTHER = 0x40000, /* some more */
-};
-#define TEST_2M  UINT64_C(0x400000)   /* two leaves of 2M */
-#define TEST_1G  UINT64_C(0x80000000) /* two of 1G */
-/* Two of 1G again, with nothing mapped near them: what is mapped here needs new tables. */
-#define TEST_FAR UINT64_C(0x1000000000)
+#define TEST_USER_CODE 0
+#define TEST_PAGES     (16 * page_size())               /* some pages */
+#define TEST_OTHER     (64 * page_size())               /* some more */
+#define TEST_BLOCK     (2 * arch_leaf_size(LEAF_BLOCK)) /* two blocks */
+#define TEST_LARGE     (2 * arch_leaf_size(LEAF_LARGE)) /* two large ones */
+/* Two large ones again, with nothing mapped near them: what is mapped here needs new tables. */
+#define TEST_FAR       (4 * arch_leaf_size(LEAF_LARGE))
 
 static inline virt_addr test_address(uint64_t offset)
 {

@@ -3,8 +3,9 @@
 #ifndef GUEST_STACK_H
 #define GUEST_STACK_H
 
-#define STACK_GUARD_SIZE 4096
-#define STACK_SIZE       8192
+#include "layout.h"
+
+#define STACK_GUARD_SIZE LARGEST_PAGE
 
 #ifndef __ASSEMBLER__
 

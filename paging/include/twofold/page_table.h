@@ -163,17 +163,22 @@ struct page_table_op {
 	uint64_t conflict_size; /* and the size of the leaf or hole that is in the way, else 0 */
 };
 
-/*
- * A place in a table (see page_cursor_open): an input address, and the tables from the root down to
- * there. The library's; all of it.
- */
+/* A place in a table (twofold/page_cursor.h). All of it is the library's. */
 struct page_cursor {
 	uint64_t input; /* inside the entry it stands on, without sign extension */
 	uint64_t last;  /* the last byte of its range */
 	unsigned int level;
-	uint64_t *tables[PAGE_TABLE_MAX_LEVELS];
-	uint64_t *slots[PAGE_TABLE_MAX_LEVELS]; /* the entry above that each was reached by */
+	uint64_t *tables[PAGE_TABLE_MAX_LEVELS]; /* from the root down to there */
+	uint64_t *slots[PAGE_TABLE_MAX_LEVELS];  /* the entry above that each was reached by */
 	phys_addr phys[PAGE_TABLE_MAX_LEVELS];
+
+	/* Of a caller's cursor only. */
+	struct page_table *table;
+	struct page_table_op *op;
+	uint64_t here;    /* an input address in the table it is in */
+	bool ended;       /* it is past the last address */
+	uint32_t touched; /* bit n: entries of its table of level n have been changed, and */
+	uint64_t gone[PAGE_TABLE_MAX_LEVELS]; /* so many fewer are in use than it says above */
 };
 
 /*

@@ -57,7 +57,7 @@ static void check_type(uint64_t leaf, unsigned int type)
 	descriptor = *raw_end(at, &level);
 	expect_equal("type in the PAT entry that the leaf selects",
 		     pat_now() >> (8 * pat_index(descriptor, level)) & 0xff, pat_encoding[type]);
-	if (expect_status("query", page_table_query(&kernel.table, at, &m), PAGING_OK)) {
+	if (expect_status("query", kernel_query(at, &m), PAGING_OK)) {
 		expect_equal("type that query reports", m.flags.type, type);
 		expect_equal("where query says it leads", m.phys + (at - m.virt),
 			     landing_page.start);
@@ -107,7 +107,7 @@ static void check_software(const struct check *check)
 
 		if (at == 0)
 			return;
-		if (expect_status("query", page_table_query(&kernel.table, at, &m), PAGING_OK))
+		if (expect_status("query", kernel_query(at, &m), PAGING_OK))
 			expect_equal("software bits", m.flags.software, flags.software);
 		expect_rights("leaf with software bits", at, &flags);
 		test_unmap_leaf(check->leaf);
@@ -178,22 +178,22 @@ static void check_reserved(const struct check *check)
 }
 
 static const struct check checks[] = {
-	{ .name = "memory types: 4K", .run = check_types, .leaf = PAGE_SIZE_4K },
-	{ .name = "memory types: 2M", .run = check_types, .leaf = PAGE_SIZE_2M },
-	{ .name = "memory types: 1G", .run = check_types, .leaf = PAGE_SIZE_1G },
-	{ .name = "global: 4K", .run = check_global, .leaf = PAGE_SIZE_4K },
-	{ .name = "global: 2M", .run = check_global, .leaf = PAGE_SIZE_2M },
+	{ .name = "memory types: @", .run = check_types, .rank = LEAF_PAGE },
+	{ .name = "memory types: @", .run = check_types, .rank = LEAF_BLOCK },
+	{ .name = "memory types: @", .run = check_types, .rank = LEAF_LARGE },
+	{ .name = "global: @", .run = check_global, .rank = LEAF_PAGE },
+	{ .name = "global: @", .run = check_global, .rank = LEAF_BLOCK },
 	{ .name = "software bits are kept, and no matter to the CPU",
 	  .run = check_software,
-	  .leaf = PAGE_SIZE_4K },
-	{ .name = "tables: accessed, never dirty, above 4K",
+	  .rank = LEAF_PAGE },
+	{ .name = "tables: accessed, never dirty, above @",
 	  .run = check_tables,
-	  .leaf = PAGE_SIZE_4K },
-	{ .name = "tables: accessed, never dirty, above 2M",
+	  .rank = LEAF_PAGE },
+	{ .name = "tables: accessed, never dirty, above @",
 	  .run = check_tables,
-	  .leaf = PAGE_SIZE_2M },
-	{ .name = "reserved bits: the CPU faults on one in a 2M leaf",
+	  .rank = LEAF_BLOCK },
+	{ .name = "reserved bits: the CPU faults on one in a @ leaf",
 	  .run = check_reserved,
-	  .leaf = PAGE_SIZE_2M },
+	  .rank = LEAF_BLOCK },
 };
 const struct check_list arch_descriptor_checks = CHECK_LIST(checks);

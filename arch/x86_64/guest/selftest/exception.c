@@ -66,7 +66,7 @@ static void expect_edge(const char *what, virt_addr inside, virt_addr outside)
 	expect_verdict(
 		what, probe(PROBE_READ, outside, false),
 		(struct probe_result){ .faulted = true, .vector = VECTOR_GENERAL_PROTECTION });
-	expect_status(what, page_table_query(&kernel.table, outside, &m), PAGING_INPUT_RANGE);
+	expect_status(what, kernel_query(outside, &m), PAGING_INPUT_RANGE);
 	expect_status(what, kernel_unmap(page, PAGE_SIZE_4K, 0), PAGING_OK);
 }
 
@@ -75,7 +75,7 @@ static void check_not_canonical(const struct check *check)
 	struct input_range halves[2];
 
 	(void)check;
-	page_table_ranges(&kernel.table, halves);
+	kernel_halves(halves);
 	expect_edge("the end of the lower half", halves[0].last, halves[0].last + 1);
 	expect_edge("the start of the upper half", halves[1].first, halves[1].first - 1);
 }
@@ -99,7 +99,7 @@ static void check_double_fault(const struct check *check)
 static const struct check checks[] = {
 	{ .name = "exceptions: #UD, #DE and #GP of user code",
 	  .run = check_user,
-	  .leaf = PAGE_SIZE_4K },
+	  .rank = LEAF_PAGE },
 	{ .name = "exceptions: an address that is not canonical", .run = check_not_canonical },
 	{ .name = "exceptions: a page fault without a stack is a double fault",
 	  .run = check_double_fault },

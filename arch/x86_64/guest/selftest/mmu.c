@@ -36,7 +36,8 @@ static virt_addr go_stale(struct page_flags flags)
 	if (at == 0)
 		return 0;
 	expect_true("read", !probe(PROBE_READ, at, false).faulted);
-	expect_status("unmap", page_table_unmap(&kernel.table, at, PAGE_SIZE_4K, &op), PAGING_OK);
+	expect_status("unmap", page_table_unmap(kernel_table(at), at, PAGE_SIZE_4K, &op),
+		      PAGING_OK);
 	return at;
 }
 
@@ -111,14 +112,14 @@ static void check_gather(const struct check *check)
 	expect_data_rights("mapped", at, &flags);
 	flags.write = 0;
 	flags.user = 0;
-	expect_status(
-		"protect",
-		page_table_protect(&kernel.table, test_slot(check->leaf), check->leaf, flags, &op),
-		PAGING_OK);
+	expect_status("protect",
+		      page_table_protect(kernel_table(at), test_slot(check->leaf), check->leaf,
+					 flags, &op),
+		      PAGING_OK);
 	tlb_gather_finish(&gather);
 	expect_data_rights("after protect", at, &flags);
 	expect_status("unmap",
-		      page_table_unmap(&kernel.table, test_slot(check->leaf), check->leaf, &op),
+		      page_table_unmap(kernel_table(at), test_slot(check->leaf), check->leaf, &op),
 		      PAGING_OK);
 	tlb_gather_finish(&gather);
 	expect_data_rights("after unmap", at, NULL);
@@ -149,15 +150,15 @@ static void check_global_stale(const struct check *check)
 static const struct check checks[] = {
 	{ .name = "mmu: a supervisor cannot write a read-only page",
 	  .run = check_write_protect,
-	  .leaf = PAGE_SIZE_4K },
+	  .rank = LEAF_PAGE },
 	{ .name = "tlb: INVLPG ends a stale translation", .run = check_stale },
 	{ .name = "tlb: a load of CR3 ends a stale translation", .run = check_stale_reload },
-	{ .name = "tlb: what a change of a 4K leaf asks to invalidate is enough",
+	{ .name = "tlb: what a change of a @ leaf asks to invalidate is enough",
 	  .run = check_gather,
-	  .leaf = PAGE_SIZE_4K },
-	{ .name = "tlb: what a change of a 2M leaf asks to invalidate is enough",
+	  .rank = LEAF_PAGE },
+	{ .name = "tlb: what a change of a @ leaf asks to invalidate is enough",
 	  .run = check_gather,
-	  .leaf = PAGE_SIZE_2M },
+	  .rank = LEAF_BLOCK },
 	{ .name = "tlb: a global translation outlives a load of CR3", .run = check_global_stale },
 };
 const struct check_list arch_mmu_checks = CHECK_LIST(checks);

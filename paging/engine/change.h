@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an operation does to one leaf, which a cursor stands on, and to a table that it leaves
+ * empty. edit.h does it to all the leaves of a range, place.h to one at a time.
+ */
+#ifndef PAGING_ENGINE_CHANGE_H
+#define PAGING_ENGINE_CHANGE_H
+
+#include "contiguous.h"
+#include "cursor.h"
+#include "gather.h"
+#include "sabotage.h"
+#include "split.h"
+
+enum change_kind {
+	CHANGE_UNMAP,
+	CHANGE_PROTECT, /* to `attributes` */
+	CHANGE_WRITE_PROTECT,
+	CHANGE_SOFTWARE,   /* to the software bits in `attributes` */
+	CHANGE_SPLIT,      /* what is too large, and nothing else */
+	CHANGE_UNANNOTATE, /* the one that is about holes and leaves leaves alone */
+};
+
+struct change {
+	enum change_kind kind;
+	uint64_t attributes;
+	uint64_t left; /* what unmap leaves in an entry: nothing, or an annotation */
+};
+
+/* Entries in use (mapped or annotated) in the table the cursor is in. `removed` of the count are
+ * not any more. */
+static inline uint64_t live_entries(const struct encoder *e, const struct page_table *table,
+				    const struct page_cursor *c, uint64_t removed)
+{
+	uint64_t live = 0;
+
+	if (e->counted)
+		return e->count(entry_load(c->slots[c->level])) - removed;
+	for (uint64_t i = 0; i < level_entries(e, table, c->level); i++)
+		live += entry_load(&c->tables[c->level][i]) != 0;
+	return live;
+}
+
+/* Descriptors that a leaf consists of. */
+static ALWAYS_INLINE uint64_t leaf_entries(const struct encoder *e, const struct page_cursor *c,
+					   uint64_t leaf)
+{
+	return in_group(e, leaf) ? group_entries(e, c->level) : 1;
+}
+
+/* What an operation that changes attributes makes of one descriptor. */
+static ALWAYS_INLINE uint64_t leaf_changed(const struct encoder *e, const struct page_table *table,
+					   const struct change *change, uint64_t old,
+					   unsigned int level)
+{
+	uint64_t attributes = leaf_attributes(e, table, old, level);
+
+	if (change->kind == CHANGE_PROTECT)
+		attributes = e->keep(change->attributes, attributes);
+	else if (change->kind == CHANGE_SOFTWARE)
+		attributes = (attributes & ~e->software(e->software_bits)) | change->attributes;
+	else
+		attributes = e->without_write(attributes);
+	return e->leaf(attributes, leaf_address(e, table, old, level), level) |
+	       (old & e->contiguous);
+}
+
+/* Whether changing the leaf as a whole takes break-before-make. */
+static ALWAYS_INLINE bool change_breaks(const struct encoder *e, const struct page_table *table,
+					const struct page_cursor *c, const struct change *change,
+					uint64_t old, const struct tlb_gather *gather)
+{
+	if ((change->kind != CHANGE_PROTECT && change->kind != CHANGE_WRITE_PROTECT) || !gather)
+		return false;
+	if (in_group(e, old))
+		return true;
+	return e->break_bits != 0 &&
+	       ((leaf_changed(e, table, change, old, c->level) ^ old) & e->break_bits) != 0;
+}
+
+/* Unmaps the leaf, or its group; `left` takes the place of each descriptor. */
+static inline void leaf_remove(const struct encoder *e, const struct page_table *table,
+			       const struct page_cursor *c, uint64_t old, uint64_t left,
+			       struct tlb_gather *gather)
+{
+	unsigned int level = c->level;
+	uint64_t *entry = in_group(e, old) ? group_first(table, e, c) : cursor_entry(table, e, c);
+	uint64_t entries = leaf_entries(e, c, old);
+	uint64_t span = leaf_span(e, c, old);
+	uint64_t start = addr_align_down(c->input, span);
+
+	for (uint64_t i = 0; i < entries; i++)
+		old = entry_exchange(table, &entry[i],
+				     paging_sabotage(PAGING_SABOTAGE_CLEAR, level, left));
+	gather_range(gather,
+		     &(struct tlb_range){ .start = input_extend(e, table, start),
+					  .last = input_extend(e, table, start + (span - 1)),
+					  .leaf_size = span,
+					  .global = e->is_global(old) });
+}
+
+/* Changes a leaf that is in no group. */
+static inline void leaf_change_one(const struct encoder *e, const struct page_table *table,
+				   const struct page_cursor *c, const struct change *change,
+				   uint64_t old, struct tlb_gather *gather)
+{
+	uint64_t *entry = cursor_entry(table, e, c);
+	unsigned int level = c->level;
+	uint64_t start = cursor_entry_start(e, c);
+	uint64_t last = cursor_entry_last(e, c);
+	uint64_t new;
+
+	if (change_breaks(e, table, c, change, old, gather)) {
+		old = entry_exchange(table, entry, 0);
+		break_range(e, table, gather, start, last, level_size(e, level), false,
+			    e->is_global(old));
+		new = leaf_changed(e, table, change, old, level);
+		entry_store(table, entry, paging_sabotage(PAGING_SABOTAGE_LEAF, level, new));
+		return;
+	}
+	do {
+		new = paging_sabotage(PAGING_SABOTAGE_LEAF, level,
+				      leaf_changed(e, table, change, old, level));
+	} while (new != old && !entry_replace(table, entry, &old, new));
+	if (new == old || change->kind == CHANGE_SOFTWARE)
+		return;
+	gather_range(gather, &(struct tlb_range){ .start = input_extend(e, table, start),
+						  .last = input_extend(e, table, last),
+						  .leaf_size = level_size(e, level),
+						  .global = e->is_global(old) });
+}
+
+/* Software bits are nothing to the TLB: each descriptor of the group changes by itself. */
+static inline void group_set_software(const struct encoder *e, const struct page_table *table,
+				      const struct page_cursor *c, const struct change *change)
+{
+	uint64_t *entries = group_first(table, e, c);
+	uint64_t count = group_entries(e, c->level);
+
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t old = entry_load(&entries[i]);
+
+		while (!entry_replace(table, &entries[i], &old,
+				      leaf_changed(e, table, change, old, c->level)))
+			;
+	}
+}
+
+/* Changes the leaf, or its group. */
+static inline void leaf_change(const struct encoder *e, const struct page_table *table,
+			       const struct page_cursor *c, const struct change *change,
+			       uint64_t old, struct tlb_gather *gather)
+{
+	uint64_t attributes = change->attributes;
+
+	if (!in_group(e, old)) {
+		leaf_change_one(e, table, c, change, old, gather);
+	} else if (change->kind == CHANGE_SOFTWARE) {
+		group_set_software(e, table, c, change);
+	} else {
+		if (change->kind == CHANGE_WRITE_PROTECT)
+			attributes = e->without_write(leaf_attributes(e, table, old, c->level));
+		group_rewrite(e, table, c, attributes, true, gather);
+	}
+}
+
+/* Takes the table of `level` at `phys`, which is empty and spans from input `start` on, out of the
+ * tree, by the entry that links to it. */
+static inline void unlink_table(const struct encoder *e, struct page_table *table, uint64_t *slot,
+				phys_addr phys, unsigned int level, uint64_t start,
+				struct page_table_op *op)
+{
+	struct frame frame = { .start = phys, .size = table_bytes(e, table, level) };
+	uint64_t span = level_size(e, level + 1);
+
+	entry_link(table, slot, paging_sabotage(PAGING_SABOTAGE_CLEAR, level + 1, 0));
+	table->tables--;
+	if (!op->gather) {
+		op->frames->free(op->frames, FRAME_TABLE, frame);
+		return;
+	}
+	gather_range(op->gather,
+		     &(struct tlb_range){ .start = input_extend(e, table, start),
+					  .last = input_extend(e, table, start + (span - 1)),
+					  .leaf_size = span,
+					  .tables = true });
+	gather_frame(op->gather, frame);
+}
+
+#endif
