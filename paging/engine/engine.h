@@ -23,6 +23,7 @@
 
 struct page_table_format {
 	const char *name;
+	uint32_t kind; /* tells register helpers and TLB back ends the format; 0: it has none */
 	enum paging_status (*init)(struct page_table *table, const struct page_table_config *config,
 				   struct frame_allocator *frames);
 	void (*destroy)(struct page_table *table, struct frame_allocator *frames);
@@ -66,19 +67,22 @@ struct page_table_format {
 };
 
 /* All but map_to and map. */
-#define PAGING_FORMAT_MEMBERS(format_, name_)                                         \
-	.name = name_, .init = format_##_init, .destroy = format_##_destroy,          \
-	.unmap = format_##_unmap, .protect = format_##_protect,                       \
-	.write_protect = format_##_write_protect, .split = format_##_split,           \
-	.collapse = format_##_collapse, .harvest = format_##_harvest,                 \
-	.set_software = format_##_set_software, .annotate = format_##_annotate,       \
-	.query = format_##_query, .walk = format_##_walk, .ranges = format_##_ranges, \
-	.cursor_open = format_##_cursor_open, .cursor_seek = format_##_cursor_seek,   \
-	.cursor_query = format_##_cursor_query, .cursor_next = format_##_cursor_next, \
-	.cursor_map = format_##_cursor_map, .cursor_unmap = format_##_cursor_unmap,   \
+#define PAGING_FORMAT_MEMBERS(format_, name_, kind_)                                          \
+	.name = name_, .kind = (kind_), .init = format_##_init, .destroy = format_##_destroy, \
+	.unmap = format_##_unmap, .protect = format_##_protect,                               \
+	.write_protect = format_##_write_protect, .split = format_##_split,                   \
+	.collapse = format_##_collapse, .harvest = format_##_harvest,                         \
+	.set_software = format_##_set_software, .annotate = format_##_annotate,               \
+	.query = format_##_query, .walk = format_##_walk, .ranges = format_##_ranges,         \
+	.cursor_open = format_##_cursor_open, .cursor_seek = format_##_cursor_seek,           \
+	.cursor_query = format_##_cursor_query, .cursor_next = format_##_cursor_next,         \
+	.cursor_map = format_##_cursor_map, .cursor_unmap = format_##_cursor_unmap,           \
 	.cursor_protect = format_##_cursor_protect, .cursor_close = format_##_cursor_close
 
-#define PAGING_DEFINE_FORMAT(format_, name_, encoder_)                                             \
+#define PAGING_DEFINE_FORMAT(format_, name_, encoder_) \
+	PAGING_DEFINE_FORMAT_OF_KIND(format_, name_, encoder_, 0)
+
+#define PAGING_DEFINE_FORMAT_OF_KIND(format_, name_, encoder_, kind_)                              \
 	static const struct page_table_format format_##_parallel;                                  \
 	static enum paging_status format_##_init(struct page_table *table,                         \
 						 const struct page_table_config *config,           \
@@ -218,12 +222,12 @@ struct page_table_format {
 		return parallel_map_range(&encoder_, table, virt, phys, size, flags, op);          \
 	}                                                                                          \
 	static const struct page_table_format format_##_parallel = {                               \
-		PAGING_FORMAT_MEMBERS(format_, name_),                                             \
+		PAGING_FORMAT_MEMBERS(format_, name_, kind_),                                      \
 		.map_to = format_##_parallel_map_to,                                               \
 		.map = format_##_parallel_map,                                                     \
 	};                                                                                         \
 	const struct page_table_format format_ = {                                                 \
-		PAGING_FORMAT_MEMBERS(format_, name_),                                             \
+		PAGING_FORMAT_MEMBERS(format_, name_, kind_),                                      \
 		.map_to = format_##_map_to,                                                        \
 		.map = format_##_map,                                                              \
 	}

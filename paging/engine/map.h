@@ -22,6 +22,7 @@ struct mapping {
 	uint64_t delta; /* output address minus input, modulo 2^64 */
 	uint64_t attributes;
 	uint64_t note; /* annotations are put there, not leaves: the entry that says so; else 0 */
+	bool replace;  /* leaves in the way are replaced */
 	/* Bit n: leaves (groups) of level n may be used, as far as alignment between input and
 	 * output goes. */
 	uint32_t leaf_levels;
@@ -116,10 +117,9 @@ static inline bool plan_over(const struct encoder *e, const struct page_table *t
 		plan->freed += subtree_count(e, table, table_address(e, table, d), c->level - 1);
 		return false;
 	}
-	plan->breaks |= op->gather && in_group(e, d);
-	if (fits) {
-		plan->breaks |= replace_breaks(e, op);
-	} else {
+	/* Of what a leaf is split into, some leaves are replaced in turn. */
+	plan->breaks |= (op->gather && in_group(e, d)) || replace_breaks(e, op);
+	if (!fits) {
 		plan->breaks |= must_break(e, table, op->gather);
 		plan->tables +=
 			tables_below(e, m, c->level, c->input, last < m->last ? last : m->last);
@@ -132,7 +132,7 @@ static inline enum paging_status map_plan(const struct encoder *e, struct page_t
 					  const struct mapping *m, struct map_plan *plan,
 					  struct page_table_op *op)
 {
-	bool replace = (op->mode & PAGING_REPLACE) != 0;
+	bool replace = m->replace;
 	enum paging_status status = PAGING_OK;
 	struct page_cursor c;
 
@@ -420,7 +420,7 @@ static ALWAYS_INLINE enum paging_status build_run(const struct encoder *e, struc
 						  const struct mapping *m, struct builder *b,
 						  struct page_table_op *op)
 {
-	bool replace = (op->mode & PAGING_REPLACE) != 0;
+	bool replace = m->replace;
 	struct page_cursor *c = &b->c;
 	enum paging_status status;
 
@@ -504,7 +504,8 @@ static inline enum paging_status map_prepare(const struct encoder *e, struct pag
 		return PAGING_OUTPUT_RANGE;
 	if (!encode_flags(e, table, flags, &m->attributes))
 		return PAGING_BAD_FLAGS;
-	if ((op->mode & PAGING_REPLACE) != 0 && !op->gather && !op->frames)
+	m->replace = (op->mode & PAGING_REPLACE) != 0;
+	if (m->replace && !op->gather && !op->frames)
 		return PAGING_BAD_CONFIG;
 	m->input = virt & input_mask(table);
 	m->last = m->input + (size - 1);
@@ -555,7 +556,7 @@ static ALWAYS_INLINE enum paging_status map_range(const struct encoder *e, struc
 	return status == PAGING_OK ? map_mapping(e, table, &m, op) : status;
 }
 
-/* Annotations are built like leaves that may have any size and go nowhere. */
+/* Annotations are built like leaves that may have any size and go nowhere. They replace none. */
 static inline enum paging_status annotate_mapping(const struct encoder *e, struct page_table *table,
 						  uint64_t input, uint64_t size, uint64_t note,
 						  struct page_table_op *op)

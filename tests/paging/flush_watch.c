@@ -82,12 +82,19 @@ static void require_covered(const struct flush_watch *watch, const struct model_
 	}
 }
 
+/* As far as a TLB knows: it has no software bits, and nothing of what is not mapped. */
 static bool unchanged(const struct model *after, const struct model_leaf *leaf)
 {
 	const struct model_leaf *now = model_find(after, leaf->virt);
+	struct page_flags flags = leaf->flags;
 
-	return now != NULL && now->virt == leaf->virt && now->size == leaf->size &&
-	       now->phys == leaf->phys && page_flags_equal(now->flags, leaf->flags);
+	if (leaf->note != 0)
+		return true;
+	if (now == NULL || now->note != 0)
+		return false;
+	flags.software = now->flags.software;
+	return now->virt == leaf->virt && now->size == leaf->size && now->phys == leaf->phys &&
+	       page_flags_equal(now->flags, flags);
 }
 
 /* A flush now must rid TLBs of all that was so at the last one and is not any more. */
@@ -182,7 +189,7 @@ static void check_ranges(struct flush_watch *watch, const struct model_op *what)
 	for (size_t i = 0; i < before->count; i++) {
 		const struct model_leaf *leaf = &before->leaves[i];
 
-		if (unchanged(after, leaf) && !overlaps(leaf, what))
+		if (leaf->note == 0 && unchanged(after, leaf) && !overlaps(leaf, what))
 			require_untouched(watch, leaf);
 	}
 	for (size_t i = 0; i < watch->asked_count; i++) {
@@ -194,15 +201,28 @@ static void check_ranges(struct flush_watch *watch, const struct model_op *what)
 	}
 }
 
+/* Where nothing that a walker reads changed, nothing may be asked for. */
+static bool nothing_to_flush(const struct flush_watch *watch, const struct model_op *what)
+{
+	const struct model *before = &watch->model_before, *after = &watch->world->model;
+
+	if (what->kind == MODEL_MAP || what->kind == MODEL_MAP_TO)
+		return true;
+	if (what->kind == MODEL_ANNOTATE)
+		return what->note != 0 || model_tables_gone(before, after, NULL, NULL) == 0;
+	/* What was split has more leaves. */
+	return what->kind == MODEL_SOFTWARE && before->count == after->count;
+}
+
 void flush_watch_end(struct flush_watch *watch, const struct model_op *what)
 {
 	struct world *world = watch->world;
 
 	take_note(watch, &watch->gather);
-	if (what->kind == MODEL_MAP || what->kind == MODEL_MAP_TO)
+	if (nothing_to_flush(watch, what))
 		REQUIRE(!tlb_gather_needed(&watch->gather) && watch->gather.frame_count == 0 &&
 				watch->flushes == 0,
-			"a mapping asks for a flush");
+			"it asks for a flush");
 	else
 		check_ranges(watch, what);
 	REQUIRE(world->memory->live == model_tables(&world->model) + watch->gather.frame_count,

@@ -78,8 +78,14 @@ static const struct model_leaf *first_in(const struct model *model, virt_addr st
 
 void model_hole(const struct model *model, virt_addr virt, virt_addr *start, uint64_t *size)
 {
+	const struct model_leaf *entry = model_find(model, virt);
 	unsigned int level = model->format->levels - 1;
 
+	if (entry != NULL && entry->note != 0) {
+		*start = entry->virt;
+		*size = entry->size;
+		return;
+	}
 	for (;; level--) {
 		*size = model->format->level_size[level];
 		*start = addr_align_down(virt, *size);
@@ -143,6 +149,30 @@ uint64_t model_tables_gone(const struct model *before, const struct model *after
 	return gone;
 }
 
+bool model_op_adds(const struct model_op *op)
+{
+	return op->kind == MODEL_MAP_TO || op->kind == MODEL_MAP ||
+	       (op->kind == MODEL_ANNOTATE && op->note != 0);
+}
+
+bool model_op_empties(const struct model_op *op)
+{
+	return (op->kind == MODEL_UNMAP || op->kind == MODEL_ANNOTATE) && op->note == 0;
+}
+
+/* The first leaf in [start, last], annotated entries passed over, or NULL. */
+static const struct model_leaf *first_mapped(const struct model *model, virt_addr start,
+					     virt_addr last)
+{
+	for (size_t i = model_index(model, start); i < model->count; i++) {
+		if (model->leaves[i].virt > last)
+			break;
+		if (model->leaves[i].note == 0)
+			return &model->leaves[i];
+	}
+	return NULL;
+}
+
 /* Rules of error */
 
 static bool input_ok(const struct format_case *format, virt_addr first, virt_addr last)
@@ -168,6 +198,8 @@ static enum paging_status check_arguments(const struct format_case *format,
 					  const struct model_op *op)
 {
 	bool maps = op->kind == MODEL_MAP_TO || op->kind == MODEL_MAP;
+	bool flags_count = maps || op->kind == MODEL_PROTECT;
+	uint32_t both = PAGING_SPLIT | PAGING_ENLARGE;
 	uint64_t granule = format_granule(format);
 
 	if (!addr_is_aligned(op->virt, granule) || !addr_is_aligned(op->size, granule) ||
@@ -177,9 +209,15 @@ static enum paging_status check_arguments(const struct format_case *format,
 		return PAGING_BAD_SIZE;
 	if (!input_ok(format, op->virt, op->virt + op->size - 1))
 		return PAGING_INPUT_RANGE;
+	if (op->kind != MODEL_MAP_TO && (op->mode & both) == both)
+		return PAGING_BAD_CONFIG;
 	if (maps && !output_ok(format, op->phys, op->size))
 		return PAGING_OUTPUT_RANGE;
-	if (op->kind != MODEL_UNMAP) {
+	if (op->kind == MODEL_SOFTWARE && op->flags.software >> format->software_bits != 0)
+		return PAGING_BAD_FLAGS;
+	if ((op->kind == MODEL_UNMAP || op->kind == MODEL_ANNOTATE) && op->note >> 39 != 0)
+		return PAGING_BAD_FLAGS;
+	if (flags_count) {
 		struct page_flags flags = op->flags;
 
 		if (op->kind == MODEL_PROTECT)
@@ -190,20 +228,28 @@ static enum paging_status check_arguments(const struct format_case *format,
 	return PAGING_OK;
 }
 
-/* The obstacle at [at, last] for unmap and protect: a hole, or a leaf in part. */
+/* The operation is about annotated entries, and mappings are nothing to it; or the other way. */
+static bool about_notes(const struct model_op *op)
+{
+	return op->kind == MODEL_ANNOTATE;
+}
+
+/* The obstacle at [at, last] for what changes things: a hole, or an entry in part. */
 static bool obstacle(const struct model *model, const struct model_op *op, virt_addr at,
 		     virt_addr last, struct model_answer *answer)
 {
 	const struct model_leaf *leaf = model_find(model, at);
 
-	if (leaf == NULL) {
-		if (op->mode & PAGING_SKIP_HOLES)
+	if (leaf == NULL || (leaf->note != 0) != about_notes(op)) {
+		if ((op->mode & PAGING_SKIP_HOLES) || about_notes(op))
 			return false;
 		answer->status = PAGING_NOT_MAPPED;
 		model_hole(model, at, &answer->conflict, &answer->conflict_size);
 		return true;
 	}
 	if ((leaf->virt >= op->virt && last_of(leaf) <= last) || (op->mode & PAGING_SPLIT))
+		return false;
+	if ((op->mode & PAGING_ENLARGE) && !about_notes(op))
 		return false;
 	answer->status = PAGING_WOULD_SPLIT;
 	answer->conflict = leaf->virt;
@@ -244,10 +290,10 @@ struct model_answer model_answer(const struct model *model, const struct model_o
 
 	if (answer.status != PAGING_OK)
 		return answer;
-	if (op->kind == MODEL_UNMAP || op->kind == MODEL_PROTECT)
+	if (!model_op_adds(op))
 		return answer_change(model, op);
 	answer.done = op->size;
-	leaf = first_in(model, op->virt, op->virt + op->size - 1);
+	leaf = first_mapped(model, op->virt, op->virt + op->size - 1);
 	if (leaf != NULL) {
 		answer.status = PAGING_ALREADY_MAPPED;
 		answer.done = leaf->virt > op->virt ? leaf->virt - op->virt : 0;
@@ -273,10 +319,24 @@ void model_append(struct model *model, struct model_leaf leaf)
 	insert(model, model->count, leaf);
 }
 
-/* The largest leaf that can stand at `virt` and `phys` with `left` bytes to go; 0: none can. */
-static uint64_t leaf_at(const struct format_case *format, const struct model_op *op, virt_addr virt,
-			phys_addr phys, uint64_t left)
+/* Whether none of the entries that a leaf of that size is made of has a table under it. */
+static bool no_table_at(const struct model *model, virt_addr virt, uint64_t size)
 {
+	const struct format_case *format = model->format;
+	uint64_t piece = format_is_group(format, size) ? format_split_leaf(format, size) : size;
+
+	for (uint64_t at = 0; at < size; at += piece) {
+		if (model_has_table(model, virt + at, piece))
+			return false;
+	}
+	return true;
+}
+
+/* The largest leaf that can stand at `virt` and `phys` with `left` bytes to go; 0: none can. */
+static uint64_t leaf_at(const struct model *model, const struct model_op *op, uint64_t at,
+			uint64_t left)
+{
+	const struct format_case *format = model->format;
 	uint64_t size = format_largest_leaf(format);
 
 	for (; size != 0; size = format_next_smaller_leaf(format, size)) {
@@ -284,26 +344,55 @@ static uint64_t leaf_at(const struct format_case *format, const struct model_op 
 		uint64_t allowed = op->leaf_sizes | format_granule(format);
 		bool wanted = op->leaf_sizes == 0 || (needed & ~allowed) == 0;
 
-		if (wanted && size <= left && addr_is_aligned(virt | phys, size))
+		if (wanted && size <= left &&
+		    addr_is_aligned((op->virt + at) | (op->phys + at), size) &&
+		    no_table_at(model, op->virt + at, size))
 			return size;
 	}
 	return 0;
 }
 
-static void apply_map(struct model *model, const struct model_op *op, uint64_t bytes)
+/* The largest entry, of whatever level. */
+static uint64_t note_at(const struct model *model, const struct model_op *op, uint64_t at,
+			uint64_t left)
 {
-	struct page_flags flags = model->format->reported(model->format, op->flags);
-	size_t index = model_index(model, op->virt);
+	for (unsigned int level = model->format->levels; level-- != 0;) {
+		uint64_t size = model->format->level_size[level];
+
+		if (size <= left && addr_is_aligned(op->virt + at, size) &&
+		    !model_has_table(model, op->virt + at, size))
+			return size;
+	}
+	return 0;
+}
+
+/* The size of what an operation that adds something puts at op->virt + at. */
+static uint64_t size_at(const struct model *model, const struct model_op *op, uint64_t at,
+			uint64_t left)
+{
+	if (op->kind == MODEL_MAP_TO)
+		return format_granule(model->format);
+	return op->kind == MODEL_MAP ? leaf_at(model, op, at, left) : note_at(model, op, at, left);
+}
+
+/* Adds to `after`, which has room there, what `before` lets it. */
+static void apply_addition(const struct model *before, struct model *after,
+			   const struct model_op *op, uint64_t bytes)
+{
+	size_t index = model_index(after, op->virt);
 
 	for (uint64_t at = 0; at < bytes;) {
-		struct model_leaf leaf = { .virt = op->virt + at, .phys = op->phys + at };
+		struct model_leaf leaf = { .virt = op->virt + at };
 
-		leaf.flags = flags;
-		leaf.size = op->kind == MODEL_MAP_TO
-				    ? format_granule(model->format)
-				    : leaf_at(model->format, op, leaf.virt, leaf.phys, bytes - at);
+		leaf.size = size_at(before, op, at, bytes - at);
+		if (op->kind == MODEL_ANNOTATE) {
+			leaf.note = op->note;
+		} else {
+			leaf.phys = op->phys + at;
+			leaf.flags = before->format->reported(before->format, op->flags);
+		}
 		REQUIRE(leaf.size != 0, "no leaf fits at 0x%llx", (unsigned long long)leaf.virt);
-		insert(model, index++, leaf);
+		insert(after, index++, leaf);
 		at += leaf.size;
 	}
 }
@@ -322,18 +411,20 @@ static void split(struct model *model, size_t index)
 	for (size_t i = 0; i < pieces; i++) {
 		model->leaves[index + i] = whole;
 		model->leaves[index + i].virt += i * size;
-		model->leaves[index + i].phys += i * size;
+		if (whole.note == 0)
+			model->leaves[index + i].phys += i * size;
 		model->leaves[index + i].size = size;
 	}
 }
 
-/* Splits until no leaf lies on both sides of the border before `virt`. */
-static void cut(struct model *model, virt_addr virt)
+/* Splits until no leaf (with `notes`: annotated entry) lies on both sides of the border before
+ * `virt`. */
+static void cut(struct model *model, virt_addr virt, bool notes)
 {
 	for (;;) {
 		const struct model_leaf *leaf = model_find(model, virt);
 
-		if (leaf == NULL || leaf->virt == virt)
+		if (leaf == NULL || leaf->virt == virt || (leaf->note != 0) != notes)
 			return;
 		split(model, (size_t)(leaf - model->leaves));
 	}
@@ -352,7 +443,7 @@ bool model_breaks(const struct model *model, const struct model_op *op)
 	const struct format_case *format = model->format;
 	virt_addr last = op->virt + op->size - 1;
 
-	if (op->kind != MODEL_UNMAP && op->kind != MODEL_PROTECT)
+	if (op->kind == MODEL_ANNOTATE || model_op_adds(op))
 		return false;
 	for (size_t i = model_index(model, op->virt); i < model->count; i++) {
 		const struct model_leaf *leaf = &model->leaves[i];
@@ -361,9 +452,11 @@ bool model_breaks(const struct model *model, const struct model_op *op)
 
 		if (leaf->virt > last)
 			break;
-		if (!whole && (group || format->break_sizes))
+		if (leaf->note != 0)
+			continue;
+		if (!whole && !(op->mode & PAGING_ENLARGE) && (group || format->break_sizes))
 			return true;
-		if (op->kind == MODEL_UNMAP)
+		if (op->kind != MODEL_PROTECT)
 			continue;
 		if (group ||
 		    (format->break_flags != NULL &&
@@ -373,42 +466,127 @@ bool model_breaks(const struct model *model, const struct model_op *op)
 	return false;
 }
 
-void model_apply(struct model *model, const struct model_op *op, uint64_t bytes)
+/* Takes out the leaves, or else the annotated entries, of [index, end). */
+static void take_out(struct model *model, size_t index, size_t end, bool notes)
 {
-	virt_addr last = op->virt + bytes - 1;
-	size_t index, end;
+	size_t kept = index;
 
-	if (bytes == 0)
-		return;
-	if (op->kind == MODEL_MAP_TO || op->kind == MODEL_MAP) {
-		apply_map(model, op, bytes);
-		return;
+	for (size_t i = index; i < model->count; i++) {
+		if (i >= end || (model->leaves[i].note != 0) != notes)
+			model->leaves[kept++] = model->leaves[i];
 	}
-	cut(model, op->virt);
-	if (last != UINT64_MAX)
-		cut(model, last + 1);
-	index = end = model_index(model, op->virt);
-	for (; end < model->count && model->leaves[end].virt <= last; end++) {
-		if (op->kind == MODEL_PROTECT)
-			model->leaves[end].flags =
-				changed(model, model->leaves[end].flags, op->flags);
-	}
-	if (op->kind == MODEL_UNMAP && index != end) {
-		memmove(&model->leaves[index], &model->leaves[end],
-			(model->count - end) * sizeof(model->leaves[0]));
-		model->count -= end - index;
+	model->count = kept;
+}
+
+/* Unmapping leaves the annotation in each entry, of which a group has many. */
+static void leave_note(struct model *model, size_t index, virt_addr last, uint64_t note)
+{
+	for (; index < model->count && model->leaves[index].virt <= last; index++) {
+		if (model->leaves[index].note != 0)
+			continue;
+		if (format_is_group(model->format, model->leaves[index].size)) {
+			if (last_of(&model->leaves[index]) > last)
+				last = last_of(&model->leaves[index]);
+			split(model, index);
+		}
+		model->leaves[index].phys = 0;
+		model->leaves[index].flags = (struct page_flags){ .read = 0 };
+		model->leaves[index].note = note;
 	}
 }
 
-static uint64_t cost_of_map(const struct format_case *format, const struct model_op *op,
-			    uint64_t limit)
+static void apply_change(struct model *model, const struct model_op *op, virt_addr last)
+{
+	size_t index = model_index(model, op->virt), end = index;
+
+	for (; end < model->count && model->leaves[end].virt <= last; end++) {
+		struct model_leaf *leaf = &model->leaves[end];
+
+		if (leaf->note != 0)
+			continue;
+		if (op->kind == MODEL_PROTECT)
+			leaf->flags = changed(model, leaf->flags, op->flags);
+		if (op->kind == MODEL_SOFTWARE)
+			leaf->flags.software = op->flags.software;
+	}
+	if (op->kind == MODEL_UNMAP && op->note != 0)
+		leave_note(model, index, last, op->note);
+	else if (op->kind == MODEL_UNMAP || op->kind == MODEL_ANNOTATE)
+		take_out(model, index, end, op->kind == MODEL_ANNOTATE);
+}
+
+void model_apply(struct model *model, const struct model_op *op, uint64_t bytes)
+{
+	virt_addr last = op->virt + bytes - 1;
+	bool notes = model_op_adds(op) || op->kind == MODEL_ANNOTATE;
+	struct model before = { 0 };
+
+	if (bytes == 0)
+		return;
+	if (model_op_adds(op))
+		model_copy(&before, model);
+	if (notes || !(op->mode & PAGING_ENLARGE)) {
+		cut(model, op->virt, notes);
+		if (last != UINT64_MAX)
+			cut(model, last + 1, notes);
+	}
+	if (model_op_adds(op)) {
+		size_t index = model_index(model, op->virt), end = index;
+
+		while (end < model->count && model->leaves[end].virt <= last)
+			end++;
+		take_out(model, index, end, true);
+		apply_addition(&before, model, op, bytes);
+		model_drop(&before);
+	} else {
+		apply_change(model, op, last);
+	}
+}
+
+void model_enlarge(const struct model *model, const struct model_op *op, uint64_t bytes,
+		   virt_addr *start, uint64_t *size)
+{
+	const struct model_leaf *leaf;
+	virt_addr last = op->virt + (bytes - 1);
+
+	*start = op->virt;
+	*size = bytes;
+	if (bytes == 0 || op->kind == MODEL_ANNOTATE)
+		return;
+	leaf = model_find(model, op->virt);
+	if (leaf != NULL && leaf->note == 0)
+		*start = leaf->virt;
+	leaf = model_find(model, last);
+	if (leaf != NULL && leaf->note == 0)
+		last = last_of(leaf);
+	*size = last - *start + 1;
+}
+
+static uint64_t cost_of_addition(const struct model *model, const struct model_op *op,
+				 uint64_t limit)
 {
 	uint64_t cost = 0;
 
 	for (uint64_t at = 0; at < op->size && cost < limit; cost++) {
-		uint64_t size = leaf_at(format, op, op->virt + at, op->phys + at, op->size - at);
+		uint64_t size = size_at(model, op, at, op->size - at);
 
 		at += size == 0 ? op->size : size;
+	}
+	return cost;
+}
+
+/* What unmapping adds if it leaves a note in each entry of groups. */
+static uint64_t cost_of_notes(const struct model *model, const struct model_op *op)
+{
+	uint64_t cost = 0;
+
+	for (size_t i = model_index(model, op->virt); i < model->count; i++) {
+		uint64_t size = model->leaves[i].size;
+
+		if (model->leaves[i].virt > op->virt + (op->size - 1))
+			break;
+		if (format_is_group(model->format, size))
+			cost += size / format_split_leaf(model->format, size);
 	}
 	return cost;
 }
@@ -419,8 +597,10 @@ uint64_t model_cost(const struct model *model, const struct model_op *op, uint64
 	virt_addr ends[2] = { op->virt, op->virt + op->size };
 	uint64_t cost = 0;
 
-	if (op->kind == MODEL_MAP)
-		return cost_of_map(format, op, limit);
+	if (model_op_adds(op))
+		cost = cost_of_addition(model, op, limit);
+	if (op->kind == MODEL_UNMAP && op->note != 0)
+		cost = cost_of_notes(model, op);
 	for (unsigned int i = 0; i < 2; i++) {
 		const struct model_leaf *leaf = model_find(model, ends[i]);
 		uint64_t size = leaf == NULL ? 0 : leaf->size;
@@ -447,8 +627,10 @@ bool model_same_translation(const struct model *a, const struct model *b)
 		uint64_t left_x = x->size - used_a, left_y = y->size - used_b;
 		uint64_t step = left_x < left_y ? left_x : left_y;
 
-		if (x->virt + used_a != y->virt + used_b || x->phys + used_a != y->phys + used_b ||
-		    !page_flags_equal(x->flags, y->flags))
+		if (x->virt + used_a != y->virt + used_b || x->note != y->note)
+			return false;
+		if (x->note == 0 &&
+		    (x->phys + used_a != y->phys + used_b || !page_flags_equal(x->flags, y->flags)))
 			return false;
 		used_a += step;
 		used_b += step;

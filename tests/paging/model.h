@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reference model of a page table: a sorted list of leaves, with the same operations and the
- * same rules of error as the library, in the plainest way there is.
+ * The reference model of a page table: a sorted list of leaves and of annotated entries, with the
+ * same operations and the same rules of error as the library, in the plainest way there is.
  */
 #ifndef TESTS_MODEL_H
 #define TESTS_MODEL_H
@@ -13,6 +13,7 @@ struct model_leaf {
 	phys_addr phys;
 	uint64_t size;
 	struct page_flags flags; /* as query reports them */
+	uint64_t note;           /* not a leaf but an entry with this annotation; 0: a leaf */
 };
 
 struct model {
@@ -27,6 +28,8 @@ enum model_kind {
 	MODEL_MAP,
 	MODEL_UNMAP,
 	MODEL_PROTECT,
+	MODEL_SOFTWARE, /* to flags.software */
+	MODEL_ANNOTATE, /* with `note` */
 };
 
 struct model_op {
@@ -37,6 +40,7 @@ struct model_op {
 	struct page_flags flags;
 	uint64_t leaf_sizes;
 	uint32_t mode;
+	uint64_t note; /* annotate; unmap: what it leaves */
 };
 
 struct model_answer {
@@ -46,6 +50,11 @@ struct model_answer {
 	uint64_t conflict_size;
 };
 
+/* Whether it puts leaves or annotations where nothing is mapped. */
+bool model_op_adds(const struct model_op *op);
+/* Whether it can leave tables empty. */
+bool model_op_empties(const struct model_op *op);
+
 void model_init(struct model *model, const struct format_case *format);
 void model_drop(struct model *model);
 void model_copy(struct model *to, const struct model *from);
@@ -54,16 +63,19 @@ void model_copy(struct model *to, const struct model *from);
 struct model_answer model_answer(const struct model *model, const struct model_op *op);
 /* Does the first `bytes` of an operation that meets no obstacle there. */
 void model_apply(struct model *model, const struct model_op *op, uint64_t bytes);
+/* What PAGING_ENLARGE makes of the first `bytes`: these, and all leaves that they touch. */
+void model_enlarge(const struct model *model, const struct model_op *op, uint64_t bytes,
+		   virt_addr *start, uint64_t *size);
 /* Whether some leaf must be made invalid and flushed on the way, on a live table. */
 bool model_breaks(const struct model *model, const struct model_op *op);
-/* How many leaves it would add, counted no further than about `limit`. */
+/* How many entries it would add, counted no further than about `limit`. */
 uint64_t model_cost(const struct model *model, const struct model_op *op, uint64_t limit);
 
-/* The leaf that `virt` lies in, or NULL. */
+/* The leaf or annotated entry that `virt` lies in, or NULL. */
 const struct model_leaf *model_find(const struct model *model, virt_addr virt);
 /* Index of the first leaf that ends after `virt`; count if there is none. */
 size_t model_index(const struct model *model, virt_addr virt);
-/* The hole around `virt`: the entry of the highest table that has nothing in it. */
+/* The hole around `virt`: its annotated entry, or that of the highest table with nothing in it. */
 void model_hole(const struct model *model, virt_addr virt, virt_addr *start, uint64_t *size);
 /* How many tables such mappings need, the root among them. */
 uint64_t model_tables(const struct model *model);

@@ -250,6 +250,64 @@ FORMAT_TEST(oom, protect_with_split)
 	split_scenarios(format, MODEL_PROTECT);
 }
 
+FORMAT_TEST(oom, set_software_with_split)
+{
+	if (format->software_bits != 0)
+		split_scenarios(format, MODEL_SOFTWARE);
+}
+
+static struct model_op annotation(virt_addr virt, uint64_t size, uint64_t note)
+{
+	struct model_op op = operation(MODEL_ANNOTATE, virt, 0, size);
+
+	op.note = note;
+	return op;
+}
+
+/* Annotations over the border of tables of each level, in nothing and in part of a larger one. */
+FORMAT_TEST(oom, annotate)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+
+	for (unsigned int level = 1; level < format->levels; level++) {
+		virt_addr border = virt + format->level_size[level];
+		struct scenario scenario = { .op = annotation(border - 3 * granule, 7 * granule,
+							      0x5a) };
+
+		every_mode(format, &scenario, level);
+		scenario.before[0] = annotation(border, format->level_size[level], 0x77);
+		every_mode(format, &scenario, level);
+		scenario.before[0] = annotation(border + 4 * granule, granule, 0x77);
+		every_mode(format, &scenario, 1);
+	}
+}
+
+/* Part of an annotated entry of each level is mapped, or has its annotation taken away. */
+FORMAT_TEST(oom, in_an_annotated_entry)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+
+	for (unsigned int level = 1; level < format->levels; level++) {
+		uint64_t span = format->level_size[level];
+		struct scenario scenario = { .op = operation(MODEL_MAP, virt + span / 2, 0,
+							     3 * granule) };
+
+		scenario.before[0] = annotation(virt, 2 * span, 0x123456789);
+		every_mode(format, &scenario, level);
+		scenario.op.kind = MODEL_MAP_TO;
+		scenario.op.size = granule;
+		every_mode(format, &scenario, level);
+		scenario.op = annotation(virt + span - granule, 2 * granule, 0);
+		scenario.op.mode = PAGING_SPLIT;
+		every_mode(format, &scenario, 2 * level);
+		scenario.op = annotation(virt + granule, span - 2 * granule, 0);
+		scenario.op.mode = PAGING_SPLIT;
+		every_mode(format, &scenario, 2 * level - 1);
+	}
+}
+
 /* What needs no table asks for none. */
 FORMAT_TEST(oom, nothing_to_allocate)
 {

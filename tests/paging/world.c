@@ -75,13 +75,14 @@ struct frame_allocator *world_frames(struct world *world)
 
 static void tell(const struct model_op *what)
 {
-	static const char *const kinds[] = { "map_to", "map", "unmap", "protect" };
+	static const char *const kinds[] = { "map_to",  "map",      "unmap",
+					     "protect", "software", "annotate" };
 	char text[64];
 
 	require_story("%s virt 0x%" PRIx64 " phys 0x%" PRIx64 " size 0x%" PRIx64
-		      " flags %s leaves 0x%" PRIx64 " mode %u",
+		      " flags %s leaves 0x%" PRIx64 " mode %u note 0x%" PRIx64,
 		      kinds[what->kind], what->virt, what->phys, what->size,
-		      flags_text(what->flags, text), what->leaf_sizes, what->mode);
+		      flags_text(what->flags, text), what->leaf_sizes, what->mode, what->note);
 }
 
 enum paging_status world_do(struct world *world, const struct model_op *what,
@@ -94,7 +95,8 @@ enum paging_status world_do(struct world *world, const struct model_op *what,
 	op->mode = what->mode;
 	op->leaf_sizes = what->leaf_sizes;
 	op->done = UINT64_C(0x5555555555555555);
-	op->conflict = op->conflict_size = op->done;
+	op->conflict = op->conflict_size = op->enlarged_size = op->tables = op->done;
+	op->annotation = what->kind == MODEL_UNMAP ? what->note : 0;
 	switch (what->kind) {
 	case MODEL_MAP_TO:
 		status = page_table_map_to(table, what->virt, what->phys, what->flags, op->frames);
@@ -105,8 +107,15 @@ enum paging_status world_do(struct world *world, const struct model_op *what,
 	case MODEL_UNMAP:
 		status = page_table_unmap(table, what->virt, what->size, op);
 		break;
-	default:
+	case MODEL_PROTECT:
 		status = page_table_protect(table, what->virt, what->size, what->flags, op);
+		break;
+	case MODEL_SOFTWARE:
+		status = page_table_set_software(table, what->virt, what->size,
+						 what->flags.software, op);
+		break;
+	default:
+		status = page_table_annotate(table, what->virt, what->size, what->note, op);
 		break;
 	}
 	REQUIRE(world->memory->held == 0, "%u tables are still mapped", world->memory->held);
@@ -210,6 +219,12 @@ void world_unmap(struct world *world, virt_addr virt, uint64_t size, uint32_t mo
 
 /* Looking: the structure */
 
+/* An annotation's layout, by hand: bit 51 says that it is one, bits 50:12 are the number. */
+static uint64_t note_entry(uint64_t note)
+{
+	return UINT64_C(0x0008000000000000) | note << 12;
+}
+
 static uint64_t check_table(struct world *world, phys_addr start, unsigned int level,
 			    bool may_be_empty)
 {
@@ -236,8 +251,9 @@ static uint64_t check_table(struct world *world, phys_addr start, unsigned int l
 				"a leaf of level %u: 0x%" PRIx64, level, entry);
 			break;
 		case WALK_ENTRY_EMPTY:
-			REQUIRE(false, "level %u: an entry not present holds 0x%" PRIx64, level,
-				entry);
+			REQUIRE((entry & ~UINT64_C(0x0007fffffffff000)) == note_entry(0) &&
+					entry != note_entry(0),
+				"level %u: an entry not present holds 0x%" PRIx64, level, entry);
 			break;
 		case WALK_ENTRY_RESERVED:
 			REQUIRE(false, "level %u: reserved bits or misconfigured: 0x%" PRIx64,
@@ -320,10 +336,18 @@ static void probe_leaf(struct world *world, virt_addr virt, const struct page_ma
 static void probe_hole(struct world *world, virt_addr virt, const struct page_mapping *mapping)
 {
 	struct walk_result seen = world_translate(world, virt, world_accesses[0]);
+	const struct model_leaf *entry = model_find(&world->model, virt);
+	uint64_t note = entry == NULL ? 0 : entry->note;
 	virt_addr start;
 	uint64_t size;
 
 	model_hole(&world->model, virt, &start, &size);
+	REQUIRE(mapping->annotation == note,
+		"0x%" PRIx64 ": query has annotation 0x%" PRIx64 ", the model 0x%" PRIx64, virt,
+		mapping->annotation, note);
+	REQUIRE(seen.descriptor == (note == 0 ? 0 : note_entry(note)),
+		"0x%" PRIx64 ": 0x%" PRIx64 " stands for annotation 0x%" PRIx64, virt,
+		seen.descriptor, note);
 	REQUIRE(seen.fault == WALK_NOT_PRESENT, "0x%" PRIx64 ": the MMU says %d, query a hole",
 		virt, (int)seen.fault);
 	REQUIRE(mapping->virt == start && mapping->size == size && mapping->phys == 0,
@@ -350,6 +374,8 @@ void world_probe(struct world *world, virt_addr virt)
 			(int)seen.fault);
 		return;
 	}
+	if (leaf != NULL && leaf->note != 0)
+		leaf = NULL;
 	REQUIRE(status == (leaf != NULL ? PAGING_OK : PAGING_NOT_MAPPED), "query 0x%" PRIx64 ": %s",
 		virt, status_name(status));
 	if (leaf == NULL) {
@@ -361,6 +387,7 @@ void world_probe(struct world *world, virt_addr virt)
 		"query 0x%" PRIx64 ": 0x%" PRIx64 " -> 0x%" PRIx64 "+0x%" PRIx64
 		", model 0x%" PRIx64 " -> 0x%" PRIx64 "+0x%" PRIx64,
 		virt, mapping.virt, mapping.phys, mapping.size, leaf->virt, leaf->phys, leaf->size);
+	REQUIRE(mapping.annotation == 0, "0x%" PRIx64 " is mapped and annotated", virt);
 	REQUIRE(page_flags_equal(mapping.flags, leaf->flags), "query 0x%" PRIx64 ": %s, model %s",
 		virt, flags_text(mapping.flags, text), flags_text(leaf->flags, wanted));
 	probe_leaf(world, virt, &mapping);
@@ -403,7 +430,9 @@ static bool read_leaf(void *context, const struct page_visit *visit)
 		world->format, world->table.root, &memory, visit->mapping.virt, world_accesses[0]);
 	const struct model *model = reading->model;
 
-	REQUIRE(visit->kind == PAGE_VISIT_LEAF, "a visit of kind %d", (int)visit->kind);
+	REQUIRE(visit->kind ==
+			(visit->mapping.annotation == 0 ? PAGE_VISIT_LEAF : PAGE_VISIT_ANNOTATION),
+		"a visit of kind %d", (int)visit->kind);
 	REQUIRE(model->count == 0 || visit->mapping.virt > model->leaves[model->count - 1].virt,
 		"the walk goes back to 0x%" PRIx64, visit->mapping.virt);
 	REQUIRE(visit->descriptor == seen.descriptor,
@@ -417,7 +446,8 @@ static bool read_leaf(void *context, const struct page_visit *visit)
 	model_append(reading->model, (struct model_leaf){ .virt = visit->mapping.virt,
 							  .phys = visit->mapping.phys,
 							  .size = visit->mapping.size,
-							  .flags = visit->mapping.flags });
+							  .flags = visit->mapping.flags,
+							  .note = visit->mapping.annotation });
 	return true;
 }
 
@@ -428,9 +458,9 @@ void world_read(const struct world *world, struct model *model)
 	unsigned int count = format_ranges(world->format, ranges);
 
 	for (unsigned int i = 0; i < count; i++) {
-		enum paging_status status = page_table_walk(&world->table, ranges[i].first,
-							    ranges[i].last - ranges[i].first + 1,
-							    PAGE_VISIT_LEAF, read_leaf, &reading);
+		enum paging_status status = page_table_walk(
+			&world->table, ranges[i].first, ranges[i].last - ranges[i].first + 1,
+			PAGE_VISIT_LEAF | PAGE_VISIT_ANNOTATION, read_leaf, &reading);
 
 		REQUIRE(status == PAGING_OK, "walk of range %u: %s", i, status_name(status));
 	}
@@ -450,11 +480,11 @@ static void require_same_leaves(const struct model *model, const struct model *s
 		char text[64], wanted[64];
 
 		REQUIRE(a->virt == b->virt && a->phys == b->phys && a->size == b->size &&
-				page_flags_equal(a->flags, b->flags),
-			"leaf %zu: 0x%" PRIx64 " -> 0x%" PRIx64 "+0x%" PRIx64
-			" %s, model 0x%" PRIx64 " -> 0x%" PRIx64 "+0x%" PRIx64 " %s",
-			i, b->virt, b->phys, b->size, flags_text(b->flags, text), a->virt, a->phys,
-			a->size, flags_text(a->flags, wanted));
+				a->note == b->note && page_flags_equal(a->flags, b->flags),
+			"leaf %zu: 0x%" PRIx64 " -> 0x%" PRIx64 "+0x%" PRIx64 " %s note 0x%" PRIx64
+			", model 0x%" PRIx64 " -> 0x%" PRIx64 "+0x%" PRIx64 " %s note 0x%" PRIx64,
+			i, b->virt, b->phys, b->size, flags_text(b->flags, text), b->note, a->virt,
+			a->phys, a->size, flags_text(a->flags, wanted), a->note);
 	}
 	REQUIRE(model->count == seen->count, "%zu leaves, the model has %zu", seen->count,
 		model->count);

@@ -8,6 +8,7 @@
 #define AARCH64_PAGING_DESCRIPTOR_H
 
 #include "engine/encoder.h"
+#include "geometry.h"
 #include "twofold/aarch64.h"
 
 #define ARM_VALID      (UINT64_C(1) << 0)
@@ -129,15 +130,6 @@ static ALWAYS_INLINE bool arm_is_leaf(uint64_t descriptor, unsigned int level)
 	return level == 0 || (descriptor & ARM_TABLE) == 0;
 }
 
-/* D8.7.1: groups of 16 with the 4K granule; of 128 pages and 32 blocks with 16K; of 32 with 64K. */
-#define ARM_GROUP_SHIFT(granule_shift)                \
-	{                                             \
-		(granule_shift) == 12   ? 4           \
-		: (granule_shift) == 14 ? 7           \
-					: 5,          \
-			(granule_shift) == 12 ? 4 : 5 \
-	}
-
 /* FEAT_BBM at level 2 lets block and table, and the contiguous hint, change in place (D8.16.2). A
  * change of type or shareability takes break-before-make all the same. */
 static ALWAYS_INLINE bool arm_break_before_make(const struct page_table *table)
@@ -160,10 +152,7 @@ static ALWAYS_INLINE uint64_t arm_with_count(uint64_t descriptor, uint64_t count
 	       (count << 45 & ARM_COUNT_HIGH);
 }
 
-/*
- * Geometry: as few levels as hold the input address, the root taking up to `root_extra` bits more
- * than another table (concatenation, at stage 2). 52-bit addresses need LPA2 or the 64K granule.
- */
+/* The root takes up to `root_extra` bits more than another table (concatenation, at stage 2). */
 static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 						      const struct page_table_config *config,
 						      unsigned int granule_shift, bool lpa2,
@@ -172,11 +161,10 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 	const uint8_t group_shift[] = ARM_GROUP_SHIFT(granule_shift);
 	unsigned int index_bits = granule_shift - 3;
 	unsigned int largest;
-	unsigned int widest = lpa2 || granule_shift == 16 ? 52 : 48;
-	unsigned int least = root_extra != 0 ? 32 : 25;
+	unsigned int widest = arm_widest(granule_shift, lpa2);
+	unsigned int least = root_extra != 0 ? 32 : arm_stage1_least(granule_shift);
 	unsigned int bits = config->input_bits;
-	bool huge = granule_shift == 16 ? config->output_bits == 52 : lpa2;
-	unsigned int leaf_levels = (granule_shift == 12 ? 3u : 2u) + (huge ? 1u : 0u);
+	unsigned int leaf_levels = arm_leaf_levels(granule_shift, lpa2, config->output_bits);
 
 	if (bits < least || bits > widest)
 		return PAGING_BAD_CONFIG;
@@ -187,12 +175,7 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 		largest += group_shift[1];
 	if (config->leaf_sizes >> largest > 1)
 		return PAGING_BAD_CONFIG;
-	table->levels = 1;
-	while (granule_shift + index_bits * table->levels + root_extra < bits)
-		table->levels++;
-	/* A walk that starts with pages needs FEAT_TTST. */
-	if (table->levels < 2)
-		table->levels = 2;
+	table->levels = arm_levels(granule_shift, root_extra, bits);
 	return PAGING_OK;
 }
 

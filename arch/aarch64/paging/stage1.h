@@ -255,6 +255,8 @@ static ALWAYS_INLINE bool stage1_is_global(uint64_t descriptor)
 		.break_bits = STAGE1_BREAK_BITS | ((lpa2) ? 0 : ARM_SHARE_MASK),                 \
 		.is_global = stage1_is_global,                                                   \
 	};                                                                                       \
-	PAGING_DEFINE_FORMAT(format, name, format##_encoder)
+	PAGING_DEFINE_FORMAT_OF_KIND(format, name, format##_encoder,                             \
+				     ARM_KIND_STAGE1 | (granule_shift) |                         \
+					     ((lpa2) ? ARM_KIND_LPA2 : 0))
 
 #endif

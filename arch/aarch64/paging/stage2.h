@@ -56,7 +56,7 @@ static ALWAYS_INLINE enum paging_status stage2_configure(struct page_table *tabl
 {
 	if ((config->features & ~FEATURES) != 0 || config->memory_attributes != 0)
 		return PAGING_BAD_CONFIG;
-	return arm_configure(table, config, granule_shift, lpa2, 4);
+	return arm_configure(table, config, granule_shift, lpa2, ARM_CONCATENATION);
 }
 
 static ALWAYS_INLINE bool stage2_expressible(const struct page_table *table,
@@ -227,6 +227,8 @@ static ALWAYS_INLINE bool stage2_is_global(uint64_t descriptor)
 				     : (UINT64_C(0xf) << TYPE_SHIFT) | ARM_SHARE_MASK,           \
 		.is_global = stage2_is_global,                                                   \
 	};                                                                                       \
-	PAGING_DEFINE_FORMAT(format, name, format##_encoder)
+	PAGING_DEFINE_FORMAT_OF_KIND(format, name, format##_encoder,                             \
+				     ARM_KIND_STAGE2 | (granule_shift) |                         \
+					     ((lpa2) ? ARM_KIND_LPA2 : 0))
 
 #endif

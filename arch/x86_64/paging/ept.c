@@ -228,4 +228,4 @@ static const struct encoder ept = {
 	.with_count = x86_with_count,
 };
 
-PAGING_DEFINE_FORMAT(x86_64_ept, "x86_64 EPT", ept);
+PAGING_DEFINE_FORMAT_OF_KIND(x86_64_ept, "x86_64 EPT", ept, X86_KIND_EPT);

@@ -70,4 +70,4 @@ static const struct encoder npt = {
 	.with_count = x86_with_count,
 };
 
-PAGING_DEFINE_FORMAT(x86_64_npt, "x86_64 NPT", npt);
+PAGING_DEFINE_FORMAT_OF_KIND(x86_64_npt, "x86_64 NPT", npt, X86_KIND_NPT);

@@ -66,4 +66,4 @@ static const struct encoder stage1 = {
 	.with_count = x86_with_count,
 };
 
-PAGING_DEFINE_FORMAT(x86_64_stage1, "x86_64 stage 1", stage1);
+PAGING_DEFINE_FORMAT_OF_KIND(x86_64_stage1, "x86_64 stage 1", stage1, X86_KIND_STAGE1);

@@ -157,8 +157,8 @@ struct page_table_op {
 	/* Results. */
 	uint64_t done;          /* bytes of the range that are done (all of it, or 0 when atomic) */
 	uint64_t tables;        /* with PAGING_PLAN, or atomic: the table frames that it takes */
-	virt_addr enlarged;     /* with PAGING_ENLARGE: start and size of the range, and of all */
-	uint64_t enlarged_size; /* the leaves that were changed; size 0: none was */
+	virt_addr enlarged;     /* with PAGING_ENLARGE: start and size of what is done of the */
+	uint64_t enlarged_size; /* range and all leaves that it touches; size 0: nothing is */
 	virt_addr conflict;     /* on failure: the input address it is about */
 	uint64_t conflict_size; /* and the size of the leaf or hole that is in the way, else 0 */
 };
@@ -283,10 +283,10 @@ enum paging_status page_table_set_software(struct page_table *table, virt_addr v
 
 /*
  * Gives what is not mapped in the range the annotation (PAGE_ANNOTATION_BITS), in the largest
- * entries that lie in it; query and walk show it. An annotation is no mapping: the MMU sees
- * nothing, mapping there takes its place, unmap and protect see a hole. But it keeps its table
- * alive, so it takes frames as a mapping does. Errors as page_table_map without PAGING_REPLACE;
- * PAGING_BAD_FLAGS: the number is too large.
+ * entries that lie in it and have no table; query and walk show it. An annotation is no mapping:
+ * the MMU sees nothing, mapping there takes its place, unmap and protect see a hole. But it keeps
+ * its table alive, so it takes frames as a mapping does. It replaces no mapping, whatever op->mode
+ * says. Errors as page_table_map; PAGING_BAD_FLAGS: the number is too large.
  *
  * Annotation 0 takes annotations away; mappings in the range are then no error. A larger annotated
  * entry that the range covers in part is split (PAGING_SPLIT) or PAGING_WOULD_SPLIT. Errors as
