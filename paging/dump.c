@@ -3,6 +3,7 @@
 #include "twofold/dump.h"
 
 #include "engine/encoder.h"
+#include "twofold/statistics.h"
 
 #define LINE_SIZE 160
 
@@ -16,7 +17,6 @@ struct dump {
 	void *context;
 	struct page_mapping run; /* size 0: none yet */
 	uint64_t total;          /* bytes in the run */
-	uint64_t leaves[64];     /* by log2 of the leaf size */
 };
 
 static void put_char(struct line *line, char c)
@@ -145,7 +145,6 @@ static bool visit(void *context, const struct page_visit *v)
 	struct dump *dump = context;
 	const struct page_mapping *m = &v->mapping;
 
-	dump->leaves[__builtin_ctzll(m->size)]++;
 	if (dump->run.size == m->size && dump->run.virt + dump->total == m->virt &&
 	    dump->run.phys + dump->total == m->phys &&
 	    page_flags_equal(dump->run.flags, m->flags)) {
@@ -158,17 +157,19 @@ static bool visit(void *context, const struct page_visit *v)
 	return true;
 }
 
-static void print_summary(const struct dump *dump, uint64_t tables)
+static void print_summary(const struct dump *dump, const struct page_table *table)
 {
+	struct page_statistics statistics;
 	struct line line;
 	const char *separator = "";
 
+	page_table_statistics(table, &statistics);
 	line.length = 0;
 	for (unsigned int shift = 0; shift < 64; shift++) {
-		if (dump->leaves[shift] == 0)
+		if (statistics.leaves[shift] == 0)
 			continue;
 		put_text(&line, separator);
-		put_number(&line, dump->leaves[shift], 0);
+		put_number(&line, statistics.leaves[shift], 0);
 		put_text(&line, " x ");
 		put_size(&line, UINT64_C(1) << shift, 1);
 		separator = ", ";
@@ -176,8 +177,8 @@ static void print_summary(const struct dump *dump, uint64_t tables)
 	if (line.length == 0)
 		put_text(&line, "nothing mapped");
 	put_text(&line, "; ");
-	put_number(&line, tables, 0);
-	put_text(&line, tables == 1 ? " table" : " tables");
+	put_number(&line, statistics.tables, 0);
+	put_text(&line, statistics.tables == 1 ? " table" : " tables");
 	print_line(dump, &line);
 }
 
@@ -192,13 +193,11 @@ enum paging_status page_table_dump(const struct page_table *table, page_dump_lin
 	dump.print = line;
 	dump.context = context;
 	dump.run.size = 0;
-	for (unsigned int shift = 0; shift < 64; shift++)
-		dump.leaves[shift] = 0;
 	for (unsigned int i = 0; i < count && status == PAGING_OK; i++)
 		status = page_table_walk(table, ranges[i].first,
 					 ranges[i].last - ranges[i].first + 1, PAGE_VISIT_LEAF,
 					 visit, &dump);
 	print_run(&dump);
-	print_summary(&dump, table->tables);
+	print_summary(&dump, table);
 	return status;
 }
