@@ -95,7 +95,8 @@ struct page_table_config {
 
 /* The library's; read `root` (physical address of the root table), leave the rest. */
 struct page_table {
-	const struct page_table_format *format;
+	const struct page_table_format *format;     /* as in the configuration */
+	const struct page_table_format *operations; /* format, or how a parallel table has it */
 	phys_addr root;
 	uint64_t tables; /* tables the tree has now, the root among them */
 	uint64_t leaf_sizes;
