@@ -248,7 +248,8 @@ Test(registers_x86, eptp)
 	cr_assert_eq(config.input_bits, 48);
 	cr_assert_eq(config.output_bits, 46);
 	cr_assert_eq(config.leaf_sizes, 0x40201000);
-	cr_assert_eq(config.features, EPT_EXECUTE_ONLY | EPT_ACCESSED_DIRTY | EPT_SUPPRESS_VE);
+	cr_assert_eq(config.features,
+		     EPT_EXECUTE_ONLY | EPT_ACCESSED_DIRTY | EPT_SUPPRESS_VE | EPT_MODE_BASED);
 	cr_assert_eq(config.memory_attributes, 0);
 	fixed_root_open(&table, &config, ROOT);
 	cr_assert_eq(x86_64_eptp(&cpu, &table, &eptp, NULL), REGISTER_OK);
@@ -305,6 +306,7 @@ Test(registers_x86, eptp_refusals)
 		{ cap, "bit 21, accessed and dirty flags", UINT64_C(1) << 21, 0 },
 		{ ctls2, "enable EPT", 0, UINT64_C(1) << 33 },
 		{ ctls2, "EPT-violation #VE", 0, UINT64_C(1) << 50 },
+		{ ctls2, "mode-based execute control", 0, UINT64_C(1) << 54 },
 	};
 	struct page_table_config config = { .input_bits = 48 };
 	struct register_refusal refusal;
@@ -384,6 +386,19 @@ Test(registers_x86, ncr3)
 	cpu.cpuid_8000000a_edx = 0;
 	expect_refusal(x86_64_ncr3(&cpu, &table, 1, &ncr3, &refusal), REGISTER_MISSING, &refusal,
 		       "CPUID.8000000AH:EDX", "NP", 1, 0);
+}
+
+/* A table of parallel mappers is of the same format. */
+Test(registers_x86, parallel_tables)
+{
+	struct page_table_config config = stage1_config(&skylake);
+	struct page_table table;
+	uint64_t cr3 = 0;
+
+	config.parallel = true;
+	fixed_root_open(&table, &config, ROOT);
+	cr_assert_eq(x86_64_cr3(&skylake, &table, 0, false, &cr3, NULL), REGISTER_OK);
+	cr_assert_eq(cr3, ROOT);
 }
 
 /* The C-bit, where tables are encrypted. */
