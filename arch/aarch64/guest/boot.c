@@ -86,7 +86,7 @@ static void make(const struct aarch64_cpu *cpu, struct page_table *table, uint32
 	config.features = features;
 	config.access.clean = clean;
 	must(page_table_init(table, &config, &pool.allocator));
-	table->format = &format_here.format;
+	table->operations = &format_here.format;
 }
 
 static void map(struct page_table *table, virt_addr virt, phys_addr phys, uint64_t size, bool write,
@@ -151,6 +151,7 @@ void boot_continue(void)
 
 	frame_pool_init(&pool, pool.next, pool.end, &access);
 	upper.format = &aarch64_stage1_4k;
+	upper.operations = &aarch64_stage1_4k;
 	upper.access = access;
 }
 
