@@ -16,7 +16,7 @@
 #define RANGE_SCALES      4
 #define RANGE_NUMS        32
 /* The most pages: NUM 31, SCALE 3. */
-#define RANGE_PAGES_MAX   (UINT64_C(RANGE_NUMS) << (5 * (RANGE_SCALES - 1) + 1))
+#define RANGE_PAGES_MAX   ((uint64_t)RANGE_NUMS << (5 * (RANGE_SCALES - 1) + 1))
 
 /* A plan in the making, or (emit NULL) its length. */
 struct plan {
