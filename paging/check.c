@@ -5,7 +5,7 @@
 enum paging_status page_table_check_range(const struct page_table *table, virt_addr virt,
 					  uint64_t size, struct page_check *check)
 {
-	return table->format->check(table, virt, size, check);
+	return table->operations->check(table, virt, size, check);
 }
 
 /* The tables that were read, and the root. Of a table that was adopted there is no number. */

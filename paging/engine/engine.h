@@ -94,15 +94,16 @@ struct page_table_format {
 						 const struct page_table_config *config,           \
 						 struct frame_allocator *frames)                   \
 	{                                                                                          \
-		const struct page_table_format *format =                                           \
-			config->parallel ? &format_##_parallel : &format_;                         \
-                                                                                                   \
-		return table_init(&encoder_, format, table, config, frames);                       \
+		return table_init(&encoder_, &format_,                                             \
+				  config->parallel ? &format_##_parallel : &format_, table,        \
+				  config, frames);                                                 \
 	}                                                                                          \
 	static enum paging_status format_##_adopt(                                                 \
 		struct page_table *table, const struct page_table_config *config, phys_addr root)  \
 	{                                                                                          \
-		return table_adopt(&encoder_, &format_, table, config, root);                      \
+		return table_adopt(&encoder_, &format_,                                            \
+				   config->parallel ? &format_##_parallel : &format_, table,       \
+				   config, root);                                                  \
 	}                                                                                          \
 	static void format_##_destroy(struct page_table *table, struct frame_allocator *frames)    \
 	{                                                                                          \

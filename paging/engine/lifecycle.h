@@ -44,6 +44,7 @@ static inline bool modifier_valid(const struct encoder *e, const struct page_tab
 /* All of the table but its root. */
 static inline enum paging_status table_configure(const struct encoder *e,
 						 const struct page_table_format *format,
+						 const struct page_table_format *operations,
 						 struct page_table *table,
 						 const struct page_table_config *config)
 {
@@ -51,6 +52,7 @@ static inline enum paging_status table_configure(const struct encoder *e,
 
 	/* Member by member: a compound literal of this size may take a call of memset. */
 	table->format = format;
+	table->operations = operations;
 	table->root = 0;
 	table->tables = 1;
 	table->leaf_sizes = config->leaf_sizes;
@@ -73,13 +75,12 @@ static inline enum paging_status table_configure(const struct encoder *e,
 	return PAGING_OK;
 }
 
-static inline enum paging_status table_init(const struct encoder *e,
-					    const struct page_table_format *format,
-					    struct page_table *table,
-					    const struct page_table_config *config,
-					    struct frame_allocator *frames)
+static inline enum paging_status
+table_init(const struct encoder *e, const struct page_table_format *format,
+	   const struct page_table_format *operations, struct page_table *table,
+	   const struct page_table_config *config, struct frame_allocator *frames)
 {
-	enum paging_status status = table_configure(e, format, table, config);
+	enum paging_status status = table_configure(e, format, operations, table, config);
 	struct frame frame;
 	uint64_t bytes;
 	uint64_t *root;
@@ -103,10 +104,11 @@ static inline enum paging_status table_init(const struct encoder *e,
 
 static inline enum paging_status table_adopt(const struct encoder *e,
 					     const struct page_table_format *format,
+					     const struct page_table_format *operations,
 					     struct page_table *table,
 					     const struct page_table_config *config, phys_addr root)
 {
-	enum paging_status status = table_configure(e, format, table, config);
+	enum paging_status status = table_configure(e, format, operations, table, config);
 
 	if (status != PAGING_OK)
 		return status;

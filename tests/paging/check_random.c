@@ -137,7 +137,7 @@ static void flip(struct world *world, const struct place *place, unsigned int bi
 
 FORMAT_TEST(check, flipped_bits)
 {
-	static struct places places;
+	struct places places;
 	uint64_t random_state = 11;
 	const char *set = getenv("TWOFOLD_OPS");
 	unsigned long flips = set != NULL ? strtoul(set, NULL, 10) : 400;
@@ -152,6 +152,7 @@ FORMAT_TEST(check, flipped_bits)
 	for (unsigned int i = 0; i < count; i++)
 		page_table_walk(&world.table, ranges[i].first, ranges[i].last - ranges[i].first + 1,
 				PAGE_VISIT_LEAF | PAGE_VISIT_TABLE, note_place, &places);
+	REQUIRE(places.count != 0, "nothing to flip");
 	for (unsigned long i = 0; i < flips; i++) {
 		const struct place *place = &places.list[rng_below(&random_state, places.count)];
 
