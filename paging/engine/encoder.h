@@ -17,6 +17,8 @@
 #include "twofold/page_table.h"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
+/* What is rare, so that the common path beside it saves no registers for it. */
+#define SELDOM        __attribute__((noinline, cold))
 #define UNLIKELY(x)   __builtin_expect(!!(x), 0)
 
 /* Holds for every table that page_table_init made: said to the compiler and to static analysis. */
@@ -110,6 +112,9 @@ struct encoder {
 	bool counted;
 	uint64_t (*count)(uint64_t descriptor);
 	uint64_t (*with_count)(uint64_t descriptor, uint64_t count);
+	/* One entry more (there is room), one fewer (there is one). */
+	uint64_t (*count_up)(uint64_t descriptor);
+	uint64_t (*count_down)(uint64_t descriptor);
 };
 
 static ALWAYS_INLINE unsigned int level_shift(const struct encoder *e, unsigned int level)
