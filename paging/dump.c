@@ -2,7 +2,8 @@
 /* Prints a table for people. Freestanding, so numbers are formatted here. */
 #include "twofold/dump.h"
 
-#include "engine/encoder.h"
+#include "dump_runs.h"
+#include "twofold/statistics.h"
 
 #define LINE_SIZE 160
 
@@ -14,9 +15,6 @@ struct line {
 struct dump {
 	page_dump_line print;
 	void *context;
-	struct page_mapping run; /* size 0: none yet */
-	uint64_t total;          /* bytes in the run */
-	uint64_t leaves[64];     /* by log2 of the leaf size */
 };
 
 static void put_char(struct line *line, char c)
@@ -119,56 +117,39 @@ static void print_line(const struct dump *dump, struct line *line)
 	dump->print(dump->context, line->text);
 }
 
-static void print_run(const struct dump *dump)
+static void print_run(void *context, const struct page_mapping *run, uint64_t total)
 {
+	const struct dump *dump = context;
 	struct line line;
 
-	if (dump->run.size == 0)
-		return;
 	line.length = 0;
-	put_address(&line, dump->run.virt);
+	put_address(&line, run->virt);
 	put_char(&line, '-');
-	put_address(&line, dump->run.virt + dump->total);
+	put_address(&line, run->virt + total);
 	put_text(&line, " -> ");
-	put_address(&line, dump->run.phys);
+	put_address(&line, run->phys);
 	put_char(&line, ' ');
-	put_size(&line, dump->total, 6);
+	put_size(&line, total, 6);
 	put_char(&line, ' ');
-	put_size(&line, dump->run.size, 4);
+	put_size(&line, run->size, 4);
 	put_char(&line, ' ');
-	put_flags(&line, dump->run.flags);
+	put_flags(&line, run->flags);
 	print_line(dump, &line);
 }
 
-static bool visit(void *context, const struct page_visit *v)
+static void print_summary(const struct dump *dump, const struct page_table *table)
 {
-	struct dump *dump = context;
-	const struct page_mapping *m = &v->mapping;
-
-	dump->leaves[__builtin_ctzll(m->size)]++;
-	if (dump->run.size == m->size && dump->run.virt + dump->total == m->virt &&
-	    dump->run.phys + dump->total == m->phys &&
-	    page_flags_equal(dump->run.flags, m->flags)) {
-		dump->total += m->size;
-		return true;
-	}
-	print_run(dump);
-	dump->run = *m;
-	dump->total = m->size;
-	return true;
-}
-
-static void print_summary(const struct dump *dump, uint64_t tables)
-{
+	struct page_statistics statistics;
 	struct line line;
 	const char *separator = "";
 
+	page_table_statistics(table, &statistics);
 	line.length = 0;
 	for (unsigned int shift = 0; shift < 64; shift++) {
-		if (dump->leaves[shift] == 0)
+		if (statistics.leaves[shift] == 0)
 			continue;
 		put_text(&line, separator);
-		put_number(&line, dump->leaves[shift], 0);
+		put_number(&line, statistics.leaves[shift], 0);
 		put_text(&line, " x ");
 		put_size(&line, UINT64_C(1) << shift, 1);
 		separator = ", ";
@@ -176,8 +157,8 @@ static void print_summary(const struct dump *dump, uint64_t tables)
 	if (line.length == 0)
 		put_text(&line, "nothing mapped");
 	put_text(&line, "; ");
-	put_number(&line, tables, 0);
-	put_text(&line, tables == 1 ? " table" : " tables");
+	put_number(&line, statistics.tables, 0);
+	put_text(&line, statistics.tables == 1 ? " table" : " tables");
 	print_line(dump, &line);
 }
 
@@ -185,20 +166,11 @@ enum paging_status page_table_dump(const struct page_table *table, page_dump_lin
 				   void *context)
 {
 	struct dump dump;
-	struct input_range ranges[2];
-	unsigned int count = page_table_ranges(table, ranges);
-	enum paging_status status = PAGING_OK;
+	enum paging_status status;
 
 	dump.print = line;
 	dump.context = context;
-	dump.run.size = 0;
-	for (unsigned int shift = 0; shift < 64; shift++)
-		dump.leaves[shift] = 0;
-	for (unsigned int i = 0; i < count && status == PAGING_OK; i++)
-		status = page_table_walk(table, ranges[i].first,
-					 ranges[i].last - ranges[i].first + 1, PAGE_VISIT_LEAF,
-					 visit, &dump);
-	print_run(&dump);
-	print_summary(&dump, table->tables);
+	status = runs_show(table, print_run, &dump);
+	print_summary(&dump, table);
 	return status;
 }

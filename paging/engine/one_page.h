@@ -73,7 +73,7 @@ static ALWAYS_INLINE bool one_page_unmap(const struct encoder *e, struct page_ta
 	entry = recent_entry(e, table, virt);
 	old = entry_load(entry);
 	link = entry_load(table->recent_slot);
-	if (!e->is_present(table, old, 0) || in_group(e, old) || e->count(link) == 1)
+	if (!e->is_present(table, old, 0) || in_group(e, old) || e->count(link) <= 1)
 		return false;
 	old = entry_exchange(table, entry, paging_sabotage(PAGING_SABOTAGE_CLEAR, 0, 0));
 	entry_publish(table->recent_slot, e->count_down(link));

@@ -9,6 +9,15 @@ void flush_here(const struct tlb_gather *gather, void *context)
 {
 	x86_64_tlb_plan(context, gather, x86_64_tlb_execute, NULL);
 }
+#elif defined(__aarch64__)
+#include "twofold/aarch64_tlb_execute.h"
+
+void flush_here(const struct tlb_gather *gather, void *context);
+
+void flush_here(const struct tlb_gather *gather, void *context)
+{
+	aarch64_tlb_plan(context, gather, aarch64_tlb_execute, NULL);
+}
 #else
 extern int nothing_for_this_architecture;
 #endif

@@ -131,7 +131,7 @@ static const struct bad_field bad_fields[] = {
 	{ "EPT: 53 output bits", EPT(.output_bits = 53) },
 	{ "EPT: no granule", EPT(.leaf_sizes = PAGE_SIZE_2M) },
 	{ "EPT: 1G leaves but no 2M", EPT(.leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_1G) },
-	{ "EPT: the next feature", EPT(.features = EPT_SUPPRESS_VE << 1) },
+	{ "EPT: the next feature", EPT(.features = EPT_MODE_BASED << 1) },
 };
 
 Test(errors_x86_64, configurations)

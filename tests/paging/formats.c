@@ -144,6 +144,7 @@ static struct walker_ept_cpu ept_cpu(const struct format_case *format)
 		.page_1g = (config->leaf_sizes & PAGE_SIZE_1G) != 0,
 		.accessed_dirty = (config->features & EPT_ACCESSED_DIRTY) != 0,
 		.virtualization_exceptions = (config->features & EPT_SUPPRESS_VE) != 0,
+		.mode_based = (config->features & EPT_MODE_BASED) != 0,
 	};
 }
 
@@ -156,12 +157,17 @@ static enum memory_type ept_type(unsigned int number)
 static bool ept_expressible(const struct format_case *format, struct page_flags flags)
 {
 	uint32_t features = format->config.features;
+	unsigned int fetches = 0u + flags.execute + flags.execute_privileged + flags.execute_user;
 
+	/* One word for each of the four ways to fetch, and no other. */
+	if (fetches > 1 || (!flags.execute && fetches != 0 && !(features & EPT_MODE_BASED)))
+		return false;
+	if (!flags.read && !(fetches != 0 && (features & EPT_EXECUTE_ONLY)))
+		return false;
+	flags.execute_privileged = flags.execute_user = 0;
 	if (beyond_any(format, flags) || flags.user || flags.global || flags.protection_key != 0)
 		return false;
 	if (flags.write && !flags.read)
-		return false;
-	if (!flags.read && !(flags.execute && (features & EPT_EXECUTE_ONLY)))
 		return false;
 	if ((flags.idle || flags.dirty) && !(features & EPT_ACCESSED_DIRTY))
 		return false;
@@ -192,9 +198,13 @@ static enum walk_entry ept_entry(const struct format_case *format, unsigned int 
 
 static uint64_t ept_narrow(const struct format_case *format, uint64_t entry, unsigned int way)
 {
-	static const uint64_t taken[] = { 2, 4, 6, 3 }; /* W; X; both; R and W leave X alone */
+	/* W; X; both; R and W leave X alone; X of user-mode addresses, of all. */
+	static const uint64_t taken[] = { 2, 4, 6, 3, 0x400, 0x404 };
+	bool mode_based = (format->config.features & EPT_MODE_BASED) != 0;
 
-	if (way >= ((format->config.features & EPT_EXECUTE_ONLY) ? 4u : 3u))
+	if (way == 3 && !(format->config.features & EPT_EXECUTE_ONLY))
+		return mode_based ? entry & ~UINT64_C(0x406) : 0;
+	if (way >= (mode_based ? 6u : 4u))
 		return 0;
 	return entry & ~taken[way];
 }
@@ -236,8 +246,10 @@ static uint64_t ept_touch(const struct format_case *format, uint64_t leaf, bool 
 		.touch = ept_touch, .narrow = ept_narrow,                                        \
 	}
 
-#define X86_ALL (X86_64_NX | X86_64_GLOBAL | X86_64_PKU)
-#define EPT_ALL (EPT_EXECUTE_ONLY | EPT_ACCESSED_DIRTY | EPT_SUPPRESS_VE)
+#define X86_ALL   (X86_64_NX | X86_64_GLOBAL | X86_64_PKU)
+#define EPT_ALL   (EPT_EXECUTE_ONLY | EPT_ACCESSED_DIRTY | EPT_SUPPRESS_VE)
+/* Not proven on an MMU: what is at hand walks no such tables. */
+#define EPT_MODES (EPT_EXECUTE_ONLY | EPT_ACCESSED_DIRTY | EPT_MODE_BASED)
 
 const struct format_case formats_x86[] = {
 	X86("x86-48", 48, 46, PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G, X86_ALL, X86_64_PAT),
@@ -251,7 +263,9 @@ const struct format_case formats_x86[] = {
 	EPT("ept-48-bare", 48, 36, PAGE_SIZE_4K, 0),
 	EPT("ept-48-dirty", 48, 40, PAGE_SIZE_4K | PAGE_SIZE_2M, EPT_ACCESSED_DIRTY),
 	EPT("ept-48-fetch", 48, 40, PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G, EPT_EXECUTE_ONLY),
-	EPT("ept-57-ve", 57, 46, PAGE_SIZE_4K | PAGE_SIZE_2M, EPT_SUPPRESS_VE),
+	EPT("ept-57-ve-modes", 57, 46, PAGE_SIZE_4K | PAGE_SIZE_2M,
+	    EPT_SUPPRESS_VE | EPT_MODE_BASED),
+	EPT("ept-48-modes", 48, 46, PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G, EPT_MODES),
 };
 const size_t formats_x86_count = sizeof(formats_x86) / sizeof(formats_x86[0]);
 

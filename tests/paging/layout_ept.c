@@ -2,9 +2,12 @@
 /*
  * EPT descriptors: Intel SDM vol. 3C, tables 28-1 to 28-7.
  *
- *	63          62:52    51:12    11:10  9  8  7     6     5:3   2  1  0
- *	suppress-VE ignored  address  0      D  A  PS    IPAT  type  X  W  R    leaf (PS only in 2M,
- *1G) ignored     ignored  address  0      -  A  0     0     0     X  W  R    table
+ *	63          62:52    51:12    11  10  9  8  7   6     5:3   2  1  0
+ *	suppress-VE ignored  address  0   XU  D  A  PS  IPAT  type  X  W  R    leaf
+ *	ignored     ignored  address  0   XU  -  A  0   0     0     X  W  R    table
+ *
+ * PS only in leaves of 2M and 1G; XU with mode-based execute control, else 0, and X is then that of
+ * supervisor-mode linear addresses.
  */
 #include <criterion/criterion.h>
 
@@ -74,6 +77,35 @@ static const struct layout_leaf without_dirty[] = {
 	{ "2M read", PAGE_SIZE_2M, 0x140200000, { .read = 1 }, 0x1402000b1 },
 };
 
+static const struct layout_leaf modes[] = {
+	{ "read", PAGE_SIZE_4K, 0x123456000, { .read = 1 }, 0x123456131 },
+	{ "execute", PAGE_SIZE_4K, 0x123456000, { .read = 1, .execute = 1 }, 0x123456535 },
+	{ "supervisor executes",
+	  PAGE_SIZE_4K,
+	  0x123456000,
+	  { .read = 1, .execute_privileged = 1 },
+	  0x123456135 },
+	{ "user executes",
+	  PAGE_SIZE_4K,
+	  0x123456000,
+	  { .read = 1, .execute_user = 1 },
+	  0x123456531 },
+	{ "only execute", PAGE_SIZE_4K, 0x123456000, { .execute = 1 }, 0x123456534 },
+	{ "only supervisor executes",
+	  PAGE_SIZE_4K,
+	  0x123456000,
+	  { .execute_privileged = 1 },
+	  0x123456134 },
+	{ "only user executes", PAGE_SIZE_4K, 0x123456000, { .execute_user = 1 }, 0x123456530 },
+	{ "all", PAGE_SIZE_4K, 0x123456000, { RWX }, 0x123456537 },
+	{ "2M user executes",
+	  PAGE_SIZE_2M,
+	  0x140200000,
+	  { .execute_user = 1, .dirty = 1 },
+	  0x1402007b0 },
+	{ "1G all", PAGE_SIZE_1G, 0x140000000, { RWX }, 0x1400005b7 },
+};
+
 Test(layout_ept, leaves_of_4k)
 {
 	layout_require("ept-48", small, COUNT(small), 0);
@@ -95,10 +127,17 @@ Test(layout_ept, leaves_without_accessed_and_dirty)
 	layout_require("ept-48-fetch", without_dirty, COUNT(without_dirty), 0x300);
 }
 
+/* Not proven on an MMU: this is what the manual says, and nothing else. */
+Test(layout_ept, mode_based_execute)
+{
+	layout_require("ept-48-modes", modes, COUNT(modes), 0);
+}
+
 /* Bits 7:3 of an entry that refers to a table are reserved; all rights, the leaf decides. */
 Test(layout_ept, table_entries)
 {
-	layout_require_tables("ept-48", 0xff, 0x7);
-	layout_require_tables("ept-57", 0xff, 0x7);
-	layout_require_tables("ept-48-bare", 0xff, 0x7);
+	layout_require_tables("ept-48", 0xcff, 0x7);
+	layout_require_tables("ept-57", 0xcff, 0x7);
+	layout_require_tables("ept-48-bare", 0xcff, 0x7);
+	layout_require_tables("ept-48-modes", 0xcff, 0x407);
 }

@@ -35,6 +35,9 @@ static const struct aarch64_cpu bits42 = {
 	.id_aa64mmfr2 = 0x00001011,
 };
 
+/* Wider than descriptors of 64 bits can say. */
+static const struct aarch64_cpu bits56 = { .id_aa64mmfr0 = 0x00001127 };
+
 /* Everything: 52 bits, LPA2 with 4K and 16K at both stages, LVA, FWB, BBM level 2, BTI. */
 static const struct aarch64_cpu most = {
 	.id_aa64isar0 = UINT64_C(0x0221111110212120),
@@ -181,25 +184,27 @@ Test(registers_aarch64, vtcr)
 		unsigned int input, output;
 		uint64_t root_bytes, vtcr;
 	} cases[] = {
-		{ &a53, &s2_4k, 40, 40, 2 * 4096, 0x80023558 },
-		{ &n1, &s2_4k, 40, 44, 2 * 4096, 0x800c3558 },
-		{ &n1, &s2_4k, 32, 40, 4 * 4096, 0x800a3520 },
-		{ &n1, &s2_4k, 34, 36, 16 * 4096, 0x8009351e },
+		{ &a53, &s2_4k, 40, 40, 2 * PAGE_SIZE_4K, 0x80023558 },
+		{ &n1, &s2_4k, 40, 44, 2 * PAGE_SIZE_4K, 0x800c3558 },
+		{ &n1, &s2_4k, 32, 40, 4 * PAGE_SIZE_4K, 0x800a3520 },
+		{ &n1, &s2_4k, 34, 36, 16 * PAGE_SIZE_4K, 0x8009351e },
 		{ &n1, &s2_4k, 35, 32, 256, 0x8008355d },
 		{ &n1, &s2_4k, 48, 48, 4096, 0x800d3590 },
-		{ &bits42, &s2_4k, 42, 42, 8 * 4096, 0x800b3556 }, /* concatenation is mandatory */
-		{ &n1, &s2_4k, 43, 44, 16 * 4096, 0x800c3555 },
+		{ &bits42, &s2_4k, 42, 42, 8 * PAGE_SIZE_4K,
+		  0x800b3556 }, /* concatenation is mandatory */
+		{ &n1, &s2_4k, 43, 44, 16 * PAGE_SIZE_4K, 0x800c3555 },
 		{ &n1, &s2_4k, 44, 44, 256, 0x800c3594 },
-		{ &n1, &s2_16k, 40, 44, 16 * 16384, 0x800cb558 }, /* here too, with 40 bits */
-		{ &n1, &s2_16k, 48, 48, 2 * 16384, 0x800db590 },
+		{ &n1, &s2_16k, 40, 44, 16 * PAGE_SIZE_16K,
+		  0x800cb558 }, /* here too, with 40 bits */
+		{ &n1, &s2_16k, 48, 48, 2 * PAGE_SIZE_16K, 0x800db590 },
 		{ &bits42, &s2_64k, 40, 42, 16384, 0x800b7558 },
 		{ &bits42, &s2_64k, 42, 42, 65536, 0x800b7556 },
-		{ &n1, &s2_64k, 46, 48, 16 * 65536, 0x800d7552 },
+		{ &n1, &s2_64k, 46, 48, 16 * PAGE_SIZE_64K, 0x800d7552 },
 		{ &n1, &s2_64k, 47, 48, 256, 0x800d7591 },
 		{ &most, &s2_64k, 52, 52, 8192, 0x800e758c },
-		{ &most, &s2_4k_lpa2, 52, 52, 16 * 4096, UINT64_C(0x1800e358c) },
+		{ &most, &s2_4k_lpa2, 52, 52, 16 * PAGE_SIZE_4K, UINT64_C(0x1800e358c) },
 		{ &most, &s2_16k_lpa2, 52, 52, 256, UINT64_C(0x1800eb5cc) },
-		{ &most, &s2_16k_lpa2, 51, 49, 16 * 16384, UINT64_C(0x1800eb58d) },
+		{ &most, &s2_16k_lpa2, 51, 49, 16 * PAGE_SIZE_16K, UINT64_C(0x1800eb58d) },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -258,6 +263,10 @@ Test(registers_aarch64, config_of_a_cpu)
 		  UINT64_C(0x420210000) },
 		{ &n1, &aarch64_stage2_16k, 0, 48, 48, 0, AARCH64_HARDWARE_DIRTY | AARCH64_XNX,
 		  UINT64_C(0x42204000) },
+		{ &most, &aarch64_stage2_4k, 0, 48, 48, 0,
+		  AARCH64_HARDWARE_DIRTY | AARCH64_BBM2 | AARCH64_XNX | AARCH64_FWB,
+		  UINT64_C(0x42211000) },
+		{ &bits56, &aarch64_stage1_64k, 42, 42, 52, 0, 0, UINT64_C(0x420210000) },
 		{ &most, &aarch64_stage1_4k, 39, 39, 48, AARCH64_BTI,
 		  AARCH64_HARDWARE_DIRTY | AARCH64_BTI | AARCH64_BBM2, UINT64_C(0x42211000) },
 		{ &most, &aarch64_stage1_64k, 0, 52, 52, 0,
@@ -308,6 +317,7 @@ Test(registers_aarch64, config_can_be_used)
 			if (status == REGISTER_ARGUMENT && bits > 48)
 				continue;
 			REQUIRE(status == REGISTER_OK, "%zu, %u bits", i, bits);
+			REQUIRE(config.memory_attributes == shapes[i]->mair, "%zu", i);
 			fixed_root_open(&table, &config, ROOT);
 			status = shapes[i]->mair != 0
 					 ? aarch64_stage1_registers(&most, &table, NULL, 0, &plain,

@@ -248,7 +248,8 @@ Test(registers_x86, eptp)
 	cr_assert_eq(config.input_bits, 48);
 	cr_assert_eq(config.output_bits, 46);
 	cr_assert_eq(config.leaf_sizes, 0x40201000);
-	cr_assert_eq(config.features, EPT_EXECUTE_ONLY | EPT_ACCESSED_DIRTY | EPT_SUPPRESS_VE);
+	cr_assert_eq(config.features,
+		     EPT_EXECUTE_ONLY | EPT_ACCESSED_DIRTY | EPT_SUPPRESS_VE | EPT_MODE_BASED);
 	cr_assert_eq(config.memory_attributes, 0);
 	fixed_root_open(&table, &config, ROOT);
 	cr_assert_eq(x86_64_eptp(&cpu, &table, &eptp, NULL), REGISTER_OK);
@@ -305,6 +306,7 @@ Test(registers_x86, eptp_refusals)
 		{ cap, "bit 21, accessed and dirty flags", UINT64_C(1) << 21, 0 },
 		{ ctls2, "enable EPT", 0, UINT64_C(1) << 33 },
 		{ ctls2, "EPT-violation #VE", 0, UINT64_C(1) << 50 },
+		{ ctls2, "mode-based execute control", 0, UINT64_C(1) << 54 },
 	};
 	struct page_table_config config = { .input_bits = 48 };
 	struct register_refusal refusal;

@@ -9,8 +9,8 @@
 #include <twofold/x86_64.h>
 #include <twofold/x86_64_tlb.h>
 
+#include "gathering.h"
 #include "require.h"
-#include "world.h"
 
 #define EMITTED_MAX 64
 
@@ -63,50 +63,6 @@ static void expect_only(const struct x86_64_tlb *tlb, const struct tlb_gather *g
 
 static const struct x86_64_tlb current = { .space = X86_64_TLB_CURRENT };
 
-/* A table with a gather of its own. */
-struct gathering {
-	struct world world;
-	struct tlb_range ranges[8];
-	struct frame frames[16];
-	struct tlb_gather gather;
-	struct page_table_op op;
-};
-
-static void gathering_open(struct gathering *g, const char *format)
-{
-	world_open(&g->world, format_case_named(format), MEMORY_BY_OFFSET);
-	g->gather = (struct tlb_gather){ .ranges = g->ranges,
-					 .range_capacity = 8,
-					 .frames = g->frames,
-					 .frame_capacity = 16,
-					 .owner = world_frames(&g->world) };
-	g->op = (struct page_table_op){ .frames = world_frames(&g->world), .gather = &g->gather };
-}
-
-static void gathering_close(struct gathering *g)
-{
-	tlb_gather_finish(&g->gather);
-	world_close(&g->world);
-}
-
-static void map(struct gathering *g, virt_addr virt, uint64_t size, bool global)
-{
-	struct page_flags flags = { .read = 1, .write = 1, .global = global };
-	struct page_table_op op = { .frames = g->op.frames };
-
-	cr_assert_eq(page_table_map(&g->world.table, virt, 0, size, flags, &op), PAGING_OK);
-}
-
-static void unmap(struct gathering *g, virt_addr virt, uint64_t size)
-{
-	cr_assert_eq(page_table_unmap(&g->world.table, virt, size, &g->op), PAGING_OK);
-}
-
-static void write_protect(struct gathering *g, virt_addr virt, uint64_t size)
-{
-	cr_assert_eq(page_table_write_protect(&g->world.table, virt, size, &g->op), PAGING_OK);
-}
-
 Test(tlb_x86, nothing_for_nothing)
 {
 	struct x86_64_tlb tlb = { .pcid_enabled = true, .invpcid = true };
@@ -134,9 +90,9 @@ Test(tlb_x86, invlpg_of_leaves)
 	struct emitted emitted;
 
 	gathering_open(&g, "x86-48");
-	map(&g, at, 0x403000, false);
-	write_protect(&g, at + 0x400000, 0x3000);
-	write_protect(&g, at + 0x200000, 0x200000);
+	gathering_map(&g, at, 0x403000, false);
+	gathering_protect(&g, at + 0x400000, 0x3000);
+	gathering_protect(&g, at + 0x200000, 0x200000);
 	plan(&current, &g.gather, &emitted);
 	cr_assert_eq(emitted.count, 4);
 	expect(&emitted, 0, X86_64_INVLPG, 0, 0, UINT64_C(0xffff888040400000));
@@ -154,8 +110,8 @@ Test(tlb_x86, tables_and_the_last_page)
 	struct emitted emitted;
 
 	gathering_open(&g, "x86-48");
-	map(&g, last, 0x1000, false);
-	unmap(&g, last, 0x1000);
+	gathering_map(&g, last, 0x1000, false);
+	gathering_unmap(&g, last, 0x1000);
 	plan(&current, &g.gather, &emitted);
 	cr_assert_eq(emitted.count, 4);
 	expect(&emitted, 0, X86_64_INVLPG, 0, 0, last);
@@ -172,9 +128,9 @@ Test(tlb_x86, split)
 	struct emitted emitted;
 
 	gathering_open(&g, "x86-48");
-	map(&g, 0x40000000, 0x200000, false);
+	gathering_map(&g, 0x40000000, 0x200000, false);
 	g.op.mode = PAGING_SPLIT;
-	unmap(&g, 0x40005000, 0x1000);
+	gathering_unmap(&g, 0x40005000, 0x1000);
 	plan(&current, &g.gather, &emitted);
 	cr_assert_eq(emitted.count, 2);
 	expect(&emitted, 0, X86_64_INVLPG, 0, 0, 0x40000000);
@@ -190,21 +146,21 @@ Test(tlb_x86, threshold)
 	struct emitted emitted;
 
 	gathering_open(&g, "x86-48");
-	map(&g, 0x40000000, 0x100000, false);
-	map(&g, 0x40200000, 0x1000, true);
-	write_protect(&g, 0x40000000, 0x10000);
-	write_protect(&g, 0x40020000, 0x10000);
+	gathering_map(&g, 0x40000000, 0x100000, false);
+	gathering_map(&g, 0x40200000, 0x1000, true);
+	gathering_protect(&g, 0x40000000, 0x10000);
+	gathering_protect(&g, 0x40020000, 0x10000);
 	plan(&current, &g.gather, &emitted);
 	cr_assert_eq(emitted.count, 32);
 	expect(&emitted, 31, X86_64_INVLPG, 0, 0, 0x4002f000);
-	write_protect(&g, 0x40040000, 0x1000);
+	gathering_protect(&g, 0x40040000, 0x1000);
 	expect_only(&current, &g.gather, X86_64_RELOAD_CR3, 0, 0);
 	tlb.threshold = 33;
 	plan(&tlb, &g.gather, &emitted);
 	cr_assert_eq(emitted.count, 33);
 	tlb.threshold = 1;
 	expect_only(&tlb, &g.gather, X86_64_RELOAD_CR3, 0, 0);
-	write_protect(&g, 0x40200000, 0x1000);
+	gathering_protect(&g, 0x40200000, 0x1000);
 	expect_only(&current, &g.gather, X86_64_TOGGLE_PGE, 0, 0);
 	tlb.invpcid = true;
 	expect_only(&tlb, &g.gather, X86_64_INVPCID, INVPCID_ALL, 0);
@@ -219,12 +175,12 @@ Test(tlb_x86, everything)
 
 	gathering_open(&g, "x86-48");
 	g.gather.range_capacity = 1;
-	map(&g, 0x40000000, 0x10000, false);
-	write_protect(&g, 0x40000000, 0x1000);
-	write_protect(&g, 0x40002000, 0x1000);
+	gathering_map(&g, 0x40000000, 0x10000, false);
+	gathering_protect(&g, 0x40000000, 0x1000);
+	gathering_protect(&g, 0x40002000, 0x1000);
 	expect_only(&tlb, &g.gather, X86_64_RELOAD_CR3, 0, 0);
-	map(&g, 0x40200000, 0x1000, true);
-	write_protect(&g, 0x40200000, 0x1000);
+	gathering_map(&g, 0x40200000, 0x1000, true);
+	gathering_protect(&g, 0x40200000, 0x1000);
 	expect_only(&tlb, &g.gather, X86_64_TOGGLE_PGE, 0, 0);
 	tlb.space = X86_64_TLB_OTHER; /* without PCIDs the global ones are left to drop */
 	expect_only(&tlb, &g.gather, X86_64_TOGGLE_PGE, 0, 0);
@@ -239,9 +195,9 @@ Test(tlb_x86, another_space)
 	struct emitted emitted;
 
 	gathering_open(&g, "x86-48");
-	map(&g, 0x40000000, 0x100000, false);
-	map(&g, 0x40200000, 0x2000, true);
-	write_protect(&g, 0x40000000, 0x2000);
+	gathering_map(&g, 0x40000000, 0x100000, false);
+	gathering_map(&g, 0x40200000, 0x2000, true);
+	gathering_protect(&g, 0x40000000, 0x2000);
 	plan(&tlb, &g.gather, &emitted);
 	cr_assert_eq(emitted.count, 0, "without PCIDs nothing of it is cached");
 	tlb.pcid_enabled = true;
@@ -251,7 +207,7 @@ Test(tlb_x86, another_space)
 	cr_assert_eq(emitted.count, 2);
 	expect(&emitted, 0, X86_64_INVPCID, 0, 0x123, 0x40000000);
 	expect(&emitted, 1, X86_64_INVPCID, 0, 0x123, 0x40001000);
-	write_protect(&g, 0x40200000, 0x1000);
+	gathering_protect(&g, 0x40200000, 0x1000);
 	plan(&tlb, &g.gather, &emitted); /* type 0 leaves global ones, INVLPG takes them */
 	cr_assert_eq(emitted.count, 4);
 	expect(&emitted, 2, X86_64_INVPCID, 0, 0x123, 0x40200000);
@@ -275,12 +231,12 @@ Test(tlb_x86, another_space_as_a_whole)
 	struct gathering g;
 
 	gathering_open(&g, "x86-48");
-	map(&g, 0x40000000, 0x100000, false);
-	write_protect(&g, 0x40000000, 0x21000);
+	gathering_map(&g, 0x40000000, 0x100000, false);
+	gathering_protect(&g, 0x40000000, 0x21000);
 	expect_only(&tlb, &g.gather, X86_64_INVPCID, INVPCID_SINGLE, 0xfff);
 	tlb_gather_finish(&g.gather);
-	map(&g, 0x80000000, 0x1000, false);
-	unmap(&g, 0x80000000, 0x1000);
+	gathering_map(&g, 0x80000000, 0x1000, false);
+	gathering_unmap(&g, 0x80000000, 0x1000);
 	expect_only(&tlb, &g.gather, X86_64_INVPCID, INVPCID_SINGLE, 0xfff);
 	gathering_close(&g);
 }
@@ -293,9 +249,9 @@ Test(tlb_x86, shared_part)
 	struct emitted emitted;
 
 	gathering_open(&g, "x86-48");
-	map(&g, 0x40000000, 0x100000, false);
-	map(&g, 0x40200000, 0x1000, true);
-	write_protect(&g, 0x40000000, 0x1000);
+	gathering_map(&g, 0x40000000, 0x100000, false);
+	gathering_map(&g, 0x40200000, 0x1000, true);
+	gathering_protect(&g, 0x40000000, 0x1000);
 	plan(&tlb, &g.gather, &emitted);
 	cr_assert_eq(emitted.count, 1);
 	expect(&emitted, 0, X86_64_INVLPG, 0, 0, 0x40000000);
@@ -303,7 +259,7 @@ Test(tlb_x86, shared_part)
 	expect_only(&tlb, &g.gather, X86_64_TOGGLE_PGE, 0, 0);
 	tlb.invpcid = true;
 	expect_only(&tlb, &g.gather, X86_64_INVPCID, INVPCID_NOT_GLOBAL, 0);
-	write_protect(&g, 0x40200000, 0x1000);
+	gathering_protect(&g, 0x40200000, 0x1000);
 	expect_only(&tlb, &g.gather, X86_64_INVPCID, INVPCID_ALL, 0);
 	gathering_close(&g);
 }
@@ -318,8 +274,8 @@ Test(tlb_x86, ept)
 	struct gathering g;
 
 	gathering_open(&g, "ept-48");
-	map(&g, 0, 0x400000, false);
-	unmap(&g, 0, 0x400000);
+	gathering_map(&g, 0, 0x400000, false);
+	gathering_unmap(&g, 0, 0x400000);
 	cr_assert_eq(x86_64_ept_tlb_plan(invept | single | all, 0x12345605e, &g.gather, emit,
 					 &emitted, NULL),
 		     REGISTER_OK);
@@ -359,9 +315,9 @@ Test(tlb_x86, vpid)
 	struct gathering g;
 
 	gathering_open(&g, "x86-48");
-	map(&g, 0x40000000, 0x100000, false);
-	map(&g, 0x40200000, 0x1000, true);
-	write_protect(&g, 0x40000000, 0x2000);
+	gathering_map(&g, 0x40000000, 0x100000, false);
+	gathering_map(&g, 0x40200000, 0x1000, true);
+	gathering_protect(&g, 0x40000000, 0x2000);
 	cr_assert_eq(x86_64_vpid_tlb_plan(UINT64_C(0xf0100000000), 7, 0, &g.gather, emit, &emitted,
 					  NULL),
 		     REGISTER_OK);
@@ -371,17 +327,17 @@ Test(tlb_x86, vpid)
 	expect_vpid(single | all | keep, &g.gather, 3);
 	expect_vpid(single | all, &g.gather, 1);
 	expect_vpid(all, &g.gather, 2);
-	write_protect(&g, 0x40200000, 0x1000);
+	gathering_protect(&g, 0x40200000, 0x1000);
 	expect_vpid(single | all | keep, &g.gather, 1);
 	cr_assert_eq(x86_64_vpid_tlb_plan(UINT64_C(1) << 32 | keep, 7, 0, &g.gather, emit, &emitted,
 					  &refusal),
 		     REGISTER_MISSING);
 	cr_assert_str_eq(refusal.field, "bit 42, all-context INVVPID");
-	write_protect(&g, 0x40040000, 0x20000);
+	gathering_protect(&g, 0x40040000, 0x20000);
 	expect_vpid(address | single | all | keep, &g.gather, 1);
 	tlb_gather_finish(&g.gather);
-	map(&g, 0x80000000, 0x1000, false);
-	unmap(&g, 0x80000000, 0x1000); /* with its tables */
+	gathering_map(&g, 0x80000000, 0x1000, false);
+	gathering_unmap(&g, 0x80000000, 0x1000); /* with its tables */
 	expect_vpid(address | single | all | keep, &g.gather, 3);
 	cr_assert_eq(
 		x86_64_vpid_tlb_plan(address | single, 7, 0, &g.gather, emit, &emitted, &refusal),
@@ -398,8 +354,8 @@ Test(tlb_x86, npt)
 	struct gathering g;
 
 	gathering_open(&g, "npt-48");
-	map(&g, 0, 0x1000, false);
-	unmap(&g, 0, 0x1000);
+	gathering_map(&g, 0, 0x1000, false);
+	gathering_unmap(&g, 0, 0x1000);
 	cr_assert_eq(x86_64_npt_tlb_control(&g.gather, true), 3);
 	cr_assert_eq(x86_64_npt_tlb_control(&g.gather, false), 1);
 	gathering_close(&g);

@@ -18,12 +18,12 @@ static bool is_leaf(unsigned int level, uint64_t entry)
 	return level == 1 || (level <= 3 && bit(entry, 7));
 }
 
-/* Bits 2:0: 010b and 110b always, 100b without the capability. */
+/* 28.3.3.1: not to be read, yet to be written; or, without the capability, to be fetched from. */
 static bool bad_permissions(const struct walker_ept_cpu *cpu, uint64_t entry)
 {
-	unsigned int rwx = (unsigned int)masked(entry, 2, 0);
+	bool fetched = bit(entry, 2) || (cpu->mode_based && bit(entry, 10));
 
-	return rwx == 2 || rwx == 6 || (rwx == 4 && !cpu->execute_only);
+	return !bit(entry, 0) && (bit(entry, 1) || (fetched && !cpu->execute_only));
 }
 
 /* Tables 28-1 to 28-7: the reserved bits of a present entry. */
@@ -52,7 +52,8 @@ static bool bad_type(uint64_t leaf)
 enum walk_entry walker_ept_entry(const struct walker_ept_cpu *cpu, unsigned int level,
 				 uint64_t descriptor)
 {
-	if (masked(descriptor, 2, 0) == 0)
+	/* 28.3.2 */
+	if (masked(descriptor, 2, 0) == 0 && !(cpu->mode_based && bit(descriptor, 10)))
 		return WALK_ENTRY_EMPTY;
 	if (bad_permissions(cpu, descriptor) || has_reserved_bit(cpu, level, descriptor))
 		return WALK_ENTRY_RESERVED;
@@ -79,10 +80,13 @@ struct walk_result walker_ept_translate(const struct walker_ept_cpu *cpu, uint64
 					struct walk_access access)
 {
 	struct walk_result result = { .fault = WALK_BAD_ADDRESS };
-	unsigned int permission = access.kind == WALK_READ ? 0 : access.kind == WALK_WRITE ? 1 : 2;
+	unsigned int fetch = cpu->mode_based && access.user ? 10 : 2;
+	unsigned int permission = access.kind == WALK_READ    ? 0
+				  : access.kind == WALK_WRITE ? 1
+							      : fetch;
 	unsigned int width = cpu->levels == 5 ? 57 : 48;
 	uint64_t table = root;
-	uint64_t rights = 7;
+	uint64_t rights = UINT64_MAX;
 
 	if (masked(address, 63, width) != 0)
 		return result;

@@ -13,9 +13,10 @@ struct walker_ept_cpu {
 	bool page_1g;            /* IA32_VMX_EPT_VPID_CAP[17] */
 	bool accessed_dirty;     /* EPTP[6] */
 	bool virtualization_exceptions;
+	bool mode_based; /* the "mode-based execute control for EPT" VM-execution control */
 };
 
-/* access.user changes nothing: mode-based execute control is off. */
+/* access.user: the linear address is a user-mode one; only mode-based execute control asks. */
 struct walk_result walker_ept_translate(const struct walker_ept_cpu *cpu, uint64_t root,
 					const struct walk_memory *memory, uint64_t address,
 					struct walk_access access);

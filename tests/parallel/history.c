@@ -413,6 +413,7 @@ static void one_round(struct round *round, struct arena *arena, uint64_t seed)
 	atomic_store(&round->mapping, MAPPERS);
 	REQUIRE(page_table_init(&round->table, &config, &arena->allocator) == PAGING_OK,
 		"no table");
+	REQUIRE(round->table.format == config.format, "the table is of another format");
 	round->noted = 0;
 	if (seed % 2 != 0)
 		annotate(round);

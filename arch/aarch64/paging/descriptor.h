@@ -130,6 +130,48 @@ static ALWAYS_INLINE bool arm_is_leaf(uint64_t descriptor, unsigned int level)
 	return level == 0 || (descriptor & ARM_TABLE) == 0;
 }
 
+/* Leaf bits that are software's or another agent's (PBHA): D8.3.2. */
+#define ARM_IGNORED ARM_BITS(63, 55)
+
+/* The bits from 12 up, below bit `shift`, that are no part of an address so aligned. */
+static ALWAYS_INLINE uint64_t arm_below(unsigned int granule_shift, bool lpa2, unsigned int shift)
+{
+	uint64_t below = (UINT64_C(1) << shift) - (UINT64_C(1) << 12);
+
+	return below & ~arm_address_high_mask(granule_shift, lpa2);
+}
+
+/*
+ * What is reserved in descriptors of both stages. `own_table` and `own_leaf`: the bits that are
+ * RES0 at the stage. nT (bit 16 of a block, FEAT_BBM) counts as an address bit: the library does
+ * not use it. Bits 11:2 of a table descriptor are ignored, or hold AF (FEAT_HAFT).
+ */
+static ALWAYS_INLINE uint64_t arm_broken(unsigned int granule_shift, bool lpa2, uint64_t descriptor,
+					 unsigned int level, uint64_t own_table, uint64_t own_leaf)
+{
+	unsigned int leaf_shift = granule_shift + level * (granule_shift - 3);
+	uint64_t no_address = lpa2 ? 0 : ARM_BITS(49, 48);
+	uint64_t rules = 0;
+
+	if ((descriptor & ARM_VALID) == 0)
+		return 0;
+	if (level == 0 && (descriptor & ARM_TABLE) == 0)
+		return RULE(PAGE_RULE_ENTRY_TYPE);
+	if (!arm_is_leaf(descriptor, level)) {
+		uint64_t low = arm_below(granule_shift, lpa2, granule_shift);
+
+		if ((descriptor & (no_address | low | own_table)) != 0)
+			rules |= RULE(PAGE_RULE_RESERVED);
+		return rules;
+	}
+	if ((descriptor & (no_address | own_leaf)) != 0 ||
+	    (!lpa2 && (descriptor & ARM_SHARE_MASK) == UINT64_C(1) << ARM_SHARE))
+		rules |= RULE(PAGE_RULE_RESERVED);
+	if ((descriptor & arm_below(granule_shift, lpa2, leaf_shift)) != 0)
+		rules |= RULE(PAGE_RULE_LEAF_UNALIGNED);
+	return rules;
+}
+
 /* FEAT_BBM at level 2 lets block and table, and the contiguous hint, change in place (D8.16.2). A
  * change of type or shareability takes break-before-make all the same. */
 static ALWAYS_INLINE bool arm_break_before_make(const struct page_table *table)
@@ -233,6 +275,7 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 	.is_present = arm_is_present, .is_leaf = arm_is_leaf, .counted = true, .count = arm_count, \
 	.with_count = arm_with_count, .count_up = arm_count_up, .count_down = arm_count_down,      \
 	.break_before_make = arm_break_before_make, .contiguous = ARM_CONTIGUOUS,                  \
-	.contiguous_shift = ARM_GROUP_SHIFT(granule_shift_)
+	.contiguous_shift = ARM_GROUP_SHIFT(granule_shift_),                                       \
+	.contiguous_above = (granule_shift_) == 12 ? 4 : 5, .ignored = ARM_IGNORED
 
 #endif

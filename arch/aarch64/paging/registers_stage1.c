@@ -85,15 +85,10 @@ static enum register_status check_asid(const struct aarch64_cpu *cpu,
 	return REGISTER_OK;
 }
 
-/* TnSZ, EPDn, IRGNn, ORGNn and SHn as T0SZ and the others. A half without a table is described as
- * the other half, so that nothing in it is a value that the CPU lacks. */
-static uint64_t half_control(const struct page_table *table, const struct page_table *other,
-			     const struct aarch64_walk *walk)
+/* TnSZ, IRGNn, ORGNn and SHn as T0SZ and the others. */
+static uint64_t half_control(const struct page_table *table, const struct aarch64_walk *walk)
 {
-	const struct page_table *described = table != NULL ? table : other;
-
-	return (64u - described->input_bits) | (table != NULL ? 0 : EPD) |
-	       arm_walk_attributes(walk);
+	return (64u - table->input_bits) | arm_walk_attributes(walk);
 }
 
 /* TG1 numbers the granules 16K, 4K, 64K from 1. */
@@ -106,34 +101,37 @@ static uint64_t upper_granule(const struct page_table *table)
 
 static bool has_dirty(const struct page_table *table)
 {
-	return table != NULL && (table->features & AARCH64_HARDWARE_DIRTY) != 0;
+	return (table->features & AARCH64_HARDWARE_DIRTY) != 0;
 }
 
+/* A half without a table is described as the other half is, so that nothing in it is a value that
+ * the CPU lacks, and never walked. */
 static uint64_t el1_control(const struct aarch64_cpu *cpu, const struct page_table *lower,
 			    const struct page_table *upper, const struct aarch64_walk *walk)
 {
-	const struct page_table *any = lower != NULL ? lower : upper;
-	unsigned int output_bits = any->output_bits;
-	uint64_t tcr = half_control(lower, upper, walk);
+	const struct page_table *low = lower != NULL ? lower : upper;
+	const struct page_table *high = upper != NULL ? upper : lower;
+	unsigned int output_bits = low->output_bits;
+	uint64_t tcr = half_control(low, walk) | half_control(high, walk) << UPPER_SHIFT;
 
-	if (upper != NULL && upper->output_bits > output_bits)
-		output_bits = upper->output_bits;
-	tcr |= half_control(upper, lower, walk) << UPPER_SHIFT;
-	tcr |= arm_granule(any) << TG0_SHIFT;
-	tcr |= upper_granule(upper != NULL ? upper : lower) << TG1_SHIFT;
+	if (high->output_bits > output_bits)
+		output_bits = high->output_bits;
+	tcr |= (lower == NULL ? EPD : 0) | (upper == NULL ? EPD << UPPER_SHIFT : 0);
+	tcr |= arm_granule(low) << TG0_SHIFT;
+	tcr |= upper_granule(high) << TG1_SHIFT;
 	tcr |= arm_pa_size(output_bits) << IPS_SHIFT;
 	if (id_field(cpu->id_aa64mmfr0, 4) == BITS_16)
 		tcr |= AS;
-	if (has_dirty(lower) || has_dirty(upper))
+	if (has_dirty(low) || has_dirty(high))
 		tcr |= HA | HD;
 	if (walk->accessed)
 		tcr |= HA;
-	return tcr | (kind_lpa2(any->format->kind) ? DS : 0);
+	return tcr | (kind_lpa2(low->format->kind) ? DS : 0);
 }
 
 static uint64_t el2_control(const struct page_table *table, const struct aarch64_walk *walk)
 {
-	uint64_t tcr = EL2_RES1 | half_control(table, NULL, walk);
+	uint64_t tcr = EL2_RES1 | half_control(table, walk);
 
 	tcr |= arm_granule(table) << TG0_SHIFT;
 	tcr |= arm_pa_size(table->output_bits) << EL2_PS_SHIFT;

@@ -5,15 +5,16 @@
 #include "engine/engine.h"
 #include "geometry.h"
 
-#define READ        (UINT64_C(1) << 0)
-#define WRITE       (UINT64_C(1) << 1)
-#define EXECUTE     (UINT64_C(1) << 2)
-#define PERMISSIONS (READ | WRITE | EXECUTE)
-#define TYPE_SHIFT  3 /* of a leaf; bits 7:3 of a table entry are reserved */
-#define IGNORE_PAT  (UINT64_C(1) << 6)
-#define ACCESSED    (UINT64_C(1) << 8)
-#define DIRTY       (UINT64_C(1) << 9)
-#define SUPPRESS_VE (UINT64_C(1) << 63)
+#define READ         (UINT64_C(1) << 0)
+#define WRITE        (UINT64_C(1) << 1)
+#define EXECUTE      (UINT64_C(1) << 2) /* with EPT_MODE_BASED: from supervisor-mode addresses */
+#define PERMISSIONS  (READ | WRITE | EXECUTE)
+#define TYPE_SHIFT   3 /* of a leaf; bits 7:3 of a table entry are reserved */
+#define IGNORE_PAT   (UINT64_C(1) << 6)
+#define ACCESSED     (UINT64_C(1) << 8)
+#define DIRTY        (UINT64_C(1) << 9)
+#define EXECUTE_USER (UINT64_C(1) << 10) /* with EPT_MODE_BASED: from user-mode addresses */
+#define SUPPRESS_VE  (UINT64_C(1) << 63)
 
 #define SOFTWARE       UINT64_C(0x1f) /* flags.software is descriptor bits 56:52 */
 #define SOFTWARE_SHIFT 52
@@ -44,18 +45,31 @@ static enum paging_status ept_configure(struct page_table *table,
 	if (config->memory_attributes != 0)
 		return PAGING_BAD_CONFIG;
 	return x86_configure(table, config,
-			     EPT_EXECUTE_ONLY | EPT_ACCESSED_DIRTY | EPT_SUPPRESS_VE);
+			     EPT_EXECUTE_ONLY | EPT_ACCESSED_DIRTY | EPT_SUPPRESS_VE |
+				     EPT_MODE_BASED);
+}
+
+/* What grants access, and so makes an entry present: SDM vol. 3C 28.3.2. */
+static ALWAYS_INLINE uint64_t ept_permissions(const struct page_table *table)
+{
+	return PERMISSIONS | ((table->features & EPT_MODE_BASED) != 0 ? EXECUTE_USER : 0);
 }
 
 static ALWAYS_INLINE bool ept_expressible(const struct page_table *table, struct page_flags flags)
 {
 	uint32_t features = table->features;
+	bool apart = flags.execute_privileged || flags.execute_user;
 
 	if (flags.write && !flags.read)
 		return false;
-	if (!flags.read && !(flags.execute && (features & EPT_EXECUTE_ONLY) != 0))
+	if (!flags.read && !((flags.execute || apart) && (features & EPT_EXECUTE_ONLY) != 0))
 		return false;
-	if (flags.execute_privileged || flags.execute_user || flags.user || flags.global)
+	if (apart && (features & EPT_MODE_BASED) == 0)
+		return false;
+	/* Both of them is what `execute` says. */
+	if (apart && (flags.execute || (flags.execute_privileged && flags.execute_user)))
+		return false;
+	if (flags.user || flags.global)
 		return false;
 	if ((flags.idle || flags.dirty) && (features & EPT_ACCESSED_DIRTY) == 0)
 		return false;
@@ -72,6 +86,13 @@ static ALWAYS_INLINE uint64_t ept_software(uint16_t software)
 	return (software & SOFTWARE) << SOFTWARE_SHIFT;
 }
 
+static ALWAYS_INLINE uint64_t ept_execute(const struct page_table *table, struct page_flags flags)
+{
+	if (flags.execute)
+		return ept_permissions(table) & (EXECUTE | EXECUTE_USER);
+	return (flags.execute_privileged ? EXECUTE : 0) | (flags.execute_user ? EXECUTE_USER : 0);
+}
+
 static ALWAYS_INLINE bool ept_encode(const struct page_table *table, struct page_flags flags,
 				     uint64_t *attributes)
 {
@@ -82,7 +103,7 @@ static ALWAYS_INLINE bool ept_encode(const struct page_table *table, struct page
 	a = (uint64_t)ept_types[flags.type] << TYPE_SHIFT;
 	a |= flags.read ? READ : 0;
 	a |= flags.write ? WRITE : 0;
-	a |= flags.execute ? EXECUTE : 0;
+	a |= ept_execute(table, flags);
 	a |= flags.ignore_pat ? IGNORE_PAT : 0;
 	a |= flags.dirty ? DIRTY : 0;
 	a |= flags.suppress_ve ? SUPPRESS_VE : 0;
@@ -100,7 +121,16 @@ static ALWAYS_INLINE struct page_flags ept_decode(const struct page_table *table
 	struct page_flags flags = { .read = (granted & READ) != 0 };
 
 	flags.write = (granted & WRITE) != 0;
-	flags.execute = (granted & EXECUTE) != 0;
+	if ((table->features & EPT_MODE_BASED) == 0) {
+		flags.execute = (granted & EXECUTE) != 0;
+	} else {
+		bool privileged = (granted & EXECUTE) != 0;
+		bool user = (granted & EXECUTE_USER) != 0;
+
+		flags.execute = privileged && user;
+		flags.execute_privileged = privileged && !user;
+		flags.execute_user = user && !privileged;
+	}
 	flags.ignore_pat = (a & IGNORE_PAT) != 0;
 	flags.type = memory_types[a >> TYPE_SHIFT & 7] & 7u;
 	flags.software = (uint16_t)(a >> SOFTWARE_SHIFT & SOFTWARE);
@@ -153,9 +183,8 @@ static ALWAYS_INLINE phys_addr ept_leaf_address(uint64_t descriptor, unsigned in
 static ALWAYS_INLINE bool ept_is_present(const struct page_table *table, uint64_t descriptor,
 					 unsigned int level)
 {
-	(void)table;
 	(void)level;
-	return (descriptor & PERMISSIONS) != 0;
+	return (descriptor & ept_permissions(table)) != 0;
 }
 
 static ALWAYS_INLINE bool ept_is_global(uint64_t descriptor)
@@ -168,7 +197,28 @@ static ALWAYS_INLINE uint64_t ept_table(const struct page_table *table, phys_add
 {
 	uint64_t accessed = (table->features & EPT_ACCESSED_DIRTY) != 0 ? ACCESSED : 0;
 
-	return phys | PERMISSIONS | accessed;
+	return phys | ept_permissions(table) | accessed;
+}
+
+/* EPT misconfigurations: SDM vol. 3C 28.3.3.1. */
+static ALWAYS_INLINE uint64_t ept_broken(const struct page_table *table, uint64_t descriptor,
+					 unsigned int level)
+{
+	uint64_t granted = descriptor & ept_permissions(table);
+	uint64_t type = descriptor >> TYPE_SHIFT & 7;
+	uint64_t rules = 0;
+
+	if (granted == 0)
+		return 0;
+	/* Not to be read: then not to be written, and fetched from only if the CPU has that. */
+	if ((granted & READ) == 0 &&
+	    ((granted & WRITE) != 0 || (table->features & EPT_EXECUTE_ONLY) == 0))
+		rules |= RULE(PAGE_RULE_PERMISSIONS);
+	if (!x86_is_leaf(descriptor, level) && (descriptor & (IGNORE_PAT | 7 << TYPE_SHIFT)) != 0)
+		rules |= RULE(PAGE_RULE_RESERVED);
+	if (x86_is_leaf(descriptor, level) && (type == 2 || type == 3 || type == 7))
+		rules |= RULE(PAGE_RULE_MEMORY_TYPE);
+	return rules;
 }
 
 static const struct encoder ept = {
@@ -192,6 +242,7 @@ static const struct encoder ept = {
 	.is_global = ept_is_global,
 	.is_present = ept_is_present,
 	.is_leaf = x86_is_leaf,
+	.broken = ept_broken,
 	.table = ept_table,
 	.table_address = x86_table_address,
 	.counted = true,

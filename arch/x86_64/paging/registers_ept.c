@@ -13,8 +13,9 @@
 #define CAP_ACCESSED_DIRTY (UINT64_C(1) << 21)
 
 /* Secondary controls that may be 1, in the upper half (A.3.3). */
-#define CTLS2_EPT    (UINT64_C(1) << (32 + 1))
-#define CTLS2_EPT_VE (UINT64_C(1) << (32 + 18))
+#define CTLS2_EPT        (UINT64_C(1) << (32 + 1))
+#define CTLS2_EPT_VE     (UINT64_C(1) << (32 + 18))
+#define CTLS2_MODE_BASED (UINT64_C(1) << (32 + 22))
 
 #define EPTP_WRITE_BACK     UINT64_C(6)
 #define EPTP_LENGTH_SHIFT   3
@@ -68,6 +69,7 @@ enum register_status x86_64_ept_config(const struct x86_64_cpu *cpu,
 	config->features = (cap & CAP_EXECUTE_ONLY) != 0 ? EPT_EXECUTE_ONLY : 0;
 	config->features |= (cap & CAP_ACCESSED_DIRTY) != 0 ? EPT_ACCESSED_DIRTY : 0;
 	config->features |= (cpu->vmx_procbased_ctls2 & CTLS2_EPT_VE) != 0 ? EPT_SUPPRESS_VE : 0;
+	config->features |= (cpu->vmx_procbased_ctls2 & CTLS2_MODE_BASED) != 0 ? EPT_MODE_BASED : 0;
 	config->memory_attributes = 0;
 	return REGISTER_OK;
 }
@@ -79,6 +81,7 @@ enum register_status x86_64_ept_check(const struct x86_64_cpu *cpu, const struct
 		{ EPT_EXECUTE_ONLY, cap_name, "bit 0, execute-only" },
 		{ EPT_ACCESSED_DIRTY, cap_name, "bit 21, accessed and dirty flags" },
 		{ EPT_SUPPRESS_VE, "IA32_VMX_PROCBASED_CTLS2", "EPT-violation #VE" },
+		{ EPT_MODE_BASED, "IA32_VMX_PROCBASED_CTLS2", "mode-based execute control" },
 	};
 	struct page_table_config most; /* to zero it takes a call of memset */
 	enum register_status status;

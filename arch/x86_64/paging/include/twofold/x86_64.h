@@ -34,6 +34,14 @@ extern const struct page_table_format x86_64_ept;
 #define EPT_EXECUTE_ONLY   (UINT32_C(1) << 0) /* IA32_VMX_EPT_VPID_CAP bit 0 */
 #define EPT_ACCESSED_DIRTY (UINT32_C(1) << 1) /* bit 21, and EPTP bit 6 is set */
 #define EPT_SUPPRESS_VE    (UINT32_C(1) << 2) /* the "EPT-violation #VE" control is in use */
+/*
+ * The "mode-based execute control for EPT" control is in use (28.3.2, 28.3.3): execute_privileged
+ * grants fetches from supervisor-mode linear addresses (descriptor bit 2), execute_user from
+ * user-mode ones (bit 10), and `execute` both; both of the two together are said by `execute` only.
+ * An entry is present if one of bits 2:0 and 10 is set. Not proven on an MMU: no emulator at hand
+ * walks such tables. Held to bit layouts from the manual and to the tests' own walker.
+ */
+#define EPT_MODE_BASED     (UINT32_C(1) << 3)
 
 /*
  * AMD nested paging: 4-level (input_bits 48) and 5-level (57), APM vol. 2 15.25. Leaves 4K, 2M, 1G;

@@ -78,8 +78,9 @@ enum register_status x86_64_cr3(const struct x86_64_cpu *cpu, const struct page_
 
 /*
  * EPT (SDM vol. 3C 28.3, A.10). config->input_bits is what the caller wants, 48 or 57, or 0 for the
- * most the CPU has; the rest is filled in: MAXPHYADDR, 2M and 1G leaves, execute-only,
- * accessed and dirty, and suppress-#VE where the control may be set. Take away what is not used.
+ * most the CPU has; the rest is filled in: MAXPHYADDR, 2M and 1G leaves, execute-only, accessed and
+ * dirty, and suppress-#VE and mode-based execute where the control may be set. Take away what is
+ * not used.
  */
 enum register_status x86_64_ept_config(const struct x86_64_cpu *cpu,
 				       struct page_table_config *config,
