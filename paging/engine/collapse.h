@@ -177,6 +177,8 @@ static ALWAYS_INLINE enum paging_status collapse_range(const struct encoder *e,
 	}
 	while (c.level != top_level(table))
 		collapse_leave(e, table, &c, input, op);
+	if (has_groups(e, c.level) && (table->leaf_sizes & group_size(e, c.level)) != 0)
+		collapse_groups(e, table, &c, input, c.last, op->gather);
 	cursor_close(table, &c);
 	op->done = size;
 	return PAGING_OK;

@@ -134,8 +134,11 @@ struct encoder {
 
 static ALWAYS_INLINE unsigned int level_shift(const struct encoder *e, unsigned int level)
 {
-	ASSUME(level <= PAGE_TABLE_MAX_LEVELS);
-	return e->granule_shift + level * e->index_bits;
+	unsigned int shift = e->granule_shift + level * e->index_bits;
+
+	/* Levels that a table has, and one more: what the root spans. */
+	ASSUME(shift < 64);
+	return shift;
 }
 
 /* Bytes that an entry of the level spans. */

@@ -48,7 +48,7 @@ static inline void place_leave(const struct encoder *e, struct page_table *table
 		return;
 	if (live != 0) {
 		if (e->counted)
-			entry_store(table, slot, e->with_count(entry_load(slot), live));
+			entry_link(table, slot, e->with_count(entry_load(slot), live));
 		return;
 	}
 	place_touch(c, level + 1, 1);
