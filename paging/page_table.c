@@ -10,6 +10,14 @@ enum paging_status page_table_init(struct page_table *table, const struct page_t
 	return config->format->init(table, config, frames);
 }
 
+enum paging_status page_table_adopt(struct page_table *table,
+				    const struct page_table_config *config, phys_addr root)
+{
+	if (!config->format)
+		return PAGING_BAD_CONFIG;
+	return config->format->adopt(table, config, root);
+}
+
 void page_table_destroy(struct page_table *table, struct frame_allocator *frames)
 {
 	table->format->destroy(table, frames);

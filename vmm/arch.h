@@ -11,11 +11,28 @@
 
 #include "failure.h"
 
+#include "config.h"
+
 struct machine;
 struct kernel;
 
+/* Where this architecture's machine differs from the others' in what a configuration says. */
+struct arch_board {
+	enum irqchip irqchip;         /* if none is asked for */
+	uint64_t debug_exit_iobase;   /* if none is asked for */
+	uint64_t debug_exit_last;     /* highest address that the register can have */
+	const char *debug_exit_units; /* what one counts there: ports, bytes */
+};
+extern const struct arch_board arch_board;
+
+/* Refuses what a configuration can say and this architecture does not have. */
+bool arch_config_check(const struct config *config, struct failure *failure);
+
+/* How many bits a guest-physical address has; kvm_fd is -1 if there is no KVM to ask. */
+uint8_t arch_address_bits(int kvm_fd);
+
 /* The format of the guest memory's table and its widths; `access` is the caller's. */
-void arch_guest_memory_format(struct page_table_config *config);
+void arch_guest_memory_format(struct page_table_config *config, uint8_t address_bits);
 
 /* Where `size` bytes of RAM go, from the lowest address up. Returns how many ranges. */
 #define ARCH_RAM_RANGES 2
@@ -32,19 +49,27 @@ unsigned int arch_ram_ranges(uint64_t size, struct arch_ram ranges[ARCH_RAM_RANG
 bool arch_kernel_parse(struct kernel *kernel, const void *bytes, size_t length,
 		       struct failure *failure);
 
-/* Puts what the kernel is told at its start (command line, memory map, initrd) into memory. */
+/*
+ * Puts what the kernel is told at its start (command line, memory map, initrd) into memory; writes
+ * the device tree to a file, if that is wanted. The kernel may be one without an image.
+ */
 bool arch_boot_data(struct machine *machine, const struct kernel *kernel, struct failure *failure);
 
-/* [*start, *start + *size) is taken by arch_boot_data. */
-void arch_boot_area(uint64_t *start, uint64_t *size);
+/* [*start, *start + *size) is taken by arch_boot_data. false: that takes what is free. */
+bool arch_boot_area(uint64_t *start, uint64_t *size);
 
 /* Places an initrd should not pass: it ends at or below the one and is not below the other. */
-void arch_initrd_window(uint64_t *lowest, uint64_t *end);
+void arch_initrd_window(const struct config *config, uint64_t *lowest, uint64_t *end);
 
-/* After KVM_CREATE_VM and before any vCPU. */
+/* What KVM_CREATE_VM is given. */
+unsigned long arch_vm_type(int kvm_fd);
+
+/* After KVM_CREATE_VM, before there is memory or any vCPU. */
 bool arch_vm_init(struct machine *machine, struct failure *failure);
 /* The devices of the board, on the machine's buses. */
 bool arch_devices_init(struct machine *machine, struct failure *failure);
+/* Input for the console's device: takes as much as there is room for, returns how much. */
+size_t arch_console_input(struct machine *machine, const uint8_t *bytes, size_t count);
 /* After KVM_CREATE_VCPU: registers as `kernel` wants them at its entry. */
 bool arch_vcpu_init(struct machine *machine, const struct kernel *kernel, struct failure *failure);
 

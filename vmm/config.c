@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch.h"
 #include "number.h"
 
 #define DEFAULT_MEMORY (256 * MIB)
 #define MAX_MEMORY_MIB (UINT64_C(1) << 26) /* 64 TiB; what the host really has is seen later */
 #define MAX_TIMEOUT_MS (UINT64_C(1000) * 60 * 60 * 24 * 365)
-#define PORTS          0x10000
 
 static char *copy_string(const char *text)
 {
@@ -37,7 +37,7 @@ void config_init(struct config *config)
 	memset(config, 0, sizeof(*config));
 	config->memory = DEFAULT_MEMORY;
 	config->vcpus = 1;
-	config->irqchip = IRQCHIP_NONE;
+	config->irqchip = arch_board.irqchip;
 	config->serial = SERIAL_STDIO;
 	config->escape = true;
 	config_set_string(&config->kvm_device, "/dev/kvm");
@@ -50,8 +50,10 @@ void config_free(struct config *config)
 	free(config->kernel);
 	free(config->command_line);
 	free(config->initrd);
+	free(config->dtb);
 	free(config->serial_file);
 	free(config->stats_file);
+	free(config->dump_dtb);
 	free(config->kvm_device);
 	memset(config, 0, sizeof(*config));
 }
@@ -228,13 +230,14 @@ bool config_set_debug_exit(struct config *config, uint64_t iobase, uint64_t iosi
 	if (iosize != 1 && iosize != 2 && iosize != 4)
 		return fail(failure, STATUS_USAGE, "iosize %" PRIu64 "; expected 1, 2 or 4",
 			    iosize);
-	if (iobase >= PORTS || iosize > PORTS - iobase)
+	if (iobase > arch_board.debug_exit_last || iosize - 1 > arch_board.debug_exit_last - iobase)
 		return fail(failure, STATUS_USAGE,
-			    "iobase 0x%" PRIx64 "; expected %" PRIu64 " ports within 0x0-0xffff",
-			    iobase, iosize);
+			    "iobase 0x%" PRIx64 "; expected %" PRIu64 " %s within 0x0-0x%" PRIx64,
+			    iobase, iosize, arch_board.debug_exit_units,
+			    arch_board.debug_exit_last);
 	config->debug_exit.present = true;
-	config->debug_exit.iobase = (uint16_t)iobase;
-	config->debug_exit.iosize = (uint16_t)iosize;
+	config->debug_exit.iobase = iobase;
+	config->debug_exit.iosize = iosize;
 	return true;
 }
 
@@ -259,7 +262,7 @@ static bool set_device_property(const char *property, uint64_t *iobase, uint64_t
 
 bool config_set_device(struct config *config, const char *text, struct failure *failure)
 {
-	uint64_t iobase = DEBUG_EXIT_IOBASE, iosize = DEBUG_EXIT_IOSIZE;
+	uint64_t iobase = arch_board.debug_exit_iobase, iosize = DEBUG_EXIT_IOSIZE;
 	bool seen[2] = { false, false };
 	char *copy = copy_string(text), *rest = copy, *word = strsep(&rest, ",");
 	bool good = true;

@@ -11,7 +11,6 @@
 
 #define CONFIG_MAX_REGIONS 32
 
-#define DEBUG_EXIT_IOBASE 0xf4
 #define DEBUG_EXIT_IOSIZE 4
 
 enum irqchip {
@@ -49,8 +48,8 @@ struct memory_region {
 
 struct debug_exit_config {
 	bool present;
-	uint16_t iobase;
-	uint16_t iosize;
+	uint64_t iobase;
+	uint64_t iosize;
 };
 
 /* Every pointer is the configuration's own (malloc), or NULL. */
@@ -58,6 +57,7 @@ struct config {
 	char *kernel;
 	char *command_line;
 	char *initrd;
+	char *dtb;       /* the guest's device tree; NULL: one that is made */
 	uint64_t memory; /* bytes, whole MiB */
 	uint64_t vcpus;
 	struct memory_region regions[CONFIG_MAX_REGIONS];
@@ -72,6 +72,7 @@ struct config {
 	enum stats_format stats;
 	char *stats_file;
 	bool dump_stage2;
+	char *dump_dtb; /* a file for the device tree */
 	char *kvm_device;
 };
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch.h"
 #include "json_position.h"
 #include "number.h"
 
@@ -201,6 +202,13 @@ static bool read_initrd(struct reader *reader, const json_t *value, const struct
 	return read_path(reader, value, place, &reader->config->initrd);
 }
 
+static bool read_dtb(struct reader *reader, const json_t *value, const struct json_place *place,
+		     void *target)
+{
+	(void)target;
+	return read_path(reader, value, place, &reader->config->dtb);
+}
+
 static bool read_boot_args(struct reader *reader, const json_t *value,
 			   const struct json_place *place, void *target)
 {
@@ -217,6 +225,7 @@ static bool read_boot_source(struct reader *reader, const json_t *value,
 	static const struct field fields[] = { { "kernel_image_path", read_kernel },
 					       { "boot_args", read_boot_args },
 					       { "initrd_path", read_initrd },
+					       { "dtb_path", read_dtb },
 					       { NULL, NULL } };
 
 	return read_object(reader, value, place, fields, target);
@@ -363,7 +372,8 @@ static bool read_device(struct reader *reader, const json_t *value, const struct
 					       { "iosize", read_device_iosize },
 					       { NULL, NULL } };
 	static const char *const required[] = { "type", NULL };
-	struct device_fields device = { .iobase = DEBUG_EXIT_IOBASE, .iosize = DEBUG_EXIT_IOSIZE };
+	struct device_fields device = { .iobase = arch_board.debug_exit_iobase,
+					.iosize = DEBUG_EXIT_IOSIZE };
 
 	if (!read_object(reader, value, place, fields, &device) ||
 	    !require(reader, value, place, required))
@@ -449,6 +459,13 @@ static bool read_dump_stage2(struct reader *reader, const json_t *value,
 	return true;
 }
 
+static bool read_dump_dtb(struct reader *reader, const json_t *value,
+			  const struct json_place *place, void *target)
+{
+	(void)target;
+	return read_path(reader, value, place, &reader->config->dump_dtb);
+}
+
 static bool read_kvm_device(struct reader *reader, const json_t *value,
 			    const struct json_place *place, void *target)
 {
@@ -481,19 +498,13 @@ static bool read_file(struct reader *reader)
 static bool parse(struct reader *reader)
 {
 	static const struct field fields[] = {
-		{ "boot-source", read_boot_source },
-		{ "machine-config", read_machine },
-		{ "memory-regions", read_regions },
-		{ "devices", read_devices },
-		{ "irqchip", read_irqchip },
-		{ "serial", read_serial },
-		{ "escape", read_escape },
-		{ "on-rom-write", read_rom_write },
-		{ "timeout", read_timeout },
-		{ "stats", read_stats },
-		{ "dump-stage2", read_dump_stage2 },
-		{ "kvm-device", read_kvm_device },
-		{ NULL, NULL },
+		{ "boot-source", read_boot_source }, { "machine-config", read_machine },
+		{ "memory-regions", read_regions },  { "devices", read_devices },
+		{ "irqchip", read_irqchip },         { "serial", read_serial },
+		{ "escape", read_escape },           { "on-rom-write", read_rom_write },
+		{ "timeout", read_timeout },         { "stats", read_stats },
+		{ "dump-stage2", read_dump_stage2 }, { "dump-dtb", read_dump_dtb },
+		{ "kvm-device", read_kvm_device },   { NULL, NULL },
 	};
 	json_error_t error;
 	json_t *root = json_loadb(reader->text, reader->length, JSON_REJECT_DUPLICATES, &error);

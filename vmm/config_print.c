@@ -36,6 +36,8 @@ static json_t *boot_json(const struct config *config)
 		(void)json_object_set_new(json, "boot_args", json_string(config->command_line));
 	if (config->initrd)
 		(void)json_object_set_new(json, "initrd_path", path_json("", config->initrd));
+	if (config->dtb)
+		(void)json_object_set_new(json, "dtb_path", path_json("", config->dtb));
 	return json;
 }
 
@@ -66,7 +68,7 @@ static json_t *devices_json(const struct config *config)
 		(void)json_array_append_new(json,
 					    json_pack("{s:s, s:o, s:i}", "type", "isa-debug-exit",
 						      "iobase", hex_json(config->debug_exit.iobase),
-						      "iosize", config->debug_exit.iosize));
+						      "iosize", (int)config->debug_exit.iosize));
 	return json;
 }
 
@@ -90,6 +92,8 @@ static void set_optional(json_t *json, const struct config *config)
 		(void)json_object_set_new(json, "stats", json_string("text"));
 	if (config->stats == STATS_JSON)
 		(void)json_object_set_new(json, "stats", path_json("json:", config->stats_file));
+	if (config->dump_dtb)
+		(void)json_object_set_new(json, "dump-dtb", path_json("", config->dump_dtb));
 }
 
 bool config_print(const struct config *config, struct failure *failure)

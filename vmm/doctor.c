@@ -29,6 +29,11 @@ void doctor_line(const char *verdict, const char *format, ...)
 	(void)putchar('\n');
 }
 
+void doctor_capability(int kvm_fd, unsigned long capability, const char *name, const char *use)
+{
+	doctor_line(kvm_capability(kvm_fd, capability) ? "yes" : "no", "%s (%s)", name, use);
+}
+
 void doctor_advice(const char *format, ...)
 {
 	va_list arguments;
@@ -81,6 +86,9 @@ static void explain_no_kvm(const char *path, int error)
 	} else if (error == ENOENT) {
 		doctor_line("no", "KVM: there is no %s", path);
 		arch_doctor_no_kvm();
+	} else if (error == ENODEV) {
+		doctor_line("no", "KVM: %s is there, but there is no KVM behind it", path);
+		arch_doctor_no_kvm();
 	} else {
 		doctor_line("no", "KVM: %s cannot be opened: %s", path, strerror(error));
 		doctor_advice("in a container, pass the device in (docker run --device /dev/kvm)");
@@ -128,17 +136,14 @@ static void report_capabilities(int kvm_fd)
 		{ KVM_CAP_READONLY_MEM, "read-only memory", "ROM" },
 		{ KVM_CAP_IMMEDIATE_EXIT, "immediate exit", "--timeout, signals" },
 		{ KVM_CAP_IRQCHIP, "interrupt controller in the kernel", "--irqchip full" },
-		{ KVM_CAP_SPLIT_IRQCHIP, "local APIC in the kernel", "--irqchip split" },
 		{ KVM_CAP_IOEVENTFD, "ioeventfd", "fast devices" },
 		{ KVM_CAP_IRQFD, "irqfd", "fast interrupts" },
 		{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, "dirty log", "tracking what a guest writes" },
 		{ KVM_CAP_SET_GUEST_DEBUG, "guest debugging", "single steps and breakpoints" },
-		{ KVM_CAP_NESTED_STATE, "nested state", "hypervisors inside of guests" },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		doctor_line(kvm_capability(kvm_fd, known[i].number) ? "yes" : "no", "%s (%s)",
-			    known[i].name, known[i].use);
+		doctor_capability(kvm_fd, known[i].number, known[i].name, known[i].use);
 	doctor_line("note", "vCPUs: %d recommended, %d at most, for one guest",
 		    kvm_capability(kvm_fd, KVM_CAP_NR_VCPUS),
 		    kvm_capability(kvm_fd, KVM_CAP_MAX_VCPUS));

@@ -121,6 +121,7 @@ static bool add_segment(struct elf_image *image, unsigned int index, const Elf64
 		(struct elf_segment){ .offset = header->p_offset,
 				      .file_size = header->p_filesz,
 				      .address = header->p_paddr,
+				      .virtual_address = header->p_vaddr,
 				      .memory_size = header->p_memsz };
 	return true;
 }
@@ -169,6 +170,19 @@ bool elf_image_parse(struct elf_image *image, const void *bytes, size_t length, 
 const struct elf_segment *elf_image_segment_at(const struct elf_image *image, uint64_t address)
 {
 	return elf_image_overlap(image, address, 1);
+}
+
+bool elf_image_physical(const struct elf_image *image, uint64_t virtual_address, uint64_t *address)
+{
+	for (unsigned int i = 0; i < image->segment_count; i++) {
+		const struct elf_segment *segment = &image->segments[i];
+
+		if (virtual_address - segment->virtual_address < segment->memory_size) {
+			*address = segment->address + (virtual_address - segment->virtual_address);
+			return true;
+		}
+	}
+	return false;
 }
 
 /* Name and content of a note are each padded to 4, whatever p_align says. */

@@ -20,6 +20,7 @@ struct elf_segment {
 	uint64_t offset;
 	uint64_t file_size;
 	uint64_t address; /* physical */
+	uint64_t virtual_address;
 	uint64_t memory_size;
 };
 
@@ -51,6 +52,12 @@ bool elf_image_note(const struct elf_image *image, const char *owner, uint32_t t
 
 /* The segment that holds `address`, or NULL. */
 const struct elf_segment *elf_image_segment_at(const struct elf_image *image, uint64_t address);
+
+/*
+ * Where the code at a virtual address is in physical memory: by the first segment that has it.
+ * false if none has.
+ */
+bool elf_image_physical(const struct elf_image *image, uint64_t virtual_address, uint64_t *address);
 
 /* A segment that touches [address, address + length), or NULL. */
 const struct elf_segment *elf_image_overlap(const struct elf_image *image, uint64_t address,

@@ -19,7 +19,7 @@
  * of 2 MiB leaves takes 1024 tables; larger memory is aligned so that it has larger leaves. */
 #define TABLE_FRAMES (UINT64_C(2048) + UINT64_C(16) * CONFIG_MAX_REGIONS)
 
-static bool make_table(struct guest_memory *memory, struct failure *failure)
+static bool make_table(struct guest_memory *memory, uint8_t address_bits, struct failure *failure)
 {
 	struct page_table_config config;
 	enum paging_status status;
@@ -37,7 +37,7 @@ static bool make_table(struct guest_memory *memory, struct failure *failure)
 	 * and what --dump-stage2 prints does not change from run to run. */
 	access = (struct table_access){ .offset = (uint64_t)(uintptr_t)memory->table_area };
 	frame_pool_init(&memory->frames, 0, TABLE_FRAMES * GUEST_PAGE, &access);
-	arch_guest_memory_format(&config);
+	arch_guest_memory_format(&config, address_bits);
 	config.access = access;
 	status = page_table_init(&memory->table, &config, &memory->frames.allocator);
 	if (status != PAGING_OK)
@@ -143,7 +143,7 @@ static bool add_to_size(void *context, const struct page_visit *visit)
 /* Only now: holes and ROM took some of what was mapped first. */
 static void measure(struct guest_memory *memory)
 {
-	struct input_range ranges[2]; /* EPT has one */
+	struct input_range ranges[2]; /* second-stage formats have one */
 
 	page_table_ranges(&memory->table, ranges);
 	(void)page_table_walk(&memory->table, ranges[0].first, ranges[0].last + 1, PAGE_VISIT_LEAF,
@@ -172,11 +172,11 @@ static bool make_file(struct guest_memory *memory, struct failure *failure)
 }
 
 bool guest_memory_init(struct guest_memory *memory, const struct config *config,
-		       struct failure *failure)
+		       uint8_t address_bits, struct failure *failure)
 {
 	memset(memory, 0, sizeof(*memory));
 	memory->fd = -1;
-	if (!make_table(memory, failure) || !make_shape(memory, config, failure) ||
+	if (!make_table(memory, address_bits, failure) || !make_shape(memory, config, failure) ||
 	    !make_file(memory, failure))
 		return false;
 	measure(memory);

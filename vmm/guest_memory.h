@@ -55,10 +55,11 @@ struct guest_fault {
 
 /*
  * Makes the memory that the configuration asks for: RAM where the architecture has it, then the
- * regions of the configuration. Contents of ROM and RAM files are not loaded yet.
+ * regions of the configuration. Contents of ROM and RAM files are not loaded yet. Guest addresses
+ * have `address_bits` bits.
  */
 bool guest_memory_init(struct guest_memory *memory, const struct config *config,
-		       struct failure *failure);
+		       uint8_t address_bits, struct failure *failure);
 void guest_memory_destroy(struct guest_memory *memory);
 
 /* Whether all of [address, address + length) may be accessed so; if not, *fault says why. */

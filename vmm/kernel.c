@@ -87,13 +87,18 @@ static bool open_image(struct kernel *kernel, struct failure *failure)
 	return true;
 }
 
-bool kernel_open(struct kernel *kernel, const struct config *config, struct failure *failure)
+void kernel_none(struct kernel *kernel, const struct config *config)
 {
 	memset(kernel, 0, sizeof(*kernel));
-	kernel->path = config->kernel;
 	kernel->command_line = config->command_line ? config->command_line : "";
-	kernel->initrd_path = config->initrd;
 	kernel->initrd_fd = -1;
+}
+
+bool kernel_open(struct kernel *kernel, const struct config *config, struct failure *failure)
+{
+	kernel_none(kernel, config);
+	kernel->path = config->kernel;
+	kernel->initrd_path = config->initrd;
 	if (!open_image(kernel, failure))
 		return false;
 	if (!kernel->initrd_path)
@@ -137,18 +142,20 @@ static bool check_free(const struct config *config, const char *what, uint64_t a
 		    region->base + (region->size - 1));
 }
 
-static bool check_segment(const struct elf_segment *segment, const struct config *config,
-			  struct failure *failure)
+static bool check_segment(const struct kernel *kernel, const struct elf_segment *segment,
+			  const struct config *config, struct failure *failure)
 {
 	uint64_t last = segment->address + (segment->memory_size - 1), area, area_size;
 
-	arch_boot_area(&area, &area_size);
-	if (segment->address <= area + (area_size - 1) && area <= last)
+	if (arch_boot_area(&area, &area_size) && segment->address <= area + (area_size - 1) &&
+	    area <= last)
 		return fail(failure, STATUS_USAGE,
-			    "ELF segment at 0x%" PRIx64 "-0x%" PRIx64
-			    " overlaps the boot data at 0x%" PRIx64 "-0x%" PRIx64,
-			    segment->address, last, area, area + (area_size - 1));
-	return check_free(config, "ELF segment", segment->address, segment->memory_size, failure);
+			    "%s at 0x%" PRIx64 "-0x%" PRIx64 " overlaps the boot data at 0x%" PRIx64
+			    "-0x%" PRIx64,
+			    kernel->segment_name, segment->address, last, area,
+			    area + (area_size - 1));
+	return check_free(config, kernel->segment_name, segment->address, segment->memory_size,
+			  failure);
 }
 
 static bool load_segment(const struct kernel *kernel, const struct elf_segment *segment,
@@ -168,50 +175,81 @@ static bool load_segment(const struct kernel *kernel, const struct elf_segment *
 		guest_fault_text(&fault, text, sizeof(text));
 		return fail(
 			failure, STATUS_USAGE,
-			"ELF segment at 0x%" PRIx64 "-0x%" PRIx64
+			"%s at 0x%" PRIx64 "-0x%" PRIx64
 			" is outside of guest memory: %s; more memory (-m) or another address is "
 			"needed",
-			segment->address, segment->address + (segment->memory_size - 1), text);
+			kernel->segment_name, segment->address,
+			segment->address + (segment->memory_size - 1), text);
 	}
 	return true;
 }
 
-/*
- * The highest place for the initrd that is memory and free. Whatever is in the way of a candidate
- * is in the way of every candidate that holds it, so the next one ends just below it.
- */
-static bool place_initrd(struct kernel *kernel, const struct guest_memory *memory,
-			 const struct config *config, struct failure *failure)
+static bool touches(uint64_t start, uint64_t size, uint64_t other, uint64_t other_size)
 {
-	uint64_t lowest, end, size = kernel->initrd_size;
+	return start <= other + (other_size - 1) && other <= start + (size - 1);
+}
 
-	arch_initrd_window(&lowest, &end);
+/* Whether something is in the way of [start, start + size), and where that begins. */
+static bool find_obstacle(const struct kernel *kernel, const struct guest_memory *memory,
+			  const struct config *config, uint64_t start, uint64_t size, uint64_t *at)
+{
+	const struct elf_segment *segment = elf_image_overlap(&kernel->elf, start, size);
+	const struct memory_region *region = find_content(config, start, size);
+	struct guest_fault fault;
+
+	if (segment)
+		*at = segment->address;
+	else if (region)
+		*at = region->base;
+	else if (kernel->initrd_address != 0 &&
+		 touches(start, size, kernel->initrd_address, kernel->initrd_size))
+		*at = kernel->initrd_address;
+	else if (!guest_memory_check(memory, start, size, GUEST_WRITE, &fault))
+		*at = fault.address;
+	else
+		return false;
+	return true;
+}
+
+bool kernel_is_free(const struct kernel *kernel, const struct guest_memory *memory,
+		    const struct config *config, uint64_t address, uint64_t size)
+{
+	uint64_t at;
+
+	return !find_obstacle(kernel, memory, config, address, size, &at);
+}
+
+/* Whatever is in the way of a candidate is in the way of every candidate that holds it, so the next
+ * one ends just below it. */
+bool kernel_find_place(const struct kernel *kernel, const struct guest_memory *memory,
+		       const struct config *config, uint64_t size, uint64_t *address)
+{
+	uint64_t lowest, end;
+
+	arch_initrd_window(config, &lowest, &end);
 	while (size <= end && end - size >= lowest) {
 		uint64_t start = addr_align_down(end - size, GUEST_PAGE);
-		const struct elf_segment *segment;
-		const struct memory_region *region;
-		struct guest_fault fault;
 
 		if (start < lowest)
 			break;
-		segment = elf_image_overlap(&kernel->elf, start, size);
-		region = find_content(config, start, size);
-		if (segment) {
-			end = segment->address;
-		} else if (region) {
-			end = region->base;
-		} else if (!guest_memory_check(memory, start, size, GUEST_WRITE, &fault)) {
-			end = fault.address;
-		} else {
-			kernel->initrd_address = start;
+		if (!find_obstacle(kernel, memory, config, start, size, &end)) {
+			*address = start;
 			return true;
 		}
 	}
+	return false;
+}
+
+static bool place_initrd(struct kernel *kernel, const struct guest_memory *memory,
+			 const struct config *config, struct failure *failure)
+{
+	if (kernel_find_place(kernel, memory, config, kernel->initrd_size, &kernel->initrd_address))
+		return true;
 	return fail(failure, STATUS_USAGE,
 		    "initrd %s: %" PRIu64
 		    " bytes are too big for the free memory beside the kernel; "
 		    "more memory (-m) is needed",
-		    kernel->initrd_path, size);
+		    kernel->initrd_path, kernel->initrd_size);
 }
 
 bool kernel_load(struct kernel *kernel, const struct guest_memory *memory,
@@ -222,12 +260,12 @@ bool kernel_load(struct kernel *kernel, const struct guest_memory *memory,
 	for (unsigned int i = 0; i < kernel->elf.segment_count; i++) {
 		const struct elf_segment *segment = &kernel->elf.segments[i];
 
-		if (!check_segment(segment, config, failure) ||
+		if (!check_segment(kernel, segment, config, failure) ||
 		    !load_segment(kernel, segment, memory, failure))
 			return fail_prefix(failure, "kernel %s", kernel->path);
 	}
-	arch_boot_area(&area, &area_size);
-	if (!check_free(config, "the boot data", area, area_size, failure))
+	if (arch_boot_area(&area, &area_size) &&
+	    !check_free(config, "the boot data", area, area_size, failure))
 		return false;
 	if (!kernel->initrd_path)
 		return true;

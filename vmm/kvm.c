@@ -9,6 +9,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "arch.h"
+
 int kvm_capability(int fd, unsigned long capability)
 {
 	int value = ioctl(fd, KVM_CHECK_EXTENSION, capability);
@@ -61,7 +63,7 @@ int kvm_create_vm(int kvm_fd, struct failure *failure)
 	int fd;
 
 	do
-		fd = ioctl(kvm_fd, KVM_CREATE_VM, 0UL);
+		fd = ioctl(kvm_fd, KVM_CREATE_VM, arch_vm_type(kvm_fd));
 	while (fd < 0 && errno == EINTR);
 	if (fd < 0)
 		(void)fail(failure, STATUS_HOST, "KVM made no virtual machine: %s",

@@ -76,10 +76,40 @@ static bool make_vcpu(struct machine *machine, struct failure *failure)
 	return true;
 }
 
+/* A virtual machine without memory or vCPUs. */
+static bool open_vm(struct machine *machine, struct failure *failure)
+{
+	machine->kvm_fd = kvm_open(machine->config->kvm_device, failure);
+	if (machine->kvm_fd < 0)
+		return false;
+	machine->vm_fd = kvm_create_vm(machine->kvm_fd, failure);
+	return machine->vm_fd >= 0 && arch_vm_init(machine, failure);
+}
+
+/* *absent: why there is no virtual machine, if there is none. */
+static bool describe(struct machine *machine, const struct config *config, bool *has_vm,
+		     struct failure *absent, struct failure *failure)
+{
+	machine->config = config;
+	machine->kvm_fd = machine->vm_fd = machine->vcpu_fd = -1;
+	machine->memory.fd = -1;
+	machine->mmio.last = UINT64_MAX;
+	*has_vm = open_vm(machine, absent);
+	return guest_memory_init(&machine->memory, config, arch_address_bits(machine->kvm_fd),
+				 failure);
+}
+
+bool machine_describe(struct machine *machine, const struct config *config, struct failure *failure)
+{
+	struct failure absent;
+	bool has_vm;
+
+	return describe(machine, config, &has_vm, &absent, failure);
+}
+
 static bool load_memory(struct machine *machine, struct kernel *kernel, struct failure *failure)
 {
-	return guest_memory_init(&machine->memory, machine->config, failure) &&
-	       regions_load(&machine->memory, machine->config, failure) &&
+	return regions_load(&machine->memory, machine->config, failure) &&
 	       kernel_load(kernel, &machine->memory, machine->config, failure) &&
 	       arch_boot_data(machine, kernel, failure);
 }
@@ -87,22 +117,22 @@ static bool load_memory(struct machine *machine, struct kernel *kernel, struct f
 bool machine_init(struct machine *machine, const struct config *config, struct kernel *kernel,
 		  struct failure *failure)
 {
-	machine->config = config;
-	machine->kvm_fd = machine->vm_fd = machine->vcpu_fd = -1;
-	machine->memory.fd = -1;
-	machine->mmio.last = UINT64_MAX;
-	/* What the user can get wrong comes first: it is reported where there is no KVM, too. */
-	if (!load_memory(machine, kernel, failure) ||
+	struct failure absent;
+	bool has_vm;
+
+	/* KVM is asked first, for what it has decides what the guest is told; but what the user can
+	 * get wrong is reported first, where there is no KVM, too. */
+	if (!describe(machine, config, &has_vm, &absent, failure) ||
+	    !load_memory(machine, kernel, failure) ||
 	    !console_init(&machine->console, config, failure) ||
 	    !arch_devices_init(machine, failure))
 		return false;
 	kernel_release(kernel);
-	machine->kvm_fd = kvm_open(config->kvm_device, failure);
-	if (machine->kvm_fd < 0)
+	if (!has_vm) {
+		*failure = absent;
 		return false;
-	machine->vm_fd = kvm_create_vm(machine->kvm_fd, failure);
-	return machine->vm_fd >= 0 && arch_vm_init(machine, failure) &&
-	       memory_slots_install(&machine->memory, machine->vm_fd, &machine->stats.memory_slots,
+	}
+	return memory_slots_install(&machine->memory, machine->vm_fd, &machine->stats.memory_slots,
 				    failure) &&
 	       make_vcpu(machine, failure) && arch_vcpu_init(machine, kernel, failure);
 }

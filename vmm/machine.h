@@ -15,7 +15,6 @@
 #include "failure.h"
 #include "guest_memory.h"
 #include "kernel.h"
-#include "serial.h"
 #include "stats.h"
 
 struct supervisor;
@@ -38,7 +37,6 @@ struct machine {
 	struct guest_memory memory;
 	struct bus io, mmio;
 	struct console console;
-	struct serial serial;
 	struct debug_exit debug_exit;
 	uint64_t boot_info; /* where arch_boot_data put what the kernel is pointed to */
 	bool rom_write_reported;
@@ -46,6 +44,11 @@ struct machine {
 	struct ending ending;
 	struct stats stats;
 };
+
+/* Shape and memory of a machine that will not run, on the KVM that it would have if there is one.
+ * After a failure too, machine_destroy cleans up. */
+bool machine_describe(struct machine *machine, const struct config *config,
+		      struct failure *failure);
 
 /* Everything up to the first instruction. After a failure too, machine_destroy cleans up. */
 bool machine_init(struct machine *machine, const struct config *config, struct kernel *kernel,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch.h"
 #include "config_json.h"
 #include "doctor.h"
 #include "machine.h"
@@ -54,16 +55,18 @@ static int run(const struct config *config)
 	return machine.ending.status;
 }
 
-/* Without a kernel the guest's memory is all there is to see. */
+/* Without a kernel the guest's memory and its device tree are all there is to see. */
 static int dump_only(const struct config *config)
 {
-	struct guest_memory memory;
 	struct failure failure;
-	bool good = guest_memory_init(&memory, config, &failure);
+	struct kernel kernel;
+	bool good = machine_describe(&machine, config, &failure);
 
-	if (good)
-		guest_memory_dump(&memory);
-	guest_memory_destroy(&memory);
+	if (good && config->dump_stage2)
+		guest_memory_dump(&machine.memory);
+	kernel_none(&kernel, config);
+	good = good && (!config->dump_dtb || arch_boot_data(&machine, &kernel, &failure));
+	machine_destroy(&machine);
 	return good ? 0 : complain(&failure);
 }
 
@@ -84,7 +87,9 @@ static int act(const struct options *options, const struct config *config)
 	default:
 		break;
 	}
-	if (!config->kernel && config->dump_stage2)
+	if (!arch_config_check(config, &failure))
+		return complain(&failure);
+	if (!config->kernel && (config->dump_stage2 || config->dump_dtb))
 		return dump_only(config);
 	if (!config->kernel) {
 		(void)fail(&failure, STATUS_USAGE,

@@ -53,7 +53,7 @@ bool memory_runs(const struct guest_memory *memory, bool join_offsets, memory_ru
 	struct run_state state = { .join_offsets = join_offsets,
 				   .visitor = visitor,
 				   .context = context };
-	struct input_range ranges[2]; /* EPT has one */
+	struct input_range ranges[2]; /* second-stage formats have one */
 
 	page_table_ranges(&memory->table, ranges);
 	return page_table_walk(&memory->table, ranges[0].first, ranges[0].last + 1, PAGE_VISIT_LEAF,

@@ -12,6 +12,7 @@ enum option_id {
 	OPT_KERNEL,
 	OPT_APPEND,
 	OPT_INITRD,
+	OPT_DTB,
 	OPT_MEMORY,
 	OPT_SMP,
 	OPT_CONFIG,
@@ -19,6 +20,7 @@ enum option_id {
 	OPT_TIMEOUT,
 	OPT_STATS,
 	OPT_DUMP_STAGE2,
+	OPT_DUMP_DTB,
 	OPT_DEVICE,
 	OPT_IRQCHIP,
 	OPT_ROM_WRITE,
@@ -69,6 +71,20 @@ static bool set_initrd(struct config *config, const char *text, struct failure *
 	return true;
 }
 
+static bool set_dtb(struct config *config, const char *text, struct failure *failure)
+{
+	(void)failure;
+	config_set_string(&config->dtb, text);
+	return true;
+}
+
+static bool set_dump_dtb(struct config *config, const char *text, struct failure *failure)
+{
+	(void)failure;
+	config_set_string(&config->dump_dtb, text);
+	return true;
+}
+
 static bool set_kvm_device(struct config *config, const char *text, struct failure *failure)
 {
 	(void)failure;
@@ -85,11 +101,13 @@ static bool set_dump_stage2(struct config *config, const char *text, struct fail
 }
 
 static const struct option options_table[OPTIONS] = {
-	[OPT_KERNEL] = { "k", "kernel", VALUE, "FILE", "the kernel: an ELF64 with a PVH note",
-			 set_kernel },
+	[OPT_KERNEL] = { "k", "kernel", VALUE, "FILE",
+			 "the kernel: ELF64 (x86_64: with a PVH note) or arm64 Image", set_kernel },
 	[OPT_APPEND] = { "p", "append", VALUE, "STRING", "the kernel's command line", set_append },
 	[OPT_INITRD] = { "i", "initrd", VALUE, "FILE", "initial ramdisk, handed to the kernel",
 			 set_initrd },
+	[OPT_DTB] = { NULL, "dtb", VALUE, "FILE",
+		      "device tree instead of the one that is made (AArch64)", set_dtb },
 	[OPT_MEMORY] = { "m", "memory", VALUE, "SIZE",
 			 "guest memory: 512 (MiB), 512M, 1G, size=512M; 256M if not given",
 			 config_set_memory },
@@ -106,10 +124,14 @@ static const struct option options_table[OPTIONS] = {
 	[OPT_DUMP_STAGE2] = { NULL, "dump-stage2", FLAG, NULL,
 			      "print the table of guest memory, then go on (with a kernel) or end",
 			      set_dump_stage2 },
-	[OPT_DEVICE] = { NULL, "device", VALUE, "isa-debug-exit[,iobase=0xf4][,iosize=4]",
-			 "a port that ends the run, status (value << 1) | 1", config_set_device },
+	[OPT_DUMP_DTB] = { NULL, "dump-dtb", VALUE, "FILE",
+			   "write the guest's device tree, then go on (with a kernel) or end",
+			   set_dump_dtb },
+	[OPT_DEVICE] = { NULL, "device", VALUE, "isa-debug-exit[,iobase=N][,iosize=4]",
+			 "a register that ends the run, status (value << 1) | 1",
+			 config_set_device },
 	[OPT_IRQCHIP] = { NULL, "irqchip", VALUE, "none|split|full",
-			  "interrupt controller: none (the default), local APIC only, or all",
+			  "interrupt controller: none, local APIC only, or all (a GIC)",
 			  config_set_irqchip },
 	[OPT_ROM_WRITE] = { NULL, "on-rom-write", VALUE, "drop|stop",
 			    "what a write to read-only memory does", config_set_rom_write },

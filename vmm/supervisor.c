@@ -11,6 +11,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "arch.h"
 #include "machine.h"
 
 #define KICK_SIGNAL   SIGUSR1
@@ -72,8 +73,7 @@ static void deliver_input(struct supervisor *supervisor)
 
 	if (supervisor->input_count == 0)
 		return;
-	taken = serial_receive(&supervisor->machine->serial, supervisor->input,
-			       supervisor->input_count);
+	taken = arch_console_input(supervisor->machine, supervisor->input, supervisor->input_count);
 	supervisor->input_count -= taken;
 	memmove(supervisor->input, supervisor->input + taken, supervisor->input_count);
 }

@@ -14,10 +14,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "twofold/check.h"
 #include "twofold/page_table.h"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 #define UNLIKELY(x)   __builtin_expect(!!(x), 0)
+
+/* In a mask of enum page_rule. */
+#define RULE(rule) (UINT64_C(1) << (rule))
 
 /* Holds for every table that page_table_init made: said to the compiler and to static analysis. */
 #define ASSUME(x)                                \
@@ -62,6 +66,10 @@ struct encoder {
 	/* Contiguous groups: the descriptor bit, and log2 of the entries of a group by level. */
 	uint64_t contiguous;
 	uint8_t contiguous_shift[PAGE_TABLE_MAX_LEVELS];
+	/* The checker: log2 of the entries of a group at other levels, where others may make
+	 * groups; and the leaf bits that the MMU ignores. */
+	uint8_t contiguous_above;
+	uint64_t ignored;
 	/* Leaf bits that cannot change in one store where break_before_make. */
 	uint64_t break_bits;
 	bool (*break_before_make)(const struct page_table *table);
@@ -100,6 +108,13 @@ struct encoder {
 	bool (*is_present)(const struct page_table *table, uint64_t descriptor, unsigned int level);
 	/* Of a present entry. */
 	bool (*is_leaf)(uint64_t descriptor, unsigned int level);
+
+	/*
+	 * The rules, as a mask by RULE(), that a descriptor that is not 0 breaks, whether present
+	 * or not. check.h knows what holds for every format (sizes, alignment of leaves, widths);
+	 * this knows reserved bits, and fields and features that depend on each other.
+	 */
+	uint64_t (*broken)(const struct page_table *table, uint64_t descriptor, unsigned int level);
 
 	uint64_t (*table)(const struct page_table *table, phys_addr phys);
 	phys_addr (*table_address)(uint64_t descriptor);

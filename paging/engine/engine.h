@@ -12,6 +12,7 @@
 #ifndef PAGING_ENGINE_ENGINE_H
 #define PAGING_ENGINE_ENGINE_H
 
+#include "check.h"
 #include "collapse.h"
 #include "edit.h"
 #include "harvest.h"
@@ -23,8 +24,11 @@
 
 struct page_table_format {
 	const char *name;
+	uint32_t kind; /* tells register helpers and TLB back ends the format; 0: it has none */
 	enum paging_status (*init)(struct page_table *table, const struct page_table_config *config,
 				   struct frame_allocator *frames);
+	enum paging_status (*adopt)(struct page_table *table,
+				    const struct page_table_config *config, phys_addr root);
 	void (*destroy)(struct page_table *table, struct frame_allocator *frames);
 	enum paging_status (*map_to)(struct page_table *table, virt_addr virt, phys_addr phys,
 				     struct page_flags flags, struct frame_allocator *frames);
@@ -51,6 +55,8 @@ struct page_table_format {
 				    struct page_mapping *mapping);
 	enum paging_status (*walk)(const struct page_table *table, virt_addr virt, uint64_t size,
 				   unsigned int kinds, page_visitor visitor, void *context);
+	enum paging_status (*check)(const struct page_table *table, virt_addr virt, uint64_t size,
+				    struct page_check *check);
 	unsigned int (*ranges)(const struct page_table *table, struct input_range ranges[2]);
 	enum paging_status (*cursor_open)(struct page_cursor *cursor, struct page_table *table,
 					  virt_addr virt, struct page_table_op *op);
@@ -66,19 +72,23 @@ struct page_table_format {
 };
 
 /* All but map_to and map. */
-#define PAGING_FORMAT_MEMBERS(format_, name_)                                         \
-	.name = name_, .init = format_##_init, .destroy = format_##_destroy,          \
-	.unmap = format_##_unmap, .protect = format_##_protect,                       \
-	.write_protect = format_##_write_protect, .split = format_##_split,           \
-	.collapse = format_##_collapse, .harvest = format_##_harvest,                 \
-	.set_software = format_##_set_software, .annotate = format_##_annotate,       \
-	.query = format_##_query, .walk = format_##_walk, .ranges = format_##_ranges, \
-	.cursor_open = format_##_cursor_open, .cursor_seek = format_##_cursor_seek,   \
-	.cursor_query = format_##_cursor_query, .cursor_next = format_##_cursor_next, \
-	.cursor_map = format_##_cursor_map, .cursor_unmap = format_##_cursor_unmap,   \
-	.cursor_protect = format_##_cursor_protect, .cursor_close = format_##_cursor_close
+#define PAGING_FORMAT_MEMBERS(format_, name_, kind_)                                          \
+	.name = name_, .kind = (kind_), .init = format_##_init, .adopt = format_##_adopt,     \
+	.destroy = format_##_destroy, .unmap = format_##_unmap, .protect = format_##_protect, \
+	.write_protect = format_##_write_protect, .split = format_##_split,                   \
+	.collapse = format_##_collapse, .harvest = format_##_harvest,                         \
+	.set_software = format_##_set_software, .annotate = format_##_annotate,               \
+	.query = format_##_query, .walk = format_##_walk, .check = format_##_check,           \
+	.ranges = format_##_ranges, .cursor_open = format_##_cursor_open,                     \
+	.cursor_seek = format_##_cursor_seek, .cursor_query = format_##_cursor_query,         \
+	.cursor_next = format_##_cursor_next, .cursor_map = format_##_cursor_map,             \
+	.cursor_unmap = format_##_cursor_unmap, .cursor_protect = format_##_cursor_protect,   \
+	.cursor_close = format_##_cursor_close
 
-#define PAGING_DEFINE_FORMAT(format_, name_, encoder_)                                             \
+#define PAGING_DEFINE_FORMAT(format_, name_, encoder_) \
+	PAGING_DEFINE_FORMAT_OF_KIND(format_, name_, encoder_, 0)
+
+#define PAGING_DEFINE_FORMAT_OF_KIND(format_, name_, encoder_, kind_)                              \
 	static const struct page_table_format format_##_parallel;                                  \
 	static enum paging_status format_##_init(struct page_table *table,                         \
 						 const struct page_table_config *config,           \
@@ -88,6 +98,11 @@ struct page_table_format {
 			config->parallel ? &format_##_parallel : &format_;                         \
                                                                                                    \
 		return table_init(&encoder_, format, table, config, frames);                       \
+	}                                                                                          \
+	static enum paging_status format_##_adopt(                                                 \
+		struct page_table *table, const struct page_table_config *config, phys_addr root)  \
+	{                                                                                          \
+		return table_adopt(&encoder_, &format_, table, config, root);                      \
 	}                                                                                          \
 	static void format_##_destroy(struct page_table *table, struct frame_allocator *frames)    \
 	{                                                                                          \
@@ -161,6 +176,11 @@ struct page_table_format {
 	{                                                                                          \
 		return walk_range(&encoder_, table, virt, size, kinds, visitor, context);          \
 	}                                                                                          \
+	static enum paging_status format_##_check(const struct page_table *table, virt_addr virt,  \
+						  uint64_t size, struct page_check *check)         \
+	{                                                                                          \
+		return check_range_entries(&encoder_, table, virt, size, check);                   \
+	}                                                                                          \
 	static unsigned int format_##_ranges(const struct page_table *table,                       \
 					     struct input_range ranges[2])                         \
 	{                                                                                          \
@@ -219,12 +239,12 @@ struct page_table_format {
 		return parallel_map_range(&encoder_, table, virt, phys, size, flags, op);          \
 	}                                                                                          \
 	static const struct page_table_format format_##_parallel = {                               \
-		PAGING_FORMAT_MEMBERS(format_, name_),                                             \
+		PAGING_FORMAT_MEMBERS(format_, name_, kind_),                                      \
 		.map_to = format_##_parallel_map_to,                                               \
 		.map = format_##_parallel_map,                                                     \
 	};                                                                                         \
 	const struct page_table_format format_ = {                                                 \
-		PAGING_FORMAT_MEMBERS(format_, name_),                                             \
+		PAGING_FORMAT_MEMBERS(format_, name_, kind_),                                      \
 		.map_to = format_##_map_to,                                                        \
 		.map = format_##_map,                                                              \
 	}

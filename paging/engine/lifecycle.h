@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Making an empty table, and taking a whole one down. */
+/* Making an empty table, reading one that is there, and taking a whole one down. */
 #ifndef PAGING_ENGINE_LIFECYCLE_H
 #define PAGING_ENGINE_LIFECYCLE_H
 
@@ -41,16 +41,13 @@ static inline bool modifier_valid(const struct encoder *e, const struct page_tab
 	       bit >> 52 == 0;
 }
 
-static inline enum paging_status table_init(const struct encoder *e,
-					    const struct page_table_format *format,
-					    struct page_table *table,
-					    const struct page_table_config *config,
-					    struct frame_allocator *frames)
+/* All of the table but its root. */
+static inline enum paging_status table_configure(const struct encoder *e,
+						 const struct page_table_format *format,
+						 struct page_table *table,
+						 const struct page_table_config *config)
 {
 	enum paging_status status;
-	struct frame frame;
-	uint64_t bytes;
-	uint64_t *root;
 
 	/* Member by member: a compound literal of this size may take a call of memset. */
 	table->format = format;
@@ -73,6 +70,22 @@ static inline enum paging_status table_init(const struct encoder *e,
 	if (!modifier_valid(e, config) || !leaf_sizes_valid(e, table) ||
 	    (!config->access.map && config->access.unmap))
 		return PAGING_BAD_CONFIG;
+	return PAGING_OK;
+}
+
+static inline enum paging_status table_init(const struct encoder *e,
+					    const struct page_table_format *format,
+					    struct page_table *table,
+					    const struct page_table_config *config,
+					    struct frame_allocator *frames)
+{
+	enum paging_status status = table_configure(e, format, table, config);
+	struct frame frame;
+	uint64_t bytes;
+	uint64_t *root;
+
+	if (status != PAGING_OK)
+		return status;
 	bytes = root_bytes(e, table);
 	if (!frames || !frames->allocate(frames, FRAME_ROOT, bytes, &frame))
 		return PAGING_NO_MEMORY;
@@ -85,6 +98,24 @@ static inline enum paging_status table_init(const struct encoder *e,
 	entries_fill(root, 0, bytes / sizeof(uint64_t), 0);
 	memory_clean(table, root, bytes);
 	memory_close(&table->access, table->root, root);
+	return PAGING_OK;
+}
+
+static inline enum paging_status table_adopt(const struct encoder *e,
+					     const struct page_table_format *format,
+					     struct page_table *table,
+					     const struct page_table_config *config, phys_addr root)
+{
+	enum paging_status status = table_configure(e, format, table, config);
+
+	if (status != PAGING_OK)
+		return status;
+	if (!addr_is_aligned(root, root_bytes(e, table)))
+		return PAGING_UNALIGNED;
+	if (root >> table->output_bits != 0)
+		return PAGING_OUTPUT_RANGE;
+	table->root = root;
+	table->tables = 0;
 	return PAGING_OK;
 }
 

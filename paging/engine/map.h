@@ -117,10 +117,9 @@ static inline bool plan_over(const struct encoder *e, const struct page_table *t
 		plan->freed += subtree_count(e, table, table_address(e, table, d), c->level - 1);
 		return false;
 	}
-	plan->breaks |= op->gather && in_group(e, d);
-	if (fits) {
-		plan->breaks |= replace_breaks(e, op);
-	} else {
+	/* Of what a leaf is split into, some leaves are replaced in turn. */
+	plan->breaks |= (op->gather && in_group(e, d)) || replace_breaks(e, op);
+	if (!fits) {
 		plan->breaks |= must_break(e, table, op->gather);
 		plan->tables +=
 			tables_below(e, m, c->level, c->input, last < m->last ? last : m->last);

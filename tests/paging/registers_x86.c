@@ -386,6 +386,19 @@ Test(registers_x86, ncr3)
 		       "CPUID.8000000AH:EDX", "NP", 1, 0);
 }
 
+/* A table of parallel mappers is of the same format. */
+Test(registers_x86, parallel_tables)
+{
+	struct page_table_config config = stage1_config(&skylake);
+	struct page_table table;
+	uint64_t cr3 = 0;
+
+	config.parallel = true;
+	fixed_root_open(&table, &config, ROOT);
+	cr_assert_eq(x86_64_cr3(&skylake, &table, 0, false, &cr3, NULL), REGISTER_OK);
+	cr_assert_eq(cr3, ROOT);
+}
+
 /* The C-bit, where tables are encrypted. */
 Test(registers_x86, memory_encryption)
 {

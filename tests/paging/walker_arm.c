@@ -65,15 +65,15 @@ static bool no_address_bits_set(const struct walker_arm_cpu *cpu, uint64_t d)
 
 static bool table_is_sound(const struct walker_arm_cpu *cpu, uint64_t d)
 {
+	/* Bits 11:2 that hold no address are ignored, or AF with FEAT_HAFT. */
 	if (no_address_bits_set(cpu, d) || bit(d, 50))
-		return false;
-	if (bits(d, 11, 10) != 0 || (!cpu->ds && bits(d, 9, 8) != 0))
 		return false;
 	if (cpu->stage == 2 && bits(d, 63, 59) != 0)
 		return false;
 	if (cpu->el2 && (bit(d, 61) || bit(d, 59)))
 		return false;
-	return !bit(d, 63) && aligned_and_in_reach(cpu, address_field(cpu, d), cpu->granule);
+	/* Bit 63, NSTable, is ignored outside of Secure state. */
+	return aligned_and_in_reach(cpu, address_field(cpu, d), cpu->granule);
 }
 
 /* MemAttr values that are reserved (D8.6.6, and with FWB the next). */
@@ -217,7 +217,7 @@ static bool read_group(const struct walker_arm_cpu *cpu, const struct walk_memor
 	unsigned int mine = (unsigned int)(result->entry - first) / 8;
 	uint64_t size = result->page_size;
 	uint64_t start = address_field(cpu, result->descriptor) - mine * size;
-	uint64_t status = UINT64_C(1) << 10 | UINT64_C(1) << 7 | UINT64_C(1) << 55;
+	uint64_t status = UINT64_C(1) << 10 | UINT64_C(1) << 55 | (cpu->hd ? 1 << 7 : 0);
 
 	for (unsigned int i = 0; i < count; i++) {
 		struct walk_result one = { .descriptor = memory->read(memory->context,
@@ -229,7 +229,7 @@ static bool read_group(const struct walker_arm_cpu *cpu, const struct walk_memor
 		    address_field(cpu, one.descriptor) != start + i * size)
 			return false;
 		shifted &= ~(bits(~UINT64_C(0), 49, 12) << 12 | (cpu->ds ? UINT64_C(0x300) : 0) |
-			     (cpu->hd ? status : 1 << 10));
+			     status);
 		if (shifted != 0)
 			return false;
 		read_leaf(cpu, &one);

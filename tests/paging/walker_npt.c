@@ -20,6 +20,8 @@ static bool must_be_zero_set(const struct walker_npt_cpu *cpu, unsigned int leve
 	if ((!cpu->nxe && field(entry, 63, 63)) ||
 	    (cpu->maxphyaddr < 52 && field(entry, 51, cpu->maxphyaddr)))
 		return true;
+	if (level >= 3 && !field(entry, 7, 7) && field(entry, 8, 8)) /* no G where no leaf is */
+		return true;
 	if (level == 1 || !field(entry, 7, 7))
 		return false;
 	if (level == 2)

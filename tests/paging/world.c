@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <twofold/check.h>
+
 #include "require.h"
 
 const struct walk_access world_accesses[WORLD_ACCESSES] = {
@@ -490,6 +492,27 @@ static void require_same_leaves(const struct model *model, const struct model *s
 		model->count);
 }
 
+static bool check_failed(void *context, const struct page_violation *violation)
+{
+	(void)context;
+	REQUIRE(false, "0x%" PRIx64 ", level %u: 0x%" PRIx64 ": %s, %" PRIu64, violation->virt,
+		violation->level, violation->descriptor, page_rule_text(violation->rule),
+		violation->found);
+	return true;
+}
+
+/* The library's own checker finds nothing, and has been everywhere. */
+static void check_sound(struct world *world, uint64_t tables)
+{
+	struct page_check check = { .report = check_failed };
+	enum paging_status status = page_table_check(&world->table, &check);
+
+	REQUIRE(status == PAGING_OK && check.broken == 0 && check.tables == tables - 1,
+		"%s, %" PRIu64 " rules broken in %" PRIu64 " tables", status_name(status),
+		check.broken, check.tables);
+	REQUIRE(world->memory->held == 0, "check leaves %u tables mapped", world->memory->held);
+}
+
 void world_check(struct world *world)
 {
 	uint64_t tables = world_check_tree(world, false);
@@ -515,4 +538,5 @@ void world_check(struct world *world)
 	}
 	world_probe(world, 0);
 	world_probe(world, UINT64_MAX);
+	check_sound(world, tables);
 }

@@ -106,6 +106,10 @@ class Reader:
         self._bailed = True
         return 'bail'
 
+    def problem(self, text):
+        """Something else that is wrong with the run."""
+        self._problems.append(text)
+
     def failed(self):
         return [point for point in self.points if not point.ok]
 

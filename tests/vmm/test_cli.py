@@ -30,7 +30,7 @@ BAD = [
     (["--smp"], "--smp: no value; expected N"),
     (["--config"], "--config: no value; expected FILE"),
     (["--timeout"], "--timeout: no value; expected SECONDS"),
-    (["--device"], "--device: no value; expected isa-debug-exit[,iobase=0xf4][,iosize=4]"),
+    (["--device"], "--device: no value; expected isa-debug-exit[,iobase=N][,iosize=4]"),
     (["--irqchip"], "--irqchip: no value; expected none|split|full"),
     (["--on-rom-write"], "--on-rom-write: no value; expected drop|stop"),
     (["--serial"], "--serial: no value; expected stdio|file:PATH|null"),
@@ -210,7 +210,7 @@ def help_text():
         for word in (
             "Usage: vmm [options] KERNEL [-- args]", "vmm doctor", "-k, --kernel", "-p, --append",
             "-i, --initrd", "-m, --memory", "-c, --smp", "--config", "--print-config", "--timeout",
-            "--stats", "--dump-stage2", "--device", "--irqchip", "--on-rom-write", "--serial",
+            "--stats", "--dump-stage2", "--dtb", "--dump-dtb", "--device", "--irqchip", "--on-rom-write", "--serial",
             "--escape", "--kvm-device", "--nographic", "--no-reboot", "--version", "^A x",
         ):
             check(word in seen.out, f"{option} does not say {word!r}")

@@ -13,7 +13,7 @@ suite = Suite()
 
 TOP = (
     "boot-source, machine-config, memory-regions, devices, irqchip, serial, escape, on-rom-write, "
-    "timeout, stats, dump-stage2, kvm-device"
+    "timeout, stats, dump-stage2, dump-dtb, kvm-device"
 )
 
 
@@ -33,7 +33,7 @@ BAD = {
     "an unknown key inside": (
         '{"boot-source":\n {"boot_args": "\\"kernel_image_pat\\": {[",\n\n  "kernel_image_pat": "x"}}',
         4, "boot-source.kernel_image_pat: unknown key; expected one of kernel_image_path, "
-           "boot_args, initrd_path"),
+           "boot_args, initrd_path, dtb_path"),
     "an unknown key written with an escape": (
         '{"irqchip": "none", "serial": "null",\n"n\\u00f6": 1}', 2,
         f"nö: unknown key; expected one of {TOP}"),

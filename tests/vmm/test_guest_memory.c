@@ -33,7 +33,7 @@ static void set_up(void)
 	add_region(0x200000, 0x1000, REGION_HOLE);
 	add_region((UINT64_C(1) << 48) - 0x1000, 0x1000, REGION_RAM);
 	add_region(0x140000000, 0x1000, REGION_RAM);
-	cr_assert(guest_memory_init(&memory, &config, &failure), "%s", failure.text);
+	cr_assert(guest_memory_init(&memory, &config, 48, &failure), "%s", failure.text);
 }
 
 static void tear_down(void)
@@ -264,7 +264,7 @@ Test(guest_memory_sizes, one_slot)
 
 		config_init(&config);
 		config.memory = sizes[i] * MIB;
-		cr_assert(guest_memory_init(&memory, &config, &failure), "%s", failure.text);
+		cr_assert(guest_memory_init(&memory, &config, 48, &failure), "%s", failure.text);
 		cr_expect(memory_runs(&memory, false, count_run, &slots));
 		cr_expect_eq(slots, 1, "%d slots for %" PRIu64 " MiB", slots, sizes[i]);
 		cr_expect_eq(memory.ram_size, sizes[i] * MIB);
@@ -280,7 +280,7 @@ Test(guest_memory_sizes, huge)
 
 	config_init(&config);
 	config.memory = 64 * TIB;
-	if (guest_memory_init(&memory, &config, &failure)) {
+	if (guest_memory_init(&memory, &config, 48, &failure)) {
 		cr_expect_eq(memory.ram_size, 64 * TIB);
 	} else {
 		/* Some hosts have not that much address space; then it is said, and that is all. */

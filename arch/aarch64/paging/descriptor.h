@@ -8,6 +8,7 @@
 #define AARCH64_PAGING_DESCRIPTOR_H
 
 #include "engine/encoder.h"
+#include "geometry.h"
 #include "twofold/aarch64.h"
 
 #define ARM_VALID      (UINT64_C(1) << 0)
@@ -129,14 +130,47 @@ static ALWAYS_INLINE bool arm_is_leaf(uint64_t descriptor, unsigned int level)
 	return level == 0 || (descriptor & ARM_TABLE) == 0;
 }
 
-/* D8.7.1: groups of 16 with the 4K granule; of 128 pages and 32 blocks with 16K; of 32 with 64K. */
-#define ARM_GROUP_SHIFT(granule_shift)                \
-	{                                             \
-		(granule_shift) == 12   ? 4           \
-		: (granule_shift) == 14 ? 7           \
-					: 5,          \
-			(granule_shift) == 12 ? 4 : 5 \
+/* Leaf bits that are software's or another agent's (PBHA): D8.3.2. */
+#define ARM_IGNORED ARM_BITS(63, 55)
+
+/* The bits from 12 up, below bit `shift`, that are no part of an address so aligned. */
+static ALWAYS_INLINE uint64_t arm_below(unsigned int granule_shift, bool lpa2, unsigned int shift)
+{
+	uint64_t below = (UINT64_C(1) << shift) - (UINT64_C(1) << 12);
+
+	return below & ~arm_address_high_mask(granule_shift, lpa2);
+}
+
+/*
+ * What is reserved in descriptors of both stages. `own_table` and `own_leaf`: the bits that are
+ * RES0 at the stage. nT (bit 16 of a block, FEAT_BBM) counts as an address bit: the library does
+ * not use it. Bits 11:2 of a table descriptor are ignored, or hold AF (FEAT_HAFT).
+ */
+static ALWAYS_INLINE uint64_t arm_broken(unsigned int granule_shift, bool lpa2, uint64_t descriptor,
+					 unsigned int level, uint64_t own_table, uint64_t own_leaf)
+{
+	unsigned int leaf_shift = granule_shift + level * (granule_shift - 3);
+	uint64_t no_address = lpa2 ? 0 : ARM_BITS(49, 48);
+	uint64_t rules = 0;
+
+	if ((descriptor & ARM_VALID) == 0)
+		return 0;
+	if (level == 0 && (descriptor & ARM_TABLE) == 0)
+		return RULE(PAGE_RULE_ENTRY_TYPE);
+	if (!arm_is_leaf(descriptor, level)) {
+		uint64_t low = arm_below(granule_shift, lpa2, granule_shift);
+
+		if ((descriptor & (no_address | low | own_table)) != 0)
+			rules |= RULE(PAGE_RULE_RESERVED);
+		return rules;
 	}
+	if ((descriptor & (no_address | own_leaf)) != 0 ||
+	    (!lpa2 && (descriptor & ARM_SHARE_MASK) == UINT64_C(1) << ARM_SHARE))
+		rules |= RULE(PAGE_RULE_RESERVED);
+	if ((descriptor & arm_below(granule_shift, lpa2, leaf_shift)) != 0)
+		rules |= RULE(PAGE_RULE_LEAF_UNALIGNED);
+	return rules;
+}
 
 /* FEAT_BBM at level 2 lets block and table, and the contiguous hint, change in place (D8.16.2). A
  * change of type or shareability takes break-before-make all the same. */
@@ -160,10 +194,7 @@ static ALWAYS_INLINE uint64_t arm_with_count(uint64_t descriptor, uint64_t count
 	       (count << 45 & ARM_COUNT_HIGH);
 }
 
-/*
- * Geometry: as few levels as hold the input address, the root taking up to `root_extra` bits more
- * than another table (concatenation, at stage 2). 52-bit addresses need LPA2 or the 64K granule.
- */
+/* The root takes up to `root_extra` bits more than another table (concatenation, at stage 2). */
 static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 						      const struct page_table_config *config,
 						      unsigned int granule_shift, bool lpa2,
@@ -172,11 +203,10 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 	const uint8_t group_shift[] = ARM_GROUP_SHIFT(granule_shift);
 	unsigned int index_bits = granule_shift - 3;
 	unsigned int largest;
-	unsigned int widest = lpa2 || granule_shift == 16 ? 52 : 48;
-	unsigned int least = root_extra != 0 ? 32 : 25;
+	unsigned int widest = arm_widest(granule_shift, lpa2);
+	unsigned int least = root_extra != 0 ? 32 : arm_stage1_least(granule_shift);
 	unsigned int bits = config->input_bits;
-	bool huge = granule_shift == 16 ? config->output_bits == 52 : lpa2;
-	unsigned int leaf_levels = (granule_shift == 12 ? 3u : 2u) + (huge ? 1u : 0u);
+	unsigned int leaf_levels = arm_leaf_levels(granule_shift, lpa2, config->output_bits);
 
 	if (bits < least || bits > widest)
 		return PAGING_BAD_CONFIG;
@@ -187,12 +217,7 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 		largest += group_shift[1];
 	if (config->leaf_sizes >> largest > 1)
 		return PAGING_BAD_CONFIG;
-	table->levels = 1;
-	while (granule_shift + index_bits * table->levels + root_extra < bits)
-		table->levels++;
-	/* A walk that starts with pages needs FEAT_TTST. */
-	if (table->levels < 2)
-		table->levels = 2;
+	table->levels = arm_levels(granule_shift, root_extra, bits);
 	return PAGING_OK;
 }
 
@@ -234,6 +259,7 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 	.table = prefix##_table, .table_address = prefix##_table_address,                          \
 	.is_present = arm_is_present, .is_leaf = arm_is_leaf, .counted = true, .count = arm_count, \
 	.with_count = arm_with_count, .break_before_make = arm_break_before_make,                  \
-	.contiguous = ARM_CONTIGUOUS, .contiguous_shift = ARM_GROUP_SHIFT(granule_shift_)
+	.contiguous = ARM_CONTIGUOUS, .contiguous_shift = ARM_GROUP_SHIFT(granule_shift_),         \
+	.contiguous_above = (granule_shift_) == 12 ? 4 : 5, .ignored = ARM_IGNORED
 
 #endif

@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 
 #define INDEX_SHIFT 2                   /* AttrIndx */
+#define NON_SECURE  (UINT64_C(1) << 5)  /* RES0 outside of Secure state */
 #define USER        (UINT64_C(1) << 6)  /* AP[1]; RES1 at EL2 */
 #define READ_ONLY   (UINT64_C(1) << 7)  /* AP[2] */
 #define NOT_GLOBAL  (UINT64_C(1) << 11) /* RES0 at EL2 */
@@ -221,6 +222,35 @@ static ALWAYS_INLINE bool stage1_is_global(uint64_t descriptor)
 	return (descriptor & NOT_GLOBAL) == 0;
 }
 
+/* MAIR bytes that stand for nothing, whatever the features: MAIR_EL1, Attr<n>. */
+static ALWAYS_INLINE bool mair_reserved(uint64_t byte)
+{
+	if ((byte & 0xf0) == 0) /* device; bit 0 is FEAT_XS's */
+		return (byte & 2) != 0;
+	return (byte & 0xf) == 0 && byte != 0x40 && byte != 0xa0 && byte != 0xf0;
+}
+
+/* Table descriptors may take rights away (59 to 62); NSTable is ignored outside of Secure state. */
+static ALWAYS_INLINE uint64_t stage1_broken(const struct page_table *table, uint64_t descriptor,
+					    unsigned int level, unsigned int granule_shift,
+					    bool lpa2)
+{
+	bool el2 = (table->features & AARCH64_EL2) != 0;
+	uint64_t own_table = GUARDED | (el2 ? PXN_TABLE | NO_USER_TABLE : 0);
+	uint64_t own_leaf = NON_SECURE | (el2 ? PXN | NOT_GLOBAL : 0);
+	uint64_t rules = arm_broken(granule_shift, lpa2, descriptor, level, own_table, own_leaf);
+
+	if (!arm_is_present(table, descriptor, level) || !arm_is_leaf(descriptor, level))
+		return rules;
+	if (el2 && (descriptor & USER) == 0)
+		rules |= RULE(PAGE_RULE_RESERVED);
+	if ((descriptor & GUARDED) != 0 && (table->features & AARCH64_BTI) == 0)
+		rules |= RULE(PAGE_RULE_FEATURE);
+	if (mair_reserved(table->memory_attributes >> (8 * (descriptor >> INDEX_SHIFT & 7)) & 0xff))
+		rules |= RULE(PAGE_RULE_MEMORY_TYPE);
+	return rules;
+}
+
 /* D8.16.1: the memory type, and making global what other address spaces may have cached as theirs.
  */
 #define STAGE1_BREAK_BITS (UINT64_C(7) << INDEX_SHIFT | NOT_GLOBAL)
@@ -242,12 +272,18 @@ static ALWAYS_INLINE bool stage1_is_global(uint64_t descriptor)
 	{                                                                                        \
 		return stage1_decode(table, attributes, above, lpa2);                            \
 	}                                                                                        \
+	static ALWAYS_INLINE uint64_t format##_broken(const struct page_table *table,            \
+						      uint64_t descriptor, unsigned int level)   \
+	{                                                                                        \
+		return stage1_broken(table, descriptor, level, granule_shift, lpa2);             \
+	}                                                                                        \
 	static const struct encoder format##_encoder = {                                         \
 		ARM_ENCODER_ADDRESSES(format, granule_shift),                                    \
 		.input = INPUT_ONE_HALF,                                                         \
 		.configure = format##_configure,                                                 \
 		.encode = format##_encode,                                                       \
 		.decode = format##_decode,                                                       \
+		.broken = format##_broken,                                                       \
 		.keep = stage1_keep,                                                             \
 		.without_write = stage1_without_write,                                           \
 		.cleaned = stage1_cleaned,                                                       \
@@ -255,6 +291,8 @@ static ALWAYS_INLINE bool stage1_is_global(uint64_t descriptor)
 		.break_bits = STAGE1_BREAK_BITS | ((lpa2) ? 0 : ARM_SHARE_MASK),                 \
 		.is_global = stage1_is_global,                                                   \
 	};                                                                                       \
-	PAGING_DEFINE_FORMAT(format, name, format##_encoder)
+	PAGING_DEFINE_FORMAT_OF_KIND(format, name, format##_encoder,                             \
+				     ARM_KIND_STAGE1 | (granule_shift) |                         \
+					     ((lpa2) ? ARM_KIND_LPA2 : 0))
 
 #endif

@@ -56,7 +56,7 @@ static ALWAYS_INLINE enum paging_status stage2_configure(struct page_table *tabl
 {
 	if ((config->features & ~FEATURES) != 0 || config->memory_attributes != 0)
 		return PAGING_BAD_CONFIG;
-	return arm_configure(table, config, granule_shift, lpa2, 4);
+	return arm_configure(table, config, granule_shift, lpa2, ARM_CONCATENATION);
 }
 
 static ALWAYS_INLINE bool stage2_expressible(const struct page_table *table,
@@ -196,6 +196,33 @@ static ALWAYS_INLINE bool stage2_is_global(uint64_t descriptor)
 	return false;
 }
 
+#define STAGE2_TABLE_RES0 (ARM_BITS(63, 59) | ARM_BITS(50, 50))
+#define STAGE2_LEAF_RES0  (ARM_BITS(50, 50) | ARM_BITS(11, 11))
+
+/* D8.6.6: MemAttr is 0b00dd, or two non-zero halves; with FWB it is up to 0b0111 but not 0b0100. */
+static ALWAYS_INLINE bool stage2_type_reserved(const struct page_table *table, uint64_t type)
+{
+	if ((table->features & AARCH64_FWB) != 0)
+		return type == 4 || type >= 8;
+	return type >= 4 && (type & 3) == 0;
+}
+
+static ALWAYS_INLINE uint64_t stage2_broken(const struct page_table *table, uint64_t descriptor,
+					    unsigned int level, unsigned int granule_shift,
+					    bool lpa2)
+{
+	uint64_t rules = arm_broken(granule_shift, lpa2, descriptor, level, STAGE2_TABLE_RES0,
+				    STAGE2_LEAF_RES0);
+
+	if (!arm_is_present(table, descriptor, level) || !arm_is_leaf(descriptor, level))
+		return rules;
+	if ((descriptor & XN_PRIVILEGED) != 0 && (table->features & AARCH64_XNX) == 0)
+		rules |= RULE(PAGE_RULE_FEATURE);
+	if (stage2_type_reserved(table, descriptor >> TYPE_SHIFT & 0xf))
+		rules |= RULE(PAGE_RULE_MEMORY_TYPE);
+	return rules;
+}
+
 #define STAGE2_FORMAT(format, name, granule_shift, lpa2)                                         \
 	ARM_DEFINE_ADDRESSES(format, granule_shift, lpa2)                                        \
 	static enum paging_status format##_configure(struct page_table *table,                   \
@@ -213,12 +240,18 @@ static ALWAYS_INLINE bool stage2_is_global(uint64_t descriptor)
 	{                                                                                        \
 		return stage2_decode(table, attributes, above, lpa2);                            \
 	}                                                                                        \
+	static ALWAYS_INLINE uint64_t format##_broken(const struct page_table *table,            \
+						      uint64_t descriptor, unsigned int level)   \
+	{                                                                                        \
+		return stage2_broken(table, descriptor, level, granule_shift, lpa2);             \
+	}                                                                                        \
 	static const struct encoder format##_encoder = {                                         \
 		ARM_ENCODER_ADDRESSES(format, granule_shift),                                    \
 		.input = INPUT_ZERO_EXTENDED,                                                    \
 		.configure = format##_configure,                                                 \
 		.encode = format##_encode,                                                       \
 		.decode = format##_decode,                                                       \
+		.broken = format##_broken,                                                       \
 		.keep = stage2_keep,                                                             \
 		.without_write = stage2_without_write,                                           \
 		.cleaned = stage2_cleaned,                                                       \
@@ -227,6 +260,8 @@ static ALWAYS_INLINE bool stage2_is_global(uint64_t descriptor)
 				     : (UINT64_C(0xf) << TYPE_SHIFT) | ARM_SHARE_MASK,           \
 		.is_global = stage2_is_global,                                                   \
 	};                                                                                       \
-	PAGING_DEFINE_FORMAT(format, name, format##_encoder)
+	PAGING_DEFINE_FORMAT_OF_KIND(format, name, format##_encoder,                             \
+				     ARM_KIND_STAGE2 | (granule_shift) |                         \
+					     ((lpa2) ? ARM_KIND_LPA2 : 0))
 
 #endif

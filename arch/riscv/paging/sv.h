@@ -16,7 +16,10 @@
 #define ACCESSED   (UINT64_C(1) << 6)
 #define DIRTY      (UINT64_C(1) << 7)
 #define ADDRESS    UINT64_C(0x003ffffffffffc00) /* PPN, bits 53:10 */
+#define RESERVED   UINT64_C(0x1fc0000000000000) /* bits 60:54 */
 #define TYPE_SHIFT 61                           /* Svpbmt: 0 PMA, 1 NC, 2 IO */
+#define TYPE       (UINT64_C(3) << TYPE_SHIFT)
+#define NAPOT      (UINT64_C(1) << 63) /* Svnapot, which the library does not use */
 
 #define SOFTWARE       UINT64_C(0x3) /* RSW, bits 9:8 */
 #define SOFTWARE_SHIFT 8
@@ -130,18 +133,43 @@ static ALWAYS_INLINE bool sv_is_global(uint64_t descriptor)
 	return (descriptor & GLOBAL) != 0;
 }
 
+/* Write alone is reserved, but it leads to no table. */
+static ALWAYS_INLINE bool sv_is_leaf(uint64_t descriptor, unsigned int level)
+{
+	(void)level;
+	return (descriptor & (READ | WRITE | EXECUTE)) != 0;
+}
+
+/* At level 0 there is nothing to lead to: such an entry faults like an invalid one. */
 static ALWAYS_INLINE bool sv_is_present(const struct page_table *table, uint64_t descriptor,
 					unsigned int level)
 {
 	(void)table;
-	(void)level;
-	return (descriptor & VALID) != 0;
+	return (descriptor & VALID) != 0 && (level != 0 || sv_is_leaf(descriptor, level));
 }
 
-static ALWAYS_INLINE bool sv_is_leaf(uint64_t descriptor, unsigned int level)
+/* What makes the walk of 12.3.2 raise a page fault, or is to be cleared by software (12.4.1). */
+static ALWAYS_INLINE uint64_t sv_broken(const struct page_table *table, uint64_t descriptor,
+					unsigned int level)
 {
-	(void)level;
-	return (descriptor & (READ | EXECUTE)) != 0;
+	bool leaf = sv_is_leaf(descriptor, level);
+	uint64_t type = descriptor & TYPE;
+	uint64_t rules = 0;
+
+	if ((descriptor & VALID) == 0)
+		return 0;
+	if ((descriptor & (READ | WRITE)) == WRITE)
+		rules |= RULE(PAGE_RULE_PERMISSIONS);
+	if (!leaf && level == 0)
+		rules |= RULE(PAGE_RULE_ENTRY_TYPE);
+	if ((descriptor & RESERVED) != 0 ||
+	    (!leaf && (descriptor & (ACCESSED | DIRTY | USER | TYPE)) != 0))
+		rules |= RULE(PAGE_RULE_RESERVED);
+	if ((descriptor & NAPOT) != 0 || (type != 0 && (table->features & RISCV_SVPBMT) == 0))
+		rules |= RULE(PAGE_RULE_FEATURE);
+	else if (leaf && type == TYPE)
+		rules |= RULE(PAGE_RULE_MEMORY_TYPE);
+	return rules;
 }
 
 static ALWAYS_INLINE uint64_t sv_table(const struct page_table *table, phys_addr phys)

@@ -10,7 +10,7 @@ static enum paging_status sv39_configure(struct page_table *table,
 
 static const struct encoder sv39 = {
 	SV_ENCODER,          .input = INPUT_SIGN_EXTENDED, .configure = sv39_configure,
-	.encode = sv_encode, .decode = sv_decode,
+	.encode = sv_encode, .decode = sv_decode,          .broken = sv_broken,
 };
 
 PAGING_DEFINE_FORMAT(riscv_sv39, "RISC-V Sv39", sv39);

@@ -27,6 +27,16 @@ static ALWAYS_INLINE struct page_flags x4_decode(const struct page_table *table,
 	return flags;
 }
 
+static ALWAYS_INLINE uint64_t x4_broken(const struct page_table *table, uint64_t descriptor,
+					unsigned int level)
+{
+	uint64_t rules = sv_broken(table, descriptor, level);
+
+	if ((descriptor & (VALID | GLOBAL)) == (VALID | GLOBAL))
+		rules |= RULE(PAGE_RULE_RESERVED);
+	return rules;
+}
+
 static enum paging_status sv48x4_configure(struct page_table *table,
 					   const struct page_table_config *config)
 {
@@ -35,7 +45,7 @@ static enum paging_status sv48x4_configure(struct page_table *table,
 
 static const struct encoder sv48x4 = {
 	SV_ENCODER,          .input = INPUT_ZERO_EXTENDED, .configure = sv48x4_configure,
-	.encode = x4_encode, .decode = x4_decode,
+	.encode = x4_encode, .decode = x4_decode,          .broken = x4_broken,
 };
 
 PAGING_DEFINE_FORMAT(riscv_sv48x4, "RISC-V Sv48x4", sv48x4);

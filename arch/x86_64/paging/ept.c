@@ -171,6 +171,26 @@ static ALWAYS_INLINE uint64_t ept_table(const struct page_table *table, phys_add
 	return phys | PERMISSIONS | accessed;
 }
 
+/* EPT misconfigurations: SDM vol. 3C 28.3.3.1. */
+static ALWAYS_INLINE uint64_t ept_broken(const struct page_table *table, uint64_t descriptor,
+					 unsigned int level)
+{
+	uint64_t granted = descriptor & PERMISSIONS;
+	uint64_t type = descriptor >> TYPE_SHIFT & 7;
+	uint64_t rules = 0;
+
+	if (granted == 0)
+		return 0;
+	if ((granted & (READ | WRITE)) == WRITE ||
+	    (granted == EXECUTE && (table->features & EPT_EXECUTE_ONLY) == 0))
+		rules |= RULE(PAGE_RULE_PERMISSIONS);
+	if (!x86_is_leaf(descriptor, level) && (descriptor & (IGNORE_PAT | 7 << TYPE_SHIFT)) != 0)
+		rules |= RULE(PAGE_RULE_RESERVED);
+	if (x86_is_leaf(descriptor, level) && (type == 2 || type == 3 || type == 7))
+		rules |= RULE(PAGE_RULE_MEMORY_TYPE);
+	return rules;
+}
+
 static const struct encoder ept = {
 	.modifiers = true,
 	.granule_shift = X86_GRANULE_SHIFT,
@@ -192,6 +212,7 @@ static const struct encoder ept = {
 	.is_global = ept_is_global,
 	.is_present = ept_is_present,
 	.is_leaf = x86_is_leaf,
+	.broken = ept_broken,
 	.table = ept_table,
 	.table_address = x86_table_address,
 	.counted = true,
@@ -199,4 +220,4 @@ static const struct encoder ept = {
 	.with_count = x86_with_count,
 };
 
-PAGING_DEFINE_FORMAT(x86_64_ept, "x86_64 EPT", ept);
+PAGING_DEFINE_FORMAT_OF_KIND(x86_64_ept, "x86_64 EPT", ept, X86_KIND_EPT);

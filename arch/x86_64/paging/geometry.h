@@ -5,6 +5,11 @@
 
 #include "engine/encoder.h"
 
+/* struct page_table_format's kind; AArch64's are from 256 on. */
+#define X86_KIND_STAGE1 1
+#define X86_KIND_EPT    2
+#define X86_KIND_NPT    3
+
 #define X86_GRANULE_SHIFT 12
 #define X86_INDEX_BITS    9
 #define X86_ADDRESS       UINT64_C(0x000ffffffffff000) /* bits 51:12 */

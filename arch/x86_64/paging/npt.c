@@ -42,6 +42,21 @@ static ALWAYS_INLINE bool npt_is_global(uint64_t descriptor)
 	return false;
 }
 
+/* Bit 8, which is G in a leaf, must be zero in the entries above a page directory: APM vol.
+ * 2 5.3.3, figures 5-18 to 5-23. */
+static ALWAYS_INLINE uint64_t npt_broken(const struct page_table *table, uint64_t descriptor,
+					 unsigned int level)
+{
+	uint64_t rules;
+
+	if ((descriptor & PTE_PRESENT) == 0)
+		return 0;
+	rules = pte_broken(table, descriptor, NPT_NX);
+	if (level >= 2 && !x86_is_leaf(descriptor, level) && (descriptor & PTE_GLOBAL) != 0)
+		rules |= RULE(PAGE_RULE_RESERVED);
+	return rules;
+}
+
 static const struct encoder npt = {
 	.modifiers = true,
 	.granule_shift = X86_GRANULE_SHIFT,
@@ -63,6 +78,7 @@ static const struct encoder npt = {
 	.is_global = npt_is_global,
 	.is_present = pte_is_present,
 	.is_leaf = x86_is_leaf,
+	.broken = npt_broken,
 	.table = pte_table,
 	.table_address = x86_table_address,
 	.counted = true,
@@ -70,4 +86,4 @@ static const struct encoder npt = {
 	.with_count = x86_with_count,
 };
 
-PAGING_DEFINE_FORMAT(x86_64_npt, "x86_64 NPT", npt);
+PAGING_DEFINE_FORMAT_OF_KIND(x86_64_npt, "x86_64 NPT", npt, X86_KIND_NPT);

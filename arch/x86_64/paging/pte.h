@@ -180,6 +180,15 @@ static ALWAYS_INLINE bool pte_is_present(const struct page_table *table, uint64_
 	return (descriptor & PTE_PRESENT) != 0;
 }
 
+/* NX is reserved where it is not on: SDM vol. 3A 4.5.5, APM vol. 2 5.6.3. */
+static ALWAYS_INLINE uint64_t pte_broken(const struct page_table *table, uint64_t descriptor,
+					 uint32_t nx)
+{
+	if ((descriptor & PTE_NO_EXECUTE) != 0 && (table->features & nx) == 0)
+		return RULE(PAGE_RULE_FEATURE);
+	return 0;
+}
+
 static ALWAYS_INLINE bool pte_is_global(uint64_t descriptor)
 {
 	return (descriptor & PTE_GLOBAL) != 0;

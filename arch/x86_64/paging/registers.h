@@ -3,7 +3,9 @@
 #ifndef X86_64_PAGING_REGISTERS_H
 #define X86_64_PAGING_REGISTERS_H
 
+#include "engine/engine.h"
 #include "engine/refuse.h"
+#include "geometry.h"
 #include "twofold/x86_64_registers.h"
 
 #define CPUID_1_ECX_PCID       (UINT32_C(1) << 17)

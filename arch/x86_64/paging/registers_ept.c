@@ -84,7 +84,7 @@ enum register_status x86_64_ept_check(const struct x86_64_cpu *cpu, const struct
 	enum register_status status;
 	uint64_t missing;
 
-	if (table->format != &x86_64_ept)
+	if (table->format->kind != X86_KIND_EPT)
 		return refuse(refusal, REGISTER_WRONG_TABLE, "EPTP", "x86_64_ept", 0, 0);
 	most.input_bits = table->input_bits;
 	status = x86_64_ept_config(cpu, &most, refusal);

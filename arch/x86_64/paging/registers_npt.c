@@ -28,7 +28,7 @@ enum register_status x86_64_npt_check(const struct x86_64_cpu *cpu, const struct
 	struct page_table_config most;
 	enum register_status status;
 
-	if (table->format != &x86_64_npt)
+	if (table->format->kind != X86_KIND_NPT)
 		return refuse(refusal, REGISTER_WRONG_TABLE, "N_CR3", "x86_64_npt", 0, 0);
 	status = x86_64_npt_config(cpu, &most, refusal);
 	if (status == REGISTER_OK)

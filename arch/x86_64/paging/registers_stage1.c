@@ -47,7 +47,7 @@ enum register_status x86_64_stage1_check(const struct x86_64_cpu *cpu,
 	struct page_table_config most;
 	enum register_status status;
 
-	if (table->format != &x86_64_stage1)
+	if (table->format->kind != X86_KIND_STAGE1)
 		return refuse(refusal, REGISTER_WRONG_TABLE, "CR3", "x86_64_stage1", 0, 0);
 	status = x86_64_stage1_config(cpu, &most, refusal);
 	if (status == REGISTER_OK)

@@ -38,6 +38,20 @@ static ALWAYS_INLINE struct page_flags stage1_decode(const struct page_table *ta
 	return flags;
 }
 
+/* D without W in a leaf is a shadow-stack page to a CPU with CET: SDM vol. 3A 4.6. */
+static ALWAYS_INLINE uint64_t stage1_broken(const struct page_table *table, uint64_t descriptor,
+					    unsigned int level)
+{
+	uint64_t rules;
+
+	if ((descriptor & PTE_PRESENT) == 0)
+		return 0;
+	rules = pte_broken(table, descriptor, X86_64_NX);
+	if (x86_is_leaf(descriptor, level) && (descriptor & (PTE_WRITE | PTE_DIRTY)) == PTE_DIRTY)
+		rules |= RULE(PAGE_RULE_SHADOW_STACK);
+	return rules;
+}
+
 static const struct encoder stage1 = {
 	.modifiers = true,
 	.granule_shift = X86_GRANULE_SHIFT,
@@ -59,6 +73,7 @@ static const struct encoder stage1 = {
 	.is_global = pte_is_global,
 	.is_present = pte_is_present,
 	.is_leaf = x86_is_leaf,
+	.broken = stage1_broken,
 	.table = pte_table,
 	.table_address = x86_table_address,
 	.counted = true,
@@ -66,4 +81,4 @@ static const struct encoder stage1 = {
 	.with_count = x86_with_count,
 };
 
-PAGING_DEFINE_FORMAT(x86_64_stage1, "x86_64 stage 1", stage1);
+PAGING_DEFINE_FORMAT_OF_KIND(x86_64_stage1, "x86_64 stage 1", stage1, X86_KIND_STAGE1);

@@ -10,10 +10,10 @@
 
 #include "arch.h"
 #include "kvm.h"
+#include "serial.h"
 #include "supervisor.h"
 #include "x86_layout.h"
 
-#define LAST_PORT   0xffff
 #define IOAPIC_PINS 24
 
 /* ACPI PM1 control register: SLP_EN, and the sleep type that means soft off on this board. */
@@ -24,6 +24,7 @@
 #define KEYBOARD_RESET 0xfe
 
 static struct device power_device, reset_device;
+static struct serial serial_port;
 
 static void power_io(void *owner, uint64_t offset, void *data, unsigned int size, bool is_write)
 {
@@ -78,7 +79,7 @@ static void serial_interrupt(void *context, bool level)
 
 static bool add_serial(struct machine *machine, struct failure *failure)
 {
-	struct serial *serial = &machine->serial;
+	struct serial *serial = &serial_port;
 
 	serial->device.base = PORT_SERIAL;
 	serial->device.name = "the serial port";
@@ -90,6 +91,12 @@ static bool add_serial(struct machine *machine, struct failure *failure)
 		serial->interrupt = serial_interrupt;
 	serial_init(serial);
 	return bus_add(&machine->io, &serial->device, failure);
+}
+
+size_t arch_console_input(struct machine *machine, const uint8_t *bytes, size_t count)
+{
+	(void)machine;
+	return serial_receive(&serial_port, bytes, count);
 }
 
 static bool add_debug_exit(struct machine *machine, struct failure *failure)

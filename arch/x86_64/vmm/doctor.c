@@ -73,6 +73,10 @@ void arch_doctor(int kvm_fd)
 		report_nested("SVM", "kvm_amd", MODULE_KVM_AMD "/parameters/nested");
 	else
 		doctor_line("no", "nested VMX or SVM: this KVM has none");
+	doctor_capability(kvm_fd, KVM_CAP_SPLIT_IRQCHIP, "local APIC in the kernel",
+			  "--irqchip split");
+	doctor_capability(kvm_fd, KVM_CAP_NESTED_STATE, "nested state",
+			  "hypervisors inside of guests");
 	if (!kvm_capability(kvm_fd, KVM_CAP_NESTED_STATE) && arch_kvm_interprets())
 		doctor_advice("to test hypervisors, use QEMU (SVM) or Bochs (VMX, EPT)");
 }

@@ -53,6 +53,7 @@ bool arch_kernel_parse(struct kernel *kernel, const void *bytes, size_t length,
 {
 	struct elf_note note;
 
+	kernel->segment_name = "ELF segment";
 	if (!elf_image_parse(&kernel->elf, bytes, length, EM_X86_64, failure) ||
 	    !elf_image_note(&kernel->elf, PVH_NOTE_OWNER, PVH_NOTE_ENTRY, &note, failure) ||
 	    !read_entry(&note, &kernel->entry, failure))

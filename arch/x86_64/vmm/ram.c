@@ -7,12 +7,39 @@
 #include "arch.h"
 #include "x86_layout.h"
 
-/* EPT's widths. What the host's CPU has may be less, and then KVM refuses the memory slot. */
-void arch_guest_memory_format(struct page_table_config *config)
+const struct arch_board arch_board = {
+	.irqchip = IRQCHIP_NONE,
+	.debug_exit_iobase = PORT_DEBUG_EXIT,
+	.debug_exit_last = LAST_PORT,
+	.debug_exit_units = "ports",
+};
+
+bool arch_config_check(const struct config *config, struct failure *failure)
+{
+	if (config->dtb || config->dump_dtb)
+		return fail(failure, STATUS_USAGE, "--%s: a machine of x86_64 has no device tree",
+			    config->dtb ? "dtb" : "dump-dtb");
+	return true;
+}
+
+/* EPT's width. What the host's CPU has may be less, and then KVM refuses the memory slot. */
+uint8_t arch_address_bits(int kvm_fd)
+{
+	(void)kvm_fd;
+	return 48;
+}
+
+unsigned long arch_vm_type(int kvm_fd)
+{
+	(void)kvm_fd;
+	return 0;
+}
+
+void arch_guest_memory_format(struct page_table_config *config, uint8_t address_bits)
 {
 	*config = (struct page_table_config){
 		.format = &x86_64_ept,
-		.input_bits = 48,
+		.input_bits = address_bits,
 		.output_bits = 48,
 		.leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G,
 	};
@@ -28,14 +55,16 @@ unsigned int arch_ram_ranges(uint64_t size, struct arch_ram ranges[ARCH_RAM_RANG
 	return 2;
 }
 
-void arch_boot_area(uint64_t *start, uint64_t *size)
+bool arch_boot_area(uint64_t *start, uint64_t *size)
 {
 	*start = BOOT_DATA_START;
 	*size = BOOT_DATA_SIZE;
+	return true;
 }
 
-void arch_initrd_window(uint64_t *lowest, uint64_t *end)
+void arch_initrd_window(const struct config *config, uint64_t *lowest, uint64_t *end)
 {
+	(void)config;
 	*lowest = INITRD_LOWEST;
 	*end = MMIO_HOLE_START;
 }

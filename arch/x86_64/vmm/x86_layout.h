@@ -17,7 +17,9 @@
 
 #define INITRD_LOWEST UINT64_C(0x100000)
 
+#define LAST_PORT                0xffff
 #define PORT_KEYBOARD_CONTROLLER 0x64
+#define PORT_DEBUG_EXIT          0xf4
 #define PORT_SERIAL              0x3f8
 #define PORT_PM1_CONTROL         0x604
 #define SERIAL_IRQ               4

@@ -187,6 +187,15 @@ struct page_cursor {
 enum paging_status page_table_init(struct page_table *table, const struct page_table_config *config,
 				   struct frame_allocator *frames);
 
+/*
+ * For a table that others built, the root of which is at `root`: fit for query, walk, check, dump
+ * and statistics, which do not change it. Nothing is read yet, and table->tables is 0, for not
+ * known. PAGING_BAD_CONFIG, PAGING_UNALIGNED (a root is aligned to its size),
+ * PAGING_OUTPUT_RANGE.
+ */
+enum paging_status page_table_adopt(struct page_table *table,
+				    const struct page_table_config *config, phys_addr root);
+
 /* Gives every table back to `frames`. No walker may use the table any more. */
 void page_table_destroy(struct page_table *table, struct frame_allocator *frames);
 

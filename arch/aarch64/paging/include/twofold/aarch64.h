@@ -6,13 +6,13 @@
 #include "twofold/page_table.h"
 
 /*
- * Stage 1 of EL1&0 and, with AARCH64_EL2, of EL2 (Arm ARM DDI 0487, D8.3). input_bits 25 to 48, or
- * to 52 with the 64K granule (FEAT_LVA) and the _lpa2 formats (FEAT_LPA2, TCR.DS = 1). Leaves are
- * pages and blocks: 4K 2M 1G, 16K 32M, 64K 512M, and with 52-bit output addresses 512G, 64G, 4T.
- * A contiguous group is a leaf of its own size, if leaf_sizes has that: 64K and 32M with the 4K
- * granule, 2M and 1G with 16K, 2M and 16G with 64K. Unless AARCH64_BBM2, a live table is changed by
- * break-before-make where the architecture asks for it (D8.16.1): operations that may split a leaf
- * or change a type then need a gather that can flush.
+ * Stage 1 of EL1&0 and, with AARCH64_EL2, of EL2 (Arm ARM DDI 0487, D8.3). input_bits 25 (16K: 26,
+ * 64K: 30) to 48, or to 52 with the 64K granule (FEAT_LVA) and the _lpa2 formats (FEAT_LPA2, TCR.DS
+ * = 1). Leaves are pages and blocks: 4K 2M 1G, 16K 32M, 64K 512M, and with 52-bit output addresses
+ * 512G, 64G, 4T. A contiguous group is a leaf of its own size, if leaf_sizes has that: 64K and 32M
+ * with the 4K granule, 2M and 1G with 16K, 2M and 16G with 64K. Unless AARCH64_BBM2, a live table
+ * is changed by break-before-make where the architecture asks for it (D8.16.1): operations that may
+ * split a leaf or change a type then need a gather that can flush.
  *
  * memory_attributes is MAIR. A table is one half of the address space: the lower (TTBR0) or, with
  * AARCH64_UPPER, the upper (TTBR1).

@@ -11,8 +11,9 @@
  *	page_table_init(&table, &config, frames);
  *	x86_64_cr3(&cpu, &table, 0, 0, &cr3, NULL);
  *
- * Memory encryption is the caller's: it takes the bits that CPUID 8000001FH:EBX 11:6 counts from
- * config.output_bits and says config.modifier. CR3 and N_CR3 then have the modifier if tables have.
+ * A configuration's `access` and `parallel` are the caller's, and so is memory encryption: it takes
+ * the bits that CPUID 8000001FH:EBX 11:6 counts from config.output_bits and says config.modifier.
+ * CR3 and N_CR3 then have the modifier if tables have.
  *
  * `refusal` may be NULL everywhere; it is written when the answer is not REGISTER_OK, and no other
  * result is then.
@@ -48,7 +49,7 @@ void x86_64_enable(struct x86_64_cpu *cpu);
 /*
  * Stage 1 (SDM vol. 3A 4.1.4, 4.5; APM vol. 2 5.3). The configuration that has all of the CPU as
  * its registers are set: 57 input bits with CR4.LA57, else 48; MAXPHYADDR; leaves of 1G; NX with
- * EFER.NXE, GLOBAL with CR4.PGE, PKU with CR4.PKE or PKS; the PAT. `access` is left alone. A
+ * EFER.NXE, GLOBAL with CR4.PGE, PKU with CR4.PKE or PKS; the PAT. A
  * register bit that CPUID excludes is REGISTER_MISSING.
  */
 enum register_status x86_64_stage1_config(const struct x86_64_cpu *cpu,
@@ -77,7 +78,7 @@ enum register_status x86_64_cr3(const struct x86_64_cpu *cpu, const struct page_
 
 /*
  * EPT (SDM vol. 3C 28.3, A.10). config->input_bits is what the caller wants, 48 or 57, or 0 for the
- * most the CPU has; all else but `access` is filled in: MAXPHYADDR, 2M and 1G leaves, execute-only,
+ * most the CPU has; the rest is filled in: MAXPHYADDR, 2M and 1G leaves, execute-only,
  * accessed and dirty, and suppress-#VE where the control may be set. Take away what is not used.
  */
 enum register_status x86_64_ept_config(const struct x86_64_cpu *cpu,
