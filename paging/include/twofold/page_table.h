@@ -110,6 +110,13 @@ struct page_table {
 	uint8_t levels; /* how many; level 0 has the granule-sized leaves */
 	bool modified_tables;
 	struct table_access access;
+
+	/* Where the page before was mapped (fast.h). */
+	virt_addr recent;         /* its address, in spans of a lowest table; UINT64_MAX: nowhere */
+	uint64_t *recent_entries; /* the lowest table */
+	uint64_t *recent_slot;    /* the entry that links to it */
+	struct page_flags recent_flags;
+	uint64_t recent_attributes; /* what those flags are encoded as */
 };
 
 /* One leaf, or for page_table_query's PAGING_NOT_MAPPED the hole that the walk ended in. */
