@@ -337,7 +337,7 @@ static void check_round(struct round *round)
 	REQUIRE(page_table_walk(&round->table, round->window, round->window_size, PAGE_VISIT_LEAF,
 				own_leaf, round) == PAGING_OK,
 		"the walk failed");
-	for (uint32_t number = 0; number < UINT64_C(1) * MAPPERS * CALLS; number++)
+	for (uint32_t number = 0; number < MAPPERS * CALLS; number++)
 		check_call(round, number);
 	for (size_t i = 0; i < round->sight_count; i++)
 		check_sight(round, &round->sights[i]);
