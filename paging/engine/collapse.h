@@ -8,6 +8,7 @@
 
 #include "arguments.h"
 #include "contiguous.h"
+#include "recent.h"
 #include "split.h"
 
 /* An attribute word without accessed and dirty. */
@@ -132,6 +133,7 @@ static inline void collapse_leave(const struct encoder *e, struct page_table *ta
 	cursor_ascend(table, c);
 	if (!joined)
 		return;
+	recent_forget(table);
 	table->tables--;
 	if (op->gather)
 		gather_frame(op->gather, frame);

@@ -110,6 +110,13 @@ struct page_table {
 	uint8_t levels; /* how many; level 0 has the granule-sized leaves */
 	bool modified_tables;
 	struct table_access access;
+
+	/* Where the page before was mapped (fast.h). */
+	virt_addr recent;         /* its address, in spans of a lowest table; UINT64_MAX: nowhere */
+	uint64_t *recent_entries; /* the lowest table */
+	uint64_t *recent_slot;    /* the entry that links to it */
+	struct page_flags recent_flags;
+	uint64_t recent_attributes; /* what those flags are encoded as */
 };
 
 /* One leaf, or for page_table_query's PAGING_NOT_MAPPED the hole that the walk ended in. */
@@ -199,6 +206,13 @@ enum paging_status page_table_init(struct page_table *table, const struct page_t
  */
 enum paging_status page_table_adopt(struct page_table *table,
 				    const struct page_table_config *config, phys_addr root);
+
+/*
+ * For code that has moved, such as a kernel that made its tables with the MMU off: from now on the
+ * tables are reached by `access`, and the table's own format is found at `format`, its new address.
+ */
+void page_table_rebase(struct page_table *table, const struct page_table_format *format,
+		       const struct table_access *access);
 
 /* Gives every table back to `frames`. No walker may use the table any more. */
 void page_table_destroy(struct page_table *table, struct frame_allocator *frames);
