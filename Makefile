@@ -18,7 +18,7 @@ export CFLAGS CPPFLAGS LDFLAGS PACKAGES
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
-.PHONY: help run build test lint format clean
+.PHONY: help run build test test-long fuzz lint format clean
 
 # Quiet when there is nothing to do. With an argument: only these targets.
 build_in = @ninja -C "$(1)" -n $(2) | grep -q 'no work to do' || \
@@ -30,6 +30,9 @@ help:
 	@echo 'make run      build, then boot the guest kernel in the VMM and show its verdict'
 	@echo 'make test     build everything and run every test; ends with "N passed, N failed"'
 	@echo 'make build    build everything (the same as plain make)'
+	@echo 'make test-long  the tests that take hours: random operations by the million,'
+	@echo '              long fuzzing (variables: LONG_OPS, FUZZ_SECONDS)'
+	@echo 'make fuzz     fuzz for FUZZ_SECONDS (default: 600) a target'
 	@echo 'make lint     run the lint tests alone (clang-tidy, cppcheck, clang-format, ...)'
 	@echo 'make format   format the C files in place with clang-format'
 	@echo 'make clean    remove the build directory'
@@ -59,6 +62,19 @@ test:
 	@configs/configure-build "$(BUILD)/aarch64" --cross-file configs/aarch64.ini
 	$(call build_aarch64)
 	@tests/tools/run-tests "$(BUILD)" $(SUITES)
+
+# Operations for each configuration of each format, and seconds for each fuzz target.
+LONG_OPS := 1000000
+FUZZ_SECONDS := 600
+
+fuzz:
+	@configs/install-packages build test
+	@configs/configure-build "$(BUILD)" $(MESON_OPTIONS)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run-fuzz . "$(BUILD)"
+
+test-long: fuzz
+	$(call build,tests/paging/test-paging)
+	@TWOFOLD_OPS=$(LONG_OPS) tests/tools/run-criterion "$(BUILD)/tests/paging/test-paging" --filter 'random/*'
 
 lint:
 	@$(MAKE) --no-print-directory test SUITES=lint

@@ -167,13 +167,15 @@ static const char *const access_names[2][3] = {
 };
 
 static void expect_access(const char *what, virt_addr address, enum probe_access access, bool user,
-			  const struct page_flags *asked, const struct page_flags *predicted)
+			  const struct page_flags *asked, const struct page_mapping *predicted)
 {
 	struct probe_result actual = probe(access, address, user);
 	struct probe_result by_request = probe_expect(asked, access, address, user);
-	struct probe_result by_query = probe_expect(predicted, access, address, user);
+	struct probe_result by_query =
+		probe_expect(predicted ? &predicted->flags : NULL, access, address, user);
 	char text[96];
 
+	probe_expect_translation(access, address, user, predicted);
 	if (probe_result_equal(&actual, &by_request) && probe_result_equal(&actual, &by_query))
 		return;
 	format_text(text, sizeof(text), "%s, %s, as it was asked for", what,
@@ -188,7 +190,7 @@ void expect_rights(const char *what, virt_addr address, const struct page_flags 
 {
 	struct page_mapping m;
 	enum paging_status status = kernel_query(address, &m);
-	const struct page_flags *predicted = status == PAGING_OK ? &m.flags : NULL;
+	const struct page_mapping *predicted = status == PAGING_OK ? &m : NULL;
 
 	expect_status(what, status, flags ? PAGING_OK : PAGING_NOT_MAPPED);
 	for (unsigned int user = 0; user < 2; user++) {

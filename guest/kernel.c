@@ -11,9 +11,25 @@
 #include "guest/probe.h"
 #include "guest/sabotage.h"
 #include "guest/stack.h"
+#include "layout.h"
 #include "twofold/dump.h"
 
 struct kernel kernel;
+
+void kernel_add_device(const char *name, phys_addr start, uint64_t size)
+{
+	phys_addr end = addr_align_up(start + size, LARGEST_PAGE);
+
+	start = addr_align_down(start, LARGEST_PAGE);
+	for (size_t i = 0; i < kernel.device_count; i++) {
+		if (start >= kernel.devices[i].start &&
+		    end <= kernel.devices[i].start + kernel.devices[i].size)
+			return;
+	}
+	if (kernel.device_count == KERNEL_DEVICES_MAX)
+		panic("more than %u devices", KERNEL_DEVICES_MAX);
+	kernel.devices[kernel.device_count++] = (struct device){ name, start, end - start };
+}
 
 /* What the CPU can be told of the flags: all is executable where NX is missing. */
 static struct page_flags kernel_flags(struct page_flags flags)

@@ -75,11 +75,22 @@ static void expect_bits(const char *what, virt_addr at, bool accessed, bool dirt
 	expect_equal("dirty", m.flags.dirty, dirty);
 }
 
+/* The kinds of marks a check is about; false, and it is skipped, if the CPU does not set them. */
+static bool marks_possible(bool dirty)
+{
+	if (kernel.mmu.hardware_accessed && (kernel.mmu.hardware_dirty || !dirty))
+		return true;
+	check_skip(kernel.mmu.hardware_accessed ? "this CPU does not set dirty"
+						: "this CPU does not set accessed and dirty");
+	return false;
+}
+
 static void check_read(const struct check *check)
 {
 	struct trio trio;
 
-	if (!test_leaf_possible(check->leaf) || !trio_map(&trio, check->leaf, idle_flags(true)))
+	if (!marks_possible(false) || !test_leaf_possible(check->leaf) ||
+	    !trio_map(&trio, check->leaf, idle_flags(true)))
 		return;
 	expect_bits("new and idle", trio.at, false, false);
 	expect_true("read", !probe(PROBE_READ, trio.at, false).faulted);
@@ -91,7 +102,8 @@ static void check_fetch(const struct check *check)
 {
 	struct trio trio;
 
-	if (!test_leaf_possible(check->leaf) || !trio_map(&trio, check->leaf, idle_flags(true)))
+	if (!marks_possible(false) || !test_leaf_possible(check->leaf) ||
+	    !trio_map(&trio, check->leaf, idle_flags(true)))
 		return;
 	expect_true("fetch", !probe(PROBE_FETCH, trio.at, false).faulted);
 	expect_bits("after a fetch", trio.at, true, false);
@@ -102,7 +114,8 @@ static void check_write(const struct check *check)
 {
 	struct trio trio;
 
-	if (!test_leaf_possible(check->leaf) || !trio_map(&trio, check->leaf, idle_flags(true)))
+	if (!marks_possible(true) || !test_leaf_possible(check->leaf) ||
+	    !trio_map(&trio, check->leaf, idle_flags(true)))
 		return;
 	expect_true("write", !probe(PROBE_WRITE, trio.at, false).faulted);
 	expect_bits("after a write", trio.at, true, true);
@@ -113,7 +126,7 @@ static void check_write_after_read(const struct check *check)
 {
 	struct trio trio;
 
-	if (!trio_map(&trio, check->leaf, idle_flags(true)))
+	if (!marks_possible(true) || !trio_map(&trio, check->leaf, idle_flags(true)))
 		return;
 	expect_true("read", !probe(PROBE_READ, trio.at, false).faulted);
 	expect_bits("after the read", trio.at, true, false);
@@ -128,7 +141,8 @@ static void check_faulting_write(const struct check *check)
 	struct trio trio;
 	struct page_mapping m;
 
-	if (!test_leaf_possible(check->leaf) || !trio_map(&trio, check->leaf, flags))
+	if (!marks_possible(false) || !test_leaf_possible(check->leaf) ||
+	    !trio_map(&trio, check->leaf, flags))
 		return;
 	expect_verdict("write", probe(PROBE_WRITE, trio.at, false),
 		       probe_expect(&flags, PROBE_WRITE, trio.at, false));
@@ -161,8 +175,11 @@ static void check_born_accessed(const struct check *check)
 static void check_kept(const struct check *check)
 {
 	struct page_flags flags = idle_flags(true);
-	virt_addr at = test_map_leaf(landing_page, check->leaf, flags);
+	virt_addr at;
 
+	if (!marks_possible(true))
+		return;
+	at = test_map_leaf(landing_page, check->leaf, flags);
 	if (at == 0)
 		return;
 	expect_true("write", !probe(PROBE_WRITE, at, false).faulted);

@@ -9,6 +9,7 @@
 #include "contiguous.h"
 #include "cursor.h"
 #include "gather.h"
+#include "recent.h"
 #include "sabotage.h"
 #include "split.h"
 
@@ -175,6 +176,7 @@ static inline void unlink_table(const struct encoder *e, struct page_table *tabl
 
 	entry_link(table, slot, paging_sabotage(PAGING_SABOTAGE_CLEAR, level + 1, 0));
 	table->tables--;
+	recent_forget(table);
 	if (!op->gather) {
 		op->frames->free(op->frames, FRAME_TABLE, frame);
 		return;

@@ -8,6 +8,7 @@
 
 #include "arguments.h"
 #include "contiguous.h"
+#include "recent.h"
 #include "split.h"
 
 /* An attribute word without accessed and dirty. */
@@ -132,6 +133,7 @@ static inline void collapse_leave(const struct encoder *e, struct page_table *ta
 	cursor_ascend(table, c);
 	if (!joined)
 		return;
+	recent_forget(table);
 	table->tables--;
 	if (op->gather)
 		gather_frame(op->gather, frame);
@@ -175,6 +177,8 @@ static ALWAYS_INLINE enum paging_status collapse_range(const struct encoder *e,
 	}
 	while (c.level != top_level(table))
 		collapse_leave(e, table, &c, input, op);
+	if (has_groups(e, c.level) && (table->leaf_sizes & group_size(e, c.level)) != 0)
+		collapse_groups(e, table, &c, input, c.last, op->gather);
 	cursor_close(table, &c);
 	op->done = size;
 	return PAGING_OK;

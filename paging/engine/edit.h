@@ -14,6 +14,7 @@
 #include "cursor.h"
 #include "gather.h"
 #include "map.h"
+#include "one_page.h"
 #include "reserve.h"
 #include "sabotage.h"
 #include "split.h"
@@ -176,6 +177,47 @@ static inline enum paging_status plan_hole(const struct encoder *e, const struct
 	return PAGING_OK;
 }
 
+/*
+ * Runs: leaves that lie in the table and the range one after the other and need nothing decided for
+ * each. How many entries can be such, from the cursor on.
+ */
+static inline uint64_t edit_run_limit(const struct encoder *e, const struct page_table *table,
+				      const struct edit *edit)
+{
+	const struct page_cursor *c = &edit->c;
+	unsigned int shift = level_shift(e, c->level);
+	uint64_t room =
+		level_entries(e, table, c->level) - level_index(e, table, c->level, c->input);
+	uint64_t wanted = (c->last - c->input + 1) >> shift;
+
+	if (edit_keeps_leaves(edit) || (edit->op->mode & PAGING_ENLARGE) != 0 ||
+	    !addr_is_aligned(c->input, level_size(e, c->level)))
+		return 0;
+	return wanted < room ? wanted : room;
+}
+
+static ALWAYS_INLINE bool edit_runs_on(const struct encoder *e, const struct page_table *table,
+				       const struct edit *edit, uint64_t d, unsigned int level)
+{
+	return e->is_present(table, d, level) && e->is_leaf(d, level) && !in_group(e, d) &&
+	       !change_breaks(e, table, &edit->c, &edit->change, d, edit->op->gather);
+}
+
+/* Plans a run; returns its length. `level` is the cursor's. */
+static ALWAYS_INLINE uint64_t plan_run(const struct encoder *e, const struct page_table *table,
+				       struct edit *edit, unsigned int level)
+{
+	const uint64_t *entry = cursor_entry(table, e, &edit->c);
+	uint64_t limit = edit_run_limit(e, table, edit);
+	uint64_t n = 0;
+
+	while (n < limit && edit_runs_on(e, table, edit, entry_load(&entry[n]), level))
+		n++;
+	if (edit_empties(edit))
+		edit->removed[level] += n;
+	return n;
+}
+
 static inline enum paging_status edit_plan(const struct encoder *e, struct page_table *table,
 					   struct edit *edit)
 {
@@ -188,7 +230,13 @@ static inline enum paging_status edit_plan(const struct encoder *e, struct page_
 		if (!e->is_present(table, d, c->level)) {
 			status = plan_hole(e, table, edit, d);
 		} else if (e->is_leaf(d, c->level)) {
-			status = plan_leaf(e, table, edit, d);
+			uint64_t run = c->level == 0 ? plan_run(e, table, edit, 0)
+						     : plan_run(e, table, edit, c->level);
+
+			if (run != 0)
+				c->input += (run - 1) << level_shift(e, c->level);
+			else
+				status = plan_leaf(e, table, edit, d);
 		} else {
 			edit_descend(e, table, edit, d);
 			continue;
@@ -328,36 +376,134 @@ static inline enum paging_status edit_split(const struct encoder *e, struct page
 	return PAGING_OK;
 }
 
+/* The leaves from [from] to before [to] of a run have been unmapped or changed. */
+static inline void edit_run_gather(const struct encoder *e, const struct page_table *table,
+				   const struct edit *edit, uint64_t from, uint64_t to, bool global)
+{
+	const struct page_cursor *c = &edit->c;
+	unsigned int shift = level_shift(e, c->level);
+
+	if (from == to || edit->change.kind == CHANGE_SOFTWARE)
+		return;
+	gather_range(
+		edit->op->gather,
+		&(struct tlb_range){ .start = input_extend(e, table, c->input + (from << shift)),
+				     .last = input_extend(e, table, c->input + (to << shift) - 1),
+				     .leaf_size = level_size(e, c->level),
+				     .global = global });
+}
+
+/* Unmaps a run of leaves that are global all, or none. What hardware marks in them meanwhile is
+ * nobody's concern, so that a store will do. */
+static ALWAYS_INLINE uint64_t run_unmap(const struct encoder *e, const struct page_table *table,
+					struct edit *edit, unsigned int level)
+{
+	const struct tlb_gather *gather = edit->op->gather;
+	uint64_t *entry = cursor_entry(table, e, &edit->c);
+	uint64_t limit = edit_run_limit(e, table, edit);
+	bool global = e->is_global(entry_load(entry));
+	uint64_t n;
+
+	if ((edit->op->mode & PAGING_RESUMABLE) != 0 && gather && !gather_can_flush(gather))
+		return 0;
+	for (n = 0; n < limit; n++) {
+		uint64_t d = entry_load(&entry[n]);
+
+		if (!edit_runs_on(e, table, edit, d, level) || e->is_global(d) != global)
+			break;
+		entry_write(&entry[n],
+			    paging_sabotage(PAGING_SABOTAGE_CLEAR, level, edit->change.left));
+	}
+	if (n != 0)
+		memory_clean(table, entry, n * sizeof(*entry));
+	if (edit->change.left == 0)
+		edit->removed[level] += n;
+	edit_run_gather(e, table, edit, 0, n, global);
+	return n;
+}
+
+/* Changes the attributes of a run; the leaves that do change are gathered in pieces. */
+static ALWAYS_INLINE uint64_t run_change(const struct encoder *e, const struct page_table *table,
+					 struct edit *edit, unsigned int level)
+{
+	uint64_t *entry = cursor_entry(table, e, &edit->c);
+	uint64_t limit = edit_run_limit(e, table, edit);
+	uint64_t from = 0; /* [from, n) are changed, and global or not as `global` says */
+	bool global = false;
+	uint64_t n;
+
+	for (n = 0; n < limit; n++) {
+		uint64_t old = entry_load(&entry[n]);
+		uint64_t new;
+
+		if (!edit_runs_on(e, table, edit, old, level))
+			break;
+		do {
+			new = paging_sabotage(PAGING_SABOTAGE_LEAF, level,
+					      leaf_changed(e, table, &edit->change, old, level));
+		} while (new != old && !entry_replace(table, &entry[n], &old, new));
+		if (new != old && e->is_global(old) == global)
+			continue;
+		edit_run_gather(e, table, edit, from, n, global);
+		from = new != old ? n : n + 1;
+		global = e->is_global(old);
+	}
+	edit_run_gather(e, table, edit, from, n, global);
+	return n;
+}
+
+static ALWAYS_INLINE uint64_t edit_leaves(const struct encoder *e, const struct page_table *table,
+					  struct edit *edit, unsigned int level)
+{
+	if (edit->change.kind == CHANGE_UNMAP)
+		return run_unmap(e, table, edit, level);
+	return run_change(e, table, edit, level);
+}
+
+/* Deals with the entry that the cursor is on, or with a run from there. *again: it now stands on
+ * another that must be looked at, or on the same. */
+static ALWAYS_INLINE enum paging_status
+edit_entry(const struct encoder *e, struct page_table *table, struct edit *edit, bool *again)
+{
+	struct page_cursor *c = &edit->c;
+	uint64_t d = entry_load(cursor_entry(table, e, c));
+	uint64_t run;
+
+	*again = false;
+	if (!e->is_present(table, d, c->level))
+		return edit_hole(e, table, edit, d, again);
+	if (!e->is_leaf(d, c->level)) {
+		edit_descend(e, table, edit, d);
+		*again = true;
+		return PAGING_OK;
+	}
+	/* Pages are most of what there is: for them the level is a constant. */
+	run = c->level == 0 ? edit_leaves(e, table, edit, 0)
+			    : edit_leaves(e, table, edit, c->level);
+	if (run != 0) {
+		c->input += (run - 1) << level_shift(e, c->level);
+		return PAGING_OK;
+	}
+	if (edit_covers(e, edit, d))
+		return edit_leaf(e, table, edit, d);
+	*again = true;
+	return edit_split(e, table, edit, d);
+}
+
 /* Changes the range; stops, if it is resumable, at what stands in the way. */
 static ALWAYS_INLINE enum paging_status edit_run(const struct encoder *e, struct page_table *table,
 						 struct edit *edit)
 {
 	struct page_cursor *c = &edit->c;
-	enum paging_status status;
-	bool split;
 
 	for (;;) {
-		uint64_t d = entry_load(cursor_entry(table, e, c));
+		bool again;
+		enum paging_status status = edit_entry(e, table, edit, &again);
 
-		if (!e->is_present(table, d, c->level)) {
-			status = edit_hole(e, table, edit, d, &split);
-			if (status != PAGING_OK)
-				return status;
-			if (split)
-				continue;
-		} else if (!e->is_leaf(d, c->level)) {
-			edit_descend(e, table, edit, d);
+		if (status != PAGING_OK)
+			return status;
+		if (again)
 			continue;
-		} else if (edit_covers(e, edit, d)) {
-			status = edit_leaf(e, table, edit, d);
-			if (status != PAGING_OK)
-				return status;
-		} else {
-			status = edit_split(e, table, edit, d);
-			if (status != PAGING_OK)
-				return status;
-			continue;
-		}
 		if (!cursor_step(e, c))
 			return PAGING_OK;
 		while (cursor_left(table, e, c)) {
@@ -433,9 +579,9 @@ static inline enum paging_status edit_range(const struct encoder *e, struct page
 	return status;
 }
 
-static ALWAYS_INLINE enum paging_status unmap_range(const struct encoder *e,
-						    struct page_table *table, virt_addr virt,
-						    uint64_t size, struct page_table_op *op)
+static SELDOM enum paging_status unmap_general(const struct encoder *e, struct page_table *table,
+					       virt_addr virt, uint64_t size,
+					       struct page_table_op *op)
 {
 	enum paging_status status = check_range(e, table, virt, size, op);
 	struct edit edit;
@@ -452,10 +598,18 @@ static ALWAYS_INLINE enum paging_status unmap_range(const struct encoder *e,
 	return edit_range(e, table, &edit, virt, size);
 }
 
-static ALWAYS_INLINE enum paging_status protect_range(const struct encoder *e,
-						      struct page_table *table, virt_addr virt,
-						      uint64_t size, struct page_flags flags,
-						      struct page_table_op *op)
+static ALWAYS_INLINE enum paging_status unmap_range(const struct encoder *e,
+						    struct page_table *table, virt_addr virt,
+						    uint64_t size, struct page_table_op *op)
+{
+	if (one_page_unmap(e, table, virt, size, op))
+		return PAGING_OK;
+	return unmap_general(e, table, virt, size, op);
+}
+
+static SELDOM enum paging_status protect_general(const struct encoder *e, struct page_table *table,
+						 virt_addr virt, uint64_t size,
+						 struct page_flags flags, struct page_table_op *op)
 {
 	enum paging_status status = check_range(e, table, virt, size, op);
 	struct edit edit;
@@ -472,10 +626,25 @@ static ALWAYS_INLINE enum paging_status protect_range(const struct encoder *e,
 	return edit_range(e, table, &edit, virt, size);
 }
 
-static ALWAYS_INLINE enum paging_status write_protect_range(const struct encoder *e,
-							    struct page_table *table,
-							    virt_addr virt, uint64_t size,
-							    struct page_table_op *op)
+static ALWAYS_INLINE enum paging_status protect_range(const struct encoder *e,
+						      struct page_table *table, virt_addr virt,
+						      uint64_t size, struct page_flags flags,
+						      struct page_table_op *op)
+{
+	struct change change = { .kind = CHANGE_PROTECT };
+	struct page_flags kept = flags;
+
+	kept.idle = 0;
+	kept.dirty = 0;
+	if (size == level_size(e, 0) && encode_recent(e, table, kept, &change.attributes) &&
+	    one_page_change(e, table, &change, virt, size, op))
+		return PAGING_OK;
+	return protect_general(e, table, virt, size, flags, op);
+}
+
+static SELDOM enum paging_status write_protect_general(const struct encoder *e,
+						       struct page_table *table, virt_addr virt,
+						       uint64_t size, struct page_table_op *op)
 {
 	enum paging_status status = check_range(e, table, virt, size, op);
 	struct edit edit;
@@ -485,6 +654,18 @@ static ALWAYS_INLINE enum paging_status write_protect_range(const struct encoder
 	edit.op = op;
 	edit.change.kind = CHANGE_WRITE_PROTECT;
 	return edit_range(e, table, &edit, virt, size);
+}
+
+static ALWAYS_INLINE enum paging_status write_protect_range(const struct encoder *e,
+							    struct page_table *table,
+							    virt_addr virt, uint64_t size,
+							    struct page_table_op *op)
+{
+	const struct change change = { .kind = CHANGE_WRITE_PROTECT };
+
+	if (one_page_change(e, table, &change, virt, size, op))
+		return PAGING_OK;
+	return write_protect_general(e, table, virt, size, op);
 }
 
 static ALWAYS_INLINE enum paging_status software_range(const struct encoder *e,

@@ -18,6 +18,8 @@
 #include "twofold/page_table.h"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
+/* What is rare, so that the common path beside it saves no registers for it. */
+#define SELDOM        __attribute__((noinline, cold))
 #define UNLIKELY(x)   __builtin_expect(!!(x), 0)
 
 /* In a mask of enum page_rule. */
@@ -125,12 +127,18 @@ struct encoder {
 	bool counted;
 	uint64_t (*count)(uint64_t descriptor);
 	uint64_t (*with_count)(uint64_t descriptor, uint64_t count);
+	/* One entry more (there is room), one fewer (there is one). */
+	uint64_t (*count_up)(uint64_t descriptor);
+	uint64_t (*count_down)(uint64_t descriptor);
 };
 
 static ALWAYS_INLINE unsigned int level_shift(const struct encoder *e, unsigned int level)
 {
-	ASSUME(level <= PAGE_TABLE_MAX_LEVELS);
-	return e->granule_shift + level * e->index_bits;
+	unsigned int shift = e->granule_shift + level * e->index_bits;
+
+	/* Levels that a table has, and one more: what the root spans. */
+	ASSUME(shift < 64);
+	return shift;
 }
 
 /* Bytes that an entry of the level spans. */

@@ -5,6 +5,7 @@
 
 #include "contiguous.h"
 #include "cursor.h"
+#include "recent.h"
 
 /* Leaves of the granule, and of each larger size up to some size that a table of this many levels
  * can have, since a leaf that is split must find leaves one level down; and groups of those. */
@@ -66,6 +67,11 @@ static inline enum paging_status table_configure(const struct encoder *e,
 	table->upper = false;
 	table->levels = 0;
 	table->access = config->access;
+	recent_forget(table);
+	table->recent_entries = NULL;
+	table->recent_slot = NULL;
+	table->recent_flags = (struct page_flags){ 0 };
+	table->recent_attributes = 0;
 	status = e->configure(table, config);
 	if (status != PAGING_OK)
 		return status;

@@ -10,6 +10,7 @@
 #include "arguments.h"
 #include "contiguous.h"
 #include "cursor.h"
+#include "recent.h"
 #include "reserve.h"
 #include "sabotage.h"
 #include "split.h"
@@ -242,19 +243,44 @@ static inline bool build_descend_new(const struct encoder *e, struct page_table 
 	return true;
 }
 
+/* Writes `count` leaves, the first of them `leaf` and each next one larger by `step`. */
+static ALWAYS_INLINE void fill_steps(uint64_t *entry, uint64_t count, uint64_t leaf, uint64_t step)
+{
+	uint64_t *end = entry + count;
+
+	for (; end - entry >= 4; entry += 4, leaf += 4 * step) {
+		entry_write(&entry[0], leaf);
+		entry_write(&entry[1], leaf + step);
+		entry_write(&entry[2], leaf + 2 * step);
+		entry_write(&entry[3], leaf + 3 * step);
+	}
+	for (; entry != end; entry++, leaf += step)
+		entry_write(entry, leaf);
+}
+
 /* Writes `count` leaves for `phys` on; nothing was there. */
 static inline void fill_leaves(const struct encoder *e, uint64_t *entry, uint64_t count,
 			       uint64_t attributes, uint64_t group, phys_addr phys,
-			       unsigned int level, bool linked)
+			       unsigned int level)
 {
-	for (uint64_t i = 0; i < count; i++) {
-		uint64_t leaf = e->leaf(attributes, phys + (i << level_shift(e, level)), level);
+	uint64_t size = level_size(e, level);
+	uint64_t first, step, last;
 
-		leaf = paging_sabotage(PAGING_SABOTAGE_LEAF, level, leaf | group);
-		if (linked)
-			entry_write(&entry[i], leaf);
-		else
-			entry[i] = leaf;
+	if (count == 0)
+		return;
+	/* Where a descriptor has its address in two pieces, the step is another one now and then.
+	 */
+	first = e->leaf(attributes, phys, level) | group;
+	step = (e->leaf(attributes, phys + size, level) | group) - first;
+	last = e->leaf(attributes, phys + (count - 1) * size, level) | group;
+	if (!PAGING_SABOTAGED && last - first == (count - 1) * step) {
+		fill_steps(entry, count, first, step);
+		return;
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t leaf = e->leaf(attributes, phys + i * size, level) | group;
+
+		entry_write(&entry[i], paging_sabotage(PAGING_SABOTAGE_LEAF, level, leaf));
 	}
 }
 
@@ -266,8 +292,7 @@ static inline void fill_notes(uint64_t *entry, uint64_t count, uint64_t note)
 
 /* The run's whole groups get the contiguous hint. */
 static inline void fill_run(const struct encoder *e, uint64_t *entry, uint64_t count,
-			    const struct mapping *m, uint64_t input, unsigned int level,
-			    bool linked)
+			    const struct mapping *m, uint64_t input, unsigned int level)
 {
 	phys_addr phys = input + m->delta;
 	uint64_t head = count;
@@ -282,14 +307,13 @@ static inline void fill_run(const struct encoder *e, uint64_t *entry, uint64_t c
 			body = addr_align_down(count - head, group_entries(e, level));
 		}
 	}
-	fill_leaves(e, entry, head, m->attributes, 0, phys, level, linked);
+	fill_leaves(e, entry, head, m->attributes, 0, phys, level);
 	if (!has_groups(e, level))
 		return;
 	phys += head << level_shift(e, level);
-	fill_leaves(e, entry + head, body, m->attributes, e->contiguous, phys, level, linked);
+	fill_leaves(e, entry + head, body, m->attributes, e->contiguous, phys, level);
 	phys += body << level_shift(e, level);
-	fill_leaves(e, entry + head + body, count - head - body, m->attributes, 0, phys, level,
-		    linked);
+	fill_leaves(e, entry + head + body, count - head - body, m->attributes, 0, phys, level);
 }
 
 /* How many entries from `entry` on are not present, up to `limit`; *noted of them are annotated. */
@@ -329,7 +353,7 @@ static ALWAYS_INLINE uint64_t build_leaves(const struct encoder *e, const struct
 	if (m->note != 0)
 		fill_notes(entry, count, m->note);
 	else
-		fill_run(e, entry, count, m, c->input, level, linked);
+		fill_run(e, entry, count, m, c->input, level);
 	if (linked && count != 0)
 		memory_clean(table, entry, count * sizeof(*entry));
 	b->added[level] += count - noted;
@@ -567,15 +591,54 @@ static inline enum paging_status annotate_mapping(const struct encoder *e, struc
 	return map_mapping(e, table, &m, op);
 }
 
-static ALWAYS_INLINE enum paging_status map_page(const struct encoder *e, struct page_table *table,
-						 virt_addr virt, phys_addr phys,
-						 struct page_flags flags,
-						 struct frame_allocator *frames)
+/* Walks, and maps tables that are missing. */
+static inline enum paging_status map_page_walk(const struct encoder *e, struct page_table *table,
+					       virt_addr virt, phys_addr phys,
+					       struct page_flags flags, uint64_t attributes,
+					       struct frame_allocator *frames)
 {
-	struct mapping m;
 	struct page_cursor c;
-	uint64_t *entry;
+	struct page_table_op op;
 	uint64_t d;
+
+	cursor_open(table, e, &c, virt & input_mask(table), virt & input_mask(table));
+	for (;;) {
+		d = entry_load(cursor_entry(table, e, &c));
+		if (c.level == 0 || !e->is_present(table, d, c.level) || e->is_leaf(d, c.level))
+			break;
+		cursor_descend(table, e, &c, table_address(e, table, d));
+	}
+	if (c.level == 0 && !e->is_present(table, d, 0)) {
+		uint64_t *slot = c.slots[0];
+
+		entry_store(table, cursor_entry(table, e, &c),
+			    paging_sabotage(PAGING_SABOTAGE_LEAF, 0, e->leaf(attributes, phys, 0)));
+		if (e->counted && table->levels > 1 && d == 0)
+			entry_link(table, slot, e->count_up(entry_load(slot)));
+		recent_note(e, table, &c, virt);
+		cursor_close(table, &c);
+		return PAGING_OK;
+	}
+	cursor_close(table, &c);
+	if (e->is_present(table, d, c.level))
+		return PAGING_ALREADY_MAPPED;
+	/* Tables are missing: rare, and the same as a range of one page. */
+	op.frames = frames;
+	op.gather = NULL;
+	op.mode = 0;
+	op.leaf_sizes = 0;
+	op.budget = 0;
+	op.annotation = 0;
+	return page_table_map(table, virt, phys, level_size(e, 0), flags, &op);
+}
+
+/* All that map_to may come upon. */
+static SELDOM enum paging_status map_page_general(const struct encoder *e, struct page_table *table,
+						  virt_addr virt, phys_addr phys,
+						  struct page_flags flags,
+						  struct frame_allocator *frames)
+{
+	uint64_t attributes;
 
 	if (!addr_is_aligned(virt | phys, level_size(e, 0)))
 		return PAGING_UNALIGNED;
@@ -583,46 +646,19 @@ static ALWAYS_INLINE enum paging_status map_page(const struct encoder *e, struct
 		return PAGING_INPUT_RANGE;
 	if (phys >> table->output_bits != 0)
 		return PAGING_OUTPUT_RANGE;
-	if (!encode_flags(e, table, flags, &m.attributes))
+	if (!encode_recent(e, table, flags, &attributes))
 		return PAGING_BAD_FLAGS;
-	m.input = virt & input_mask(table);
-	m.last = m.input + (level_size(e, 0) - 1);
-	m.delta = phys - m.input;
-	cursor_open(table, e, &c, m.input, m.last);
-	for (;;) {
-		entry = cursor_entry(table, e, &c);
-		d = entry_load(entry);
-		if (c.level == 0 || !e->is_present(table, d, c.level) || e->is_leaf(d, c.level))
-			break;
-		cursor_descend(table, e, &c, table_address(e, table, d));
-	}
-	if (e->is_present(table, d, c.level)) {
-		cursor_close(table, &c);
-		return PAGING_ALREADY_MAPPED;
-	}
-	if (c.level != 0) {
-		/* Tables are missing: rare, and the same as a range of one page. */
-		struct page_table_op op;
+	return map_page_walk(e, table, virt, phys, flags, attributes, frames);
+}
 
-		op.frames = frames;
-		op.gather = NULL;
-		op.mode = 0;
-		op.leaf_sizes = 0;
-		op.budget = 0;
-		op.annotation = 0;
-		cursor_close(table, &c);
-		return page_table_map(table, virt, phys, level_size(e, 0), flags, &op);
-	}
-	entry_store(table, entry,
-		    paging_sabotage(PAGING_SABOTAGE_LEAF, 0, e->leaf(m.attributes, phys, 0)));
-	if (e->counted && table->levels > 1) {
-		uint64_t *slot = c.slots[0];
-		uint64_t above = entry_load(slot);
-
-		entry_link(table, slot, e->with_count(above, e->count(above) + (d == 0)));
-	}
-	cursor_close(table, &c);
-	return PAGING_OK;
+static ALWAYS_INLINE enum paging_status map_page(const struct encoder *e, struct page_table *table,
+						 virt_addr virt, phys_addr phys,
+						 struct page_flags flags,
+						 struct frame_allocator *frames)
+{
+	if (recent_map(e, table, virt, phys, flags))
+		return PAGING_OK;
+	return map_page_general(e, table, virt, phys, flags, frames);
 }
 
 #endif

@@ -44,6 +44,13 @@ static ALWAYS_INLINE void entry_write(uint64_t *entry, uint64_t value)
 	__atomic_store_n(entry, value, __ATOMIC_RELAXED);
 }
 
+/* The same for an entry that links to a table: whoever follows it sees the table as it was when it
+ * was linked. */
+static ALWAYS_INLINE void entry_publish(uint64_t *entry, uint64_t value)
+{
+	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
+}
+
 /* An entry that was empty gets a leaf. */
 static ALWAYS_INLINE void entry_store(const struct page_table *table, uint64_t *entry,
 				      uint64_t value)
@@ -84,7 +91,19 @@ static ALWAYS_INLINE bool entry_replace(const struct page_table *table, uint64_t
 static ALWAYS_INLINE void entries_fill(uint64_t *entries, uint64_t first, uint64_t end,
 				       uint64_t value)
 {
-	for (uint64_t i = first; i < end; i++)
+	uint64_t i = first;
+
+	for (; i + 8 <= end; i += 8) {
+		entries[i] = value;
+		entries[i + 1] = value;
+		entries[i + 2] = value;
+		entries[i + 3] = value;
+		entries[i + 4] = value;
+		entries[i + 5] = value;
+		entries[i + 6] = value;
+		entries[i + 7] = value;
+	}
+	for (; i < end; i++)
 		entries[i] = value;
 }
 

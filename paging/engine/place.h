@@ -48,7 +48,7 @@ static inline void place_leave(const struct encoder *e, struct page_table *table
 		return;
 	if (live != 0) {
 		if (e->counted)
-			entry_store(table, slot, e->with_count(entry_load(slot), live));
+			entry_link(table, slot, e->with_count(entry_load(slot), live));
 		return;
 	}
 	place_touch(c, level + 1, 1);
@@ -220,7 +220,7 @@ static ALWAYS_INLINE enum paging_status place_leaves(const struct encoder *e, st
 		return op_fail(c->op, PAGING_ALREADY_MAPPED,
 			       input_extend(e, table, addr_align_down(at, span)), span);
 	}
-	fill_leaves(e, entry, count, attributes, count == 1 ? 0 : e->contiguous, phys, level, true);
+	fill_leaves(e, entry, count, attributes, count == 1 ? 0 : e->contiguous, phys, level);
 	memory_clean(table, entry, count * sizeof(*entry));
 	place_touch(c, level, noted - count);
 	place_pass(table, c, count << level_shift(e, level));
@@ -235,6 +235,8 @@ static ALWAYS_INLINE unsigned int leaf_size_level(const struct encoder *e,
 	unsigned int level;
 
 	*count = 1;
+	if (size == level_size(e, 0))
+		return 0;
 	if ((table->leaf_sizes & size) == 0 || (size & (size - 1)) != 0)
 		return table->levels;
 	for (level = 0; level < table->levels; level++) {
@@ -265,7 +267,7 @@ static ALWAYS_INLINE enum paging_status place_map(const struct encoder *e, struc
 		return place_fail(e, c, 0, PAGING_UNALIGNED);
 	if (!output_valid(table, phys, phys + (size - 1)))
 		return place_fail(e, c, 0, PAGING_OUTPUT_RANGE);
-	if (!encode_flags(e, table, flags, &attributes))
+	if (!encode_recent(e, table, flags, &attributes))
 		return place_fail(e, c, 0, PAGING_BAD_FLAGS);
 	place_rise(e, table, c);
 	while (UNLIKELY(c->level < level))

@@ -46,9 +46,10 @@ static inline void describe_hole(const struct encoder *e, const struct page_tabl
 					  .annotation = annotation_of(descriptor) };
 }
 
-static ALWAYS_INLINE enum paging_status query_page(const struct encoder *e,
-						   const struct page_table *table, virt_addr virt,
-						   struct page_mapping *mapping)
+/* Any table, reached in any way. */
+static SELDOM enum paging_status query_general(const struct encoder *e,
+					       const struct page_table *table, virt_addr virt,
+					       struct page_mapping *mapping)
 {
 	struct inherited above = inherited_none();
 	enum paging_status status = PAGING_OK;
@@ -73,6 +74,85 @@ static ALWAYS_INLINE enum paging_status query_page(const struct encoder *e,
 	}
 	cursor_close(table, &c);
 	return status;
+}
+
+/* What a walk without a cursor has come to. */
+struct query_walk {
+	const uint64_t *entries;
+	uint64_t d;
+	struct inherited above;
+	unsigned int level;
+};
+
+/* Reads the entry of `level`, a constant, which is not the root's. False: the walk ends there. */
+static ALWAYS_INLINE bool query_step(const struct encoder *e, const struct page_table *table,
+				     struct query_walk *w, uint64_t input, unsigned int level)
+{
+	uint64_t mask = (UINT64_C(1) << e->index_bits) - 1;
+
+	w->above = inherited_add(w->above, w->d);
+	w->entries =
+		(const uint64_t *)(uintptr_t)(table_address(e, table, w->d) + table->access.offset);
+	w->d = entry_load(&w->entries[input >> level_shift(e, level) & mask]);
+	w->level = level;
+	return e->is_present(table, w->d, level) && !e->is_leaf(w->d, level);
+}
+
+/* From the root down, for tables at an offset. */
+static ALWAYS_INLINE void query_descend(const struct encoder *e, const struct page_table *table,
+					struct query_walk *w, uint64_t input)
+{
+	w->level = top_level(table);
+	w->above = inherited_none();
+	w->entries = (const uint64_t *)(uintptr_t)(table->root + table->access.offset);
+	w->d = entry_load(&w->entries[input >> level_shift(e, w->level)]);
+	if (!e->is_present(table, w->d, w->level) || e->is_leaf(w->d, w->level))
+		return;
+	switch (w->level) {
+	case 5:
+		if (!query_step(e, table, w, input, 4))
+			return;
+		__attribute__((fallthrough));
+	case 4:
+		if (!query_step(e, table, w, input, 3))
+			return;
+		__attribute__((fallthrough));
+	case 3:
+		if (!query_step(e, table, w, input, 2))
+			return;
+		__attribute__((fallthrough));
+	case 2:
+		if (!query_step(e, table, w, input, 1))
+			return;
+		__attribute__((fallthrough));
+	default:
+		query_step(e, table, w, input, 0);
+	}
+}
+
+static ALWAYS_INLINE enum paging_status query_page(const struct encoder *e,
+						   const struct page_table *table, virt_addr virt,
+						   struct page_mapping *mapping)
+{
+	struct query_walk w;
+	uint64_t attributes;
+
+	if (UNLIKELY(table->access.map != NULL))
+		return query_general(e, table, virt, mapping);
+	if (!input_valid(e, table, virt))
+		return PAGING_INPUT_RANGE;
+	query_descend(e, table, &w, virt & input_mask(table));
+	/* Of a group others have a say; a hole is rarely asked for. */
+	if (UNLIKELY(!e->is_present(table, w.d, w.level)) || UNLIKELY(in_group(e, w.d)))
+		return query_general(e, table, virt, mapping);
+	w.d = paging_sabotage(PAGING_SABOTAGE_DECODE, w.level, w.d);
+	attributes = leaf_attributes(e, table, w.d, w.level);
+	mapping->size = level_size(e, w.level);
+	mapping->virt = addr_align_down(virt, mapping->size);
+	mapping->phys = leaf_address(e, table, w.d, w.level);
+	mapping->flags = decode_flags(e, table, attributes, w.above);
+	mapping->annotation = 0;
+	return PAGING_OK;
 }
 
 /* Shows the entry to the visitor if it is of a kind it wants. */

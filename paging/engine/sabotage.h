@@ -16,9 +16,11 @@ enum paging_sabotage_point {
 };
 
 #ifdef PAGING_SABOTAGE
+#define PAGING_SABOTAGED 1
 /* The test build's own. `level` is the entry's; 0 has the granule-sized leaves. */
 uint64_t paging_sabotage(enum paging_sabotage_point point, unsigned int level, uint64_t descriptor);
 #else
+#define PAGING_SABOTAGED 0
 static inline uint64_t paging_sabotage(enum paging_sabotage_point point, unsigned int level,
 				       uint64_t descriptor)
 {

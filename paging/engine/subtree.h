@@ -5,6 +5,7 @@
 
 #include "gather.h"
 #include "memory.h"
+#include "recent.h"
 
 /* A place in a subtree: like a cursor, but below a table that may hang off nothing. */
 struct subtree {
@@ -67,6 +68,7 @@ static inline void subtree_release(const struct encoder *e, struct page_table *t
 	struct subtree s;
 
 	s.top = level;
+	recent_forget(table);
 	subtree_enter(e, table, &s, phys, level);
 	while (subtree_next(e, table, &s, &phys)) {
 		struct frame frame = { .start = phys, .size = table_bytes(e, table, s.level - 1) };

@@ -4,6 +4,7 @@
 
 #include <twofold/x86_64.h>
 
+#include "bad_config.h"
 #include "require.h"
 #include "world.h"
 
@@ -70,32 +71,18 @@ Test(errors_x86_64, flags)
 	}
 }
 
-static enum paging_status init_with(const struct page_table_config *config)
-{
-	struct test_memory *memory = memory_create(0, MEMORY_BY_OFFSET);
-	struct page_table_config complete = *config;
-	struct page_table table;
-	enum paging_status status;
-
-	complete.access = memory_access(memory);
-	status = page_table_init(&table, &complete, &memory->allocator);
-	if (status == PAGING_OK)
-		page_table_destroy(&table, &memory->allocator);
-	memory_destroy(memory);
-	return status;
-}
-
-struct bad_field {
-	const char *what;
-	struct page_table_config config;
-};
-
 /* Everything a stage-1 table may have, with one field after the other gone wrong. */
 #define STAGE1(...)                                                                              \
 	{                                                                                        \
 		.format = &x86_64_stage1, .input_bits = 48, .output_bits = 46,                   \
 		.leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G, .features = X86_64_NX, \
 		.memory_attributes = X86_64_PAT, __VA_ARGS__                                     \
+	}
+#define NPT(...)                                                                              \
+	{                                                                                     \
+		.format = &x86_64_npt, .input_bits = 48, .output_bits = 48,                   \
+		.leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G, .features = NPT_NX, \
+		.memory_attributes = X86_64_PAT, __VA_ARGS__                                  \
 	}
 #define EPT(...)                                                                           \
 	{                                                                                  \
@@ -105,7 +92,7 @@ struct bad_field {
 	}
 
 #pragma GCC diagnostic ignored "-Woverride-init"
-static const struct bad_field bad_fields[] = {
+static const struct bad_config bad_fields[] = {
 	{ "no format", STAGE1(.format = NULL) },
 	{ "no input", STAGE1(.input_bits = 0) },
 	{ "39 input bits", STAGE1(.input_bits = 39) },
@@ -131,6 +118,15 @@ static const struct bad_field bad_fields[] = {
 	{ "EPT: 53 output bits", EPT(.output_bits = 53) },
 	{ "EPT: no granule", EPT(.leaf_sizes = PAGE_SIZE_2M) },
 	{ "EPT: 1G leaves but no 2M", EPT(.leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_1G) },
+	{ "NPT: 39 input bits", NPT(.input_bits = 39) },
+	{ "NPT: 52 input bits", NPT(.input_bits = 52) },
+	{ "NPT: 31 output bits", NPT(.output_bits = 31) },
+	{ "NPT: 53 output bits", NPT(.output_bits = 53) },
+	{ "NPT: no granule", NPT(.leaf_sizes = PAGE_SIZE_2M) },
+	{ "NPT: 1G leaves but no 2M", NPT(.leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_1G) },
+	{ "NPT: PAT type 3", NPT(.memory_attributes = X86_64_PAT | UINT64_C(2) << 8) },
+	{ "NPT: the next feature", NPT(.features = NPT_NX << 1) },
+	{ "EPT: a PAT", EPT(.memory_attributes = X86_64_PAT) },
 	{ "EPT: the next feature", EPT(.features = EPT_MODE_BASED << 1) },
 };
 
@@ -138,15 +134,11 @@ Test(errors_x86_64, configurations)
 {
 	struct page_table_config good = STAGE1(.features = 0);
 	struct page_table_config good_ept = EPT(.features = 0);
+	struct page_table_config good_npt = NPT(.features = 0);
 
-	REQUIRE(init_with(&good) == PAGING_OK, "the good one is refused");
+	bad_configs_require(&good, bad_fields, sizeof(bad_fields) / sizeof(bad_fields[0]));
 	REQUIRE(init_with(&good_ept) == PAGING_OK, "the good EPT is refused");
-	for (size_t i = 0; i < sizeof(bad_fields) / sizeof(bad_fields[0]); i++) {
-		enum paging_status status = init_with(&bad_fields[i].config);
-
-		REQUIRE(status == PAGING_BAD_CONFIG, "%s: %s", bad_fields[i].what,
-			status_name(status));
-	}
+	REQUIRE(init_with(&good_npt) == PAGING_OK, "the good NPT is refused");
 }
 
 static void never_unmapped(void *context, phys_addr table, void *pointer)

@@ -396,7 +396,11 @@ bool format_breaks(const struct format_case *format)
 
 uint64_t format_entries(const struct format_case *format, unsigned int level)
 {
-	return (level == format->levels - 1 ? format->root_bytes : format->table_bytes) / 8;
+	unsigned int shift = (unsigned int)__builtin_ctzll(format->level_size[level]);
+
+	if (level == format->levels - 1)
+		return UINT64_C(1) << (format->config.input_bits - shift);
+	return format->table_bytes / 8;
 }
 
 struct page_flags format_plain_flags(void)

@@ -140,7 +140,7 @@ Test(layout_aarch64, stage1)
 
 Test(layout_aarch64, stage1_64k)
 {
-	layout_require("s1-64k-52", stage1_64k, COUNT(stage1_64k), 0);
+	layout_require("s1-64k-52-groups", stage1_64k, COUNT(stage1_64k), 0);
 }
 
 Test(layout_aarch64, stage1_lpa2)

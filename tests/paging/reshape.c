@@ -512,3 +512,58 @@ FORMAT_TEST(reshape, the_tables_that_a_map_needs_are_the_tables_it_takes)
 		world_close(&world);
 	}
 }
+
+/* The sizes that a map may use: a group is made of leaves that are allowed too. */
+Test(reshape, groups_are_allowed_with_their_leaves)
+{
+	const uint64_t size_32m = UINT64_C(1) << 25;
+	const struct {
+		uint64_t allowed, seen;
+	} cases[] = {
+		{ 0, size_32m },
+		{ size_32m | PAGE_SIZE_2M, size_32m },
+		{ size_32m, PAGE_SIZE_4K },
+		{ PAGE_SIZE_2M, PAGE_SIZE_2M },
+		{ PAGE_SIZE_64K, PAGE_SIZE_64K },
+		{ PAGE_SIZE_16K, PAGE_SIZE_4K }, /* which the table has not */
+	};
+	struct world world;
+	virt_addr at;
+
+	world_open(&world, format_case_named("s1-4k-48-groups"), MEMORY_BY_OFFSET);
+	at = format_middle(world.format);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct page_table_op op = { .frames = world_frames(&world) };
+
+		op.leaf_sizes = cases[i].allowed;
+		must(page_table_map(&world.table, at, 0, size_32m, format_plain_flags(), &op),
+		     "map");
+		REQUIRE(query(&world, at).size == cases[i].seen, "0x%" PRIx64 " with 0x%" PRIx64,
+			query(&world, at).size, cases[i].allowed);
+		must(page_table_unmap(&world.table, at, size_32m, &op), "unmap");
+	}
+	world_close(&world);
+}
+
+/* Split to the size of a group, a block becomes single pages; a group of that size stays. */
+Test(reshape, split_makes_no_groups)
+{
+	struct world world;
+	struct page_table_op op = { .gather = NULL };
+	virt_addr at;
+
+	world_open(&world, format_case_named("s1-4k-48-groups"), MEMORY_BY_OFFSET);
+	at = format_middle(world.format);
+	op.frames = world_frames(&world);
+	world_map(&world, at, 0, PAGE_SIZE_2M);
+	world_map(&world, at + PAGE_SIZE_2M, PAGE_SIZE_64K, PAGE_SIZE_64K);
+	REQUIRE(query(&world, at + PAGE_SIZE_2M).size == PAGE_SIZE_64K, "no group");
+	must(page_table_split(&world.table, at, PAGE_SIZE_2M + PAGE_SIZE_64K, PAGE_SIZE_64K, &op),
+	     "split");
+	REQUIRE(query(&world, at).size == PAGE_SIZE_4K, "0x%" PRIx64, query(&world, at).size);
+	REQUIRE(query(&world, at + PAGE_SIZE_2M).size == PAGE_SIZE_64K, "0x%" PRIx64,
+		query(&world, at + PAGE_SIZE_2M).size);
+	must(page_table_collapse(&world.table, at, PAGE_SIZE_2M, &op), "collapse");
+	REQUIRE(query(&world, at).size == PAGE_SIZE_2M, "0x%" PRIx64, query(&world, at).size);
+	world_close(&world);
+}

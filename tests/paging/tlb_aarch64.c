@@ -278,7 +278,7 @@ Test(tlb_aarch64, granule_64k)
 	struct aarch64_tlb tlb = { .table = &g.world.table, .ttl = true };
 	struct emitted emitted;
 
-	gathering_open(&g, "s1-64k-52");
+	gathering_open(&g, "s1-64k-52-groups");
 	gathering_map(&g, UINT64_C(0x8000000000000), 0x20000, false);
 	gathering_protect(&g, UINT64_C(0x8000000000000), 0x20000);
 	gathering_map(&g, 0, UINT64_C(1) << 43, false);

@@ -188,6 +188,21 @@ static ALWAYS_INLINE uint64_t arm_count(uint64_t descriptor)
 	return (descriptor & ARM_COUNT_LOW) >> 2 | (descriptor & ARM_COUNT_HIGH) >> 45;
 }
 
+/* The carry goes from the low part to the high one through all that lies between. */
+static ALWAYS_INLINE uint64_t arm_count_up(uint64_t descriptor)
+{
+	const uint64_t count = ARM_COUNT_LOW | ARM_COUNT_HIGH;
+
+	return (((descriptor | ~count) + (UINT64_C(1) << 2)) & count) | (descriptor & ~count);
+}
+
+static ALWAYS_INLINE uint64_t arm_count_down(uint64_t descriptor)
+{
+	const uint64_t count = ARM_COUNT_LOW | ARM_COUNT_HIGH;
+
+	return (((descriptor & count) - (UINT64_C(1) << 2)) & count) | (descriptor & ~count);
+}
+
 static ALWAYS_INLINE uint64_t arm_with_count(uint64_t descriptor, uint64_t count)
 {
 	return (descriptor & ~(ARM_COUNT_LOW | ARM_COUNT_HIGH)) | (count << 2 & ARM_COUNT_LOW) |
@@ -258,8 +273,9 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 	.leaf_attributes = prefix##_leaf_attributes, .leaf_address = prefix##_leaf_address,        \
 	.table = prefix##_table, .table_address = prefix##_table_address,                          \
 	.is_present = arm_is_present, .is_leaf = arm_is_leaf, .counted = true, .count = arm_count, \
-	.with_count = arm_with_count, .break_before_make = arm_break_before_make,                  \
-	.contiguous = ARM_CONTIGUOUS, .contiguous_shift = ARM_GROUP_SHIFT(granule_shift_),         \
+	.with_count = arm_with_count, .count_up = arm_count_up, .count_down = arm_count_down,      \
+	.break_before_make = arm_break_before_make, .contiguous = ARM_CONTIGUOUS,                  \
+	.contiguous_shift = ARM_GROUP_SHIFT(granule_shift_),                                       \
 	.contiguous_above = (granule_shift_) == 12 ? 4 : 5, .ignored = ARM_IGNORED
 
 #endif

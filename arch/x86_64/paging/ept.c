@@ -248,6 +248,8 @@ static const struct encoder ept = {
 	.counted = true,
 	.count = x86_count,
 	.with_count = x86_with_count,
+	.count_up = x86_count_up,
+	.count_down = x86_count_down,
 };
 
 PAGING_DEFINE_FORMAT_OF_KIND(x86_64_ept, "x86_64 EPT", ept, X86_KIND_EPT);

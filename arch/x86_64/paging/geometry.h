@@ -30,6 +30,16 @@ static ALWAYS_INLINE uint64_t x86_with_count(uint64_t descriptor, uint64_t count
 	return (descriptor & ~X86_COUNT) | count << X86_COUNT_SHIFT;
 }
 
+static ALWAYS_INLINE uint64_t x86_count_up(uint64_t descriptor)
+{
+	return descriptor + (UINT64_C(1) << X86_COUNT_SHIFT);
+}
+
+static ALWAYS_INLINE uint64_t x86_count_down(uint64_t descriptor)
+{
+	return descriptor - (UINT64_C(1) << X86_COUNT_SHIFT);
+}
+
 static ALWAYS_INLINE phys_addr x86_table_address(uint64_t descriptor)
 {
 	return descriptor & X86_ADDRESS;

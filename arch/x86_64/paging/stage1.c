@@ -79,6 +79,8 @@ static const struct encoder stage1 = {
 	.counted = true,
 	.count = x86_count,
 	.with_count = x86_with_count,
+	.count_up = x86_count_up,
+	.count_down = x86_count_down,
 };
 
 PAGING_DEFINE_FORMAT_OF_KIND(x86_64_stage1, "x86_64 stage 1", stage1, X86_KIND_STAGE1);

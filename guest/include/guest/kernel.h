@@ -46,6 +46,12 @@ void kernel_dump(void);
 /* Says what the kernel's tables have at an address. */
 void kernel_explain_address(virt_addr address);
 
+/*
+ * Adds to kernel.devices, rounded to the largest page; not if what is there already has it. Panics
+ * if there are too many.
+ */
+void kernel_add_device(const char *name, phys_addr start, uint64_t size);
+
 /* The table that an address is in. */
 static inline struct page_table *kernel_table(virt_addr virt)
 {

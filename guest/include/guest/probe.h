@@ -48,6 +48,13 @@ struct probe_result probe_expect(const struct page_flags *flags, enum probe_acce
 /* Calls a function that overflows the stack of the self-test, with the result of the fault. */
 struct probe_result probe_overflow(void);
 
+/*
+ * Where the CPU has instructions that translate an address without accessing it, expects of them
+ * what the library predicts (NULL: a hole).
+ */
+void probe_expect_translation(enum probe_access access, virt_addr address, bool user,
+			      const struct page_mapping *predicted);
+
 /* Whether the two are the same verdict (the value that was read is not part of it). */
 bool probe_result_equal(const struct probe_result *a, const struct probe_result *b);
 

@@ -49,7 +49,8 @@ enum page_rule {
 	PAGE_RULE_STRAY,          /* neither present nor empty, and no annotation either */
 	PAGE_RULE_MODIFIER,       /* a table entry has the address modifier, or lacks it */
 	PAGE_RULE_SHADOW_STACK,   /* x86_64: dirty without write is a shadow stack under CET */
-	PAGE_RULE_NO_ACCESS,      /* a leaf that allows no kind of access to anybody */
+	PAGE_RULE_NO_ACCESS,      /* a leaf that allows nobody anything, as write-protect leaves
+				   * what could only be written */
 	PAGE_RULE_UNNAMED_TYPE,   /* a memory type that enum memory_type has no name for */
 	PAGE_RULE_GROUP_SOFTWARE, /* a contiguous group differs in bits that the MMU ignores */
 	PAGE_RULE_TABLE_EMPTY,    /* nothing is in a table that is not the root */

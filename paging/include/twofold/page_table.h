@@ -110,6 +110,13 @@ struct page_table {
 	uint8_t levels; /* how many; level 0 has the granule-sized leaves */
 	bool modified_tables;
 	struct table_access access;
+
+	/* Where the page before was mapped (fast.h). */
+	virt_addr recent;         /* its address, in spans of a lowest table; UINT64_MAX: nowhere */
+	uint64_t *recent_entries; /* the lowest table */
+	uint64_t *recent_slot;    /* the entry that links to it */
+	struct page_flags recent_flags;
+	uint64_t recent_attributes; /* what those flags are encoded as */
 };
 
 /* One leaf, or for page_table_query's PAGING_NOT_MAPPED the hole that the walk ended in. */
@@ -150,9 +157,12 @@ struct page_table_op {
 	struct frame_allocator *frames; /* supplies tables; may be NULL where none can be needed */
 	struct tlb_gather *gather; /* NULL: no walker uses the table, nothing need be flushed */
 	uint32_t mode;             /* enum page_table_mode, OR-ed */
-	uint64_t leaf_sizes;       /* map: no other leaves than these; 0: all the table has */
-	uint64_t budget;           /* split, resumable: tables to make at most; 0: no limit */
-	uint64_t annotation;       /* unmap: what to leave in place of each leaf; 0: nothing */
+	/* map: no larger leaves than these, beside the granule, which is always allowed; 0: all
+	 * the table has. What it has not does not matter. A group is made of leaves that are
+	 * allowed: the size of a group of blocks counts only together with that of the block. */
+	uint64_t leaf_sizes;
+	uint64_t budget;     /* split, resumable: tables to make at most; 0: no limit */
+	uint64_t annotation; /* unmap: what to leave in place of each leaf; 0: nothing */
 
 	/* Results. */
 	uint64_t done;          /* bytes of the range that are done (all of it, or 0 when atomic) */
@@ -243,7 +253,9 @@ enum paging_status page_table_write_protect(struct page_table *table, virt_addr 
 
 /*
  * Splits every leaf that touches the range and is larger than `leaf_size` (one of the table's leaf
- * sizes), until none is; nothing translates differently after it. Holes are no error. A resumable
+ * sizes), until none is; nothing translates differently after it. A contiguous group that is not
+ * larger stays; none is made: split to the size of a group, a block becomes single leaves of the
+ * size that groups are made of (page_table_collapse folds them). Holes are no error. A resumable
  * split stops with PAGING_BUDGET after op->budget tables; the rest of the range can be done by a
  * later call. PAGING_UNALIGNED, _BAD_SIZE (also: no such leaf size), _INPUT_RANGE, _NEEDS_FLUSH,
  * _NO_MEMORY, _BUDGET.

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The boot tables. boot_build runs with the MMU off, where the image was loaded and not where it is
+ * linked: code finds code and data relative to itself, so all is well but for addresses that stand
+ * in data. The library has such addresses in one place, the format object, and runs on a copy of
+ * that with them put right. Memory is Device memory then: nothing may be accessed unaligned.
+ */
+#include "boot.h"
+
+#include <stddef.h>
+
+#include "cpu.h"
+#include "engine/engine.h"
+#include "guest/kernel.h"
+#include "guest/panic.h"
+#include "layout.h"
+#include "twofold/aarch64.h"
+#include "twofold/frame_pool.h"
+
+#define DTB_MAGIC    UINT32_C(0xd00dfeed)
+#define DTB_SIZE_MAX PAGE_SIZE_2M /* booting.rst */
+#define ARENA_SIZE   (64 * PAGE_SIZE_4K)
+
+struct boot boot;
+
+static uint8_t arena[ARENA_SIZE] __attribute__((aligned(PAGE_SIZE_4K)));
+static struct frame_pool pool;
+static struct page_table lower, upper;
+
+/* The format object: words, some of which are pointers. */
+union format_words {
+	struct page_table_format format;
+	uint64_t words[sizeof(struct page_table_format) / sizeof(uint64_t)];
+};
+static union format_words format_here;
+
+static _Noreturn void give_up(void)
+{
+	for (;;)
+		__asm__ volatile("wfi");
+}
+
+/* Nobody can be told of an error yet: the console is known from the device tree. */
+static void must(enum paging_status status)
+{
+	if (status != PAGING_OK)
+		give_up();
+}
+
+static uint32_t big_endian(const volatile uint32_t *word)
+{
+	return __builtin_bswap32(*word);
+}
+
+/* What was written past the caches must not be hidden by them: discards what they have of it. */
+static void clean(void *context, const void *pointer, uint64_t size)
+{
+	uint64_t line = UINT64_C(4) << (read_ctr_el0() >> 16 & 0xf);
+	uint64_t start = addr_align_down((uint64_t)(uintptr_t)pointer, line);
+
+	(void)context;
+	__asm__ volatile("dsb sy" : : : "memory");
+	for (uint64_t at = start; at < (uint64_t)(uintptr_t)pointer + size; at += line)
+		__asm__ volatile("dc civac, %0" : : "r"(at) : "memory");
+	__asm__ volatile("dsb sy" : : : "memory");
+}
+
+static void copy_format(uint64_t image_size)
+{
+	const uint64_t *from = (const uint64_t *)(const void *)&aarch64_stage1_4k;
+
+	for (size_t i = 0; i < sizeof(format_here) / sizeof(uint64_t); i++) {
+		bool pointer = from[i] - KERNEL_VIRT < image_size;
+
+		format_here.words[i] = from[i] + (pointer ? boot.image - KERNEL_VIRT : 0);
+	}
+}
+
+static void make(const struct aarch64_cpu *cpu, struct page_table *table, uint32_t features)
+{
+	struct page_table_config config = { .features = features, .input_bits = 48 };
+
+	config.format = &format_here.format;
+	if (aarch64_config(cpu, &config, NULL) != REGISTER_OK)
+		give_up();
+	config.features = features;
+	config.access.clean = clean;
+	must(page_table_init(table, &config, &pool.allocator));
+	table->operations = &format_here.format;
+}
+
+static void map(struct page_table *table, virt_addr virt, phys_addr phys, uint64_t size, bool write,
+		bool execute)
+{
+	struct page_table_op op = { .frames = &pool.allocator };
+	struct page_flags flags = { .read = 1, .write = write, .execute = execute };
+
+	must(page_table_map(table, virt, phys, size, flags, &op));
+}
+
+static void find_tree(phys_addr dtb)
+{
+	const volatile uint32_t *header = (const volatile uint32_t *)(uintptr_t)dtb;
+
+	if ((dtb & 7) != 0 || big_endian(&header[0]) != DTB_MAGIC)
+		give_up();
+	boot.dtb = dtb;
+	boot.dtb_size = big_endian(&header[1]);
+	if (boot.dtb_size > DTB_SIZE_MAX)
+		give_up();
+}
+
+static void map_tree(void)
+{
+	phys_addr start = addr_align_down(boot.dtb, PAGE_SIZE_4K);
+	phys_addr end = addr_align_up(boot.dtb + boot.dtb_size, PAGE_SIZE_4K);
+
+	map(&upper, BOOT_DTB_BASE + start, start, end - start, false, false);
+}
+
+const struct aarch64_stage1_registers *boot_build(phys_addr dtb);
+
+/* Until the kernel has tables of its own the image is writable and executable as a whole. */
+const struct aarch64_stage1_registers *boot_build(phys_addr dtb)
+{
+	struct table_access access = { .clean = clean };
+	struct aarch64_walk walk = { .accessed = false };
+	uint64_t image_size = (uint64_t)(image_end - image_start);
+	phys_addr arena_start = (phys_addr)(uintptr_t)arena;
+	struct aarch64_cpu cpu;
+
+	boot.image = (phys_addr)(uintptr_t)image_start;
+	find_tree(dtb);
+	copy_format(image_size);
+	frame_pool_init(&pool, arena_start, arena_start + ARENA_SIZE, &access);
+	read_cpu(&cpu);
+	make(&cpu, &lower, 0);
+	make(&cpu, &upper, AARCH64_UPPER);
+	map(&lower, boot.image, boot.image, image_size, true, true);
+	map(&upper, KERNEL_VIRT, boot.image, image_size, true, true);
+	map_tree();
+	if (aarch64_stage1_registers(&cpu, &lower, &upper, 0, &walk, &boot.registers, NULL) !=
+	    REGISTER_OK)
+		give_up();
+	return &boot.registers;
+}
+
+void boot_continue(void)
+{
+	struct table_access access = { .offset = KERNEL_VIRT - boot.image };
+
+	frame_pool_init(&pool, pool.next, pool.end, &access);
+	upper.format = &aarch64_stage1_4k;
+	upper.operations = &aarch64_stage1_4k;
+	upper.access = access;
+}
+
+void boot_map(const char *what, virt_addr virt, phys_addr phys, uint64_t size,
+	      struct page_flags flags)
+{
+	struct page_table_op op = { .frames = &pool.allocator };
+	enum paging_status status = page_table_map(&upper, virt, phys, size, flags, &op);
+
+	if (status != PAGING_OK)
+		panic("boot tables: cannot map %s at 0x%lx (%lu bytes): %s", what, phys, size,
+		      paging_status_text(status));
+	barrier_store_sync();
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* The instructions that C has no words for, and the registers they are about. */
+#ifndef ARCH_AARCH64_GUEST_CPU_H
+#define ARCH_AARCH64_GUEST_CPU_H
+
+#include <stdint.h>
+
+#include "twofold/aarch64_registers.h"
+
+#define DEFINE_SYSTEM_REGISTER(name)                                           \
+	static inline uint64_t read_##name(void)                               \
+	{                                                                      \
+		uint64_t value;                                                \
+		__asm__ volatile("mrs %0, " #name : "=r"(value) : : "memory"); \
+		return value;                                                  \
+	}
+#define DEFINE_WRITABLE_REGISTER(name)                                                  \
+	DEFINE_SYSTEM_REGISTER(name)                                                    \
+	static inline void write_##name(uint64_t value)                                 \
+	{                                                                               \
+		__asm__ volatile("msr " #name ", %0\n\tisb" : : "r"(value) : "memory"); \
+	}
+
+DEFINE_SYSTEM_REGISTER(id_aa64isar0_el1)
+DEFINE_SYSTEM_REGISTER(id_aa64mmfr0_el1)
+DEFINE_SYSTEM_REGISTER(id_aa64mmfr1_el1)
+DEFINE_SYSTEM_REGISTER(id_aa64mmfr2_el1)
+DEFINE_SYSTEM_REGISTER(id_aa64pfr1_el1)
+DEFINE_SYSTEM_REGISTER(ctr_el0)
+DEFINE_SYSTEM_REGISTER(par_el1)
+DEFINE_WRITABLE_REGISTER(sctlr_el1)
+DEFINE_WRITABLE_REGISTER(tcr_el1)
+DEFINE_WRITABLE_REGISTER(ttbr0_el1)
+DEFINE_WRITABLE_REGISTER(ttbr1_el1)
+DEFINE_WRITABLE_REGISTER(mair_el1)
+
+/* What the library asks of the identification registers. */
+static inline void read_cpu(struct aarch64_cpu *cpu)
+{
+	cpu->id_aa64isar0 = read_id_aa64isar0_el1();
+	cpu->id_aa64mmfr0 = read_id_aa64mmfr0_el1();
+	cpu->id_aa64mmfr1 = read_id_aa64mmfr1_el1();
+	cpu->id_aa64mmfr2 = read_id_aa64mmfr2_el1();
+	cpu->id_aa64pfr1 = read_id_aa64pfr1_el1();
+}
+
+#define SCTLR_WXN (UINT64_C(1) << 19)
+
+/* TCR_EL1 (Arm ARM DDI 0487, D19.2.139). */
+#define TCR_T0SZ_SHIFT 0
+#define TCR_T1SZ_SHIFT 16
+#define TCR_TG0_SHIFT  14
+#define TCR_TG1_SHIFT  30
+#define TCR_HA         (UINT64_C(1) << 39)
+#define TCR_HD         (UINT64_C(1) << 40)
+
+/* Classes in ESR_EL1 (D19.2.37). */
+enum exception_class {
+	CLASS_BRANCH_TARGET = 0x0d,
+	CLASS_SVC = 0x15,
+	CLASS_FETCH_LOWER = 0x20,
+	CLASS_FETCH_SAME = 0x21,
+	CLASS_DATA_LOWER = 0x24,
+	CLASS_DATA_SAME = 0x25,
+	CLASS_BRK = 0x3c,
+};
+
+/* In the syndrome of an abort: the status, whose low two bits are a level, and WnR. */
+enum fault_status {
+	FAULT_ADDRESS_SIZE = 0x00,
+	FAULT_TRANSLATION = 0x04,
+	FAULT_ACCESS_FLAG = 0x08,
+	FAULT_PERMISSION = 0x0c,
+	FAULT_WRITE = 1 << 6,
+};
+
+static inline void barrier_store_sync(void)
+{
+	__asm__ volatile("dsb ishst\n\tisb" : : : "memory");
+}
+
+#endif

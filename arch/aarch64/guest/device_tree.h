@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* What the kernel wants to know from the device tree. All of these panic on a tree that is wrong.
+ */
+#ifndef ARCH_AARCH64_GUEST_DEVICE_TREE_H
+#define ARCH_AARCH64_GUEST_DEVICE_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "guest/memory_map.h"
+
+/* A device's registers. */
+struct device_tree_registers {
+	phys_addr start;
+	uint64_t size;
+};
+
+struct device_tree_console {
+	struct device_tree_registers registers;
+	bool pl011;         /* else a 16550 */
+	unsigned int shift; /* log2 of the bytes from one register to the next */
+	unsigned int width; /* bytes of an access */
+};
+
+enum psci_conduit {
+	PSCI_NONE,
+	PSCI_HVC,
+	PSCI_SMC,
+};
+
+/* False if the tree has none that can be driven. */
+bool device_tree_console(const void *tree, struct device_tree_console *console);
+bool device_tree_debug_exit(const void *tree, struct device_tree_registers *registers);
+enum psci_conduit device_tree_psci(const void *tree);
+
+/* RAM, and what is in it, but for the tree itself. */
+void device_tree_memory(const void *tree, struct memory_map *map);
+
+void device_tree_command_line(const void *tree, char *copy, size_t size);
+
+#endif

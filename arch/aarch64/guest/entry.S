@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The way in, and the way from one set of tables to another. A loader leaves us at EL1 or EL2, MMU
+ * off, x0 = physical address of the device tree (Linux's Documentation/arch/arm64/booting.rst), or as
+ * QEMU starts an ELF: x0 = 0, the tree at the start of RAM. On to EL1; C makes tables where the image
+ * lies (boot.c); up to the high half, and to the kernel.
+ */
+#include "guest/stack.h"
+#include "layout.h"
+
+	/* RES1, SPAN (PAN stays as it is), no WXN, no alignment checks (D19.2.123). */
+#define SCTLR_OFF 0x30d00800
+#define SCTLR_M	  (1 << 0)
+#define SCTLR_ON  (SCTLR_OFF | SCTLR_M | 1 << 2 | 1 << 12)	/* M, C, I */
+#define HCR_RW	  (1 << 31)					/* EL1 is AArch64 */
+#define CPTR_NONE 0x33ff					/* EL2 traps no FP */
+#define SPSR_EL1H 0x3c5
+#define CPACR_FP  (3 << 20)
+
+	.global layout_kernel_virt, layout_largest_page
+	.set layout_kernel_virt, KERNEL_VIRT
+	.set layout_largest_page, LARGEST_PAGE
+
+	.section .text.head, "ax", @progbits
+	b entry
+	.long 0
+	.quad 0			/* text_offset: from a multiple of 2 MiB */
+	.quad image_size
+	.quad 0xa		/* little endian, 4K, anywhere in memory */
+	.quad 0, 0, 0
+	.ascii "ARM\x64"
+	.long 0
+
+	.section .text.entry, "ax", @progbits
+	.global entry
+	.type entry, @function
+entry:
+	msr daifset, #15
+	mov x19, x0
+	mrs x0, CurrentEL
+	cmp x0, #(2 << 2)
+	b.ne at_el1
+
+	mov x0, #HCR_RW
+	msr hcr_el2, x0
+	isb
+	mov x0, #3		/* the timers are EL1's */
+	msr cnthctl_el2, x0
+	msr cntvoff_el2, xzr
+	mov x0, #CPTR_NONE
+	msr cptr_el2, x0
+	msr hstr_el2, xzr
+	msr vttbr_el2, xzr
+	mrs x0, midr_el1
+	msr vpidr_el2, x0
+	mrs x0, mpidr_el1
+	msr vmpidr_el2, x0
+	ldr x0, =SCTLR_OFF
+	msr sctlr_el1, x0
+	mov x0, #SPSR_EL1H
+	msr spsr_el2, x0
+	adr x0, at_el1
+	msr elr_el2, x0
+	eret
+
+at_el1:
+	ldr x0, =SCTLR_OFF
+	msr sctlr_el1, x0
+	mov x0, #CPACR_FP	/* libfdt may have been compiled to use it */
+	msr cpacr_el1, x0
+	isb
+	/* What the loader left in the caches goes to memory, before we write past them. */
+	bl clean_image
+	adrp x0, image_bss_start
+	adrp x1, image_end
+1:	stp xzr, xzr, [x0], #16
+	cmp x0, x1
+	b.lo 1b
+
+	msr spsel, #0
+	adrp x0, kernel_stack + STACK_GUARD_SIZE + STACK_SIZE
+	mov sp, x0
+	mov x0, x19
+	cbnz x0, 1f
+	ldr x0, =RAM_START
+1:	bl boot_build		/* returns struct aarch64_stage1_registers */
+	mov x20, x0
+	bl clean_image		/* and what they hold since is out of date */
+
+	ldp x0, x1, [x20]
+	ldp x2, x3, [x20, #16]
+	bl set_regime
+	ldr x0, =in_high_half
+	br x0
+in_high_half:
+	ldr x0, =kernel_stack + STACK_GUARD_SIZE + STACK_SIZE
+	mov sp, x0
+	msr spsel, #1
+	ldr x0, =exception_stack + STACK_GUARD_SIZE + STACK_SIZE
+	mov sp, x0
+	msr spsel, #0
+	ldr x0, =exception_vectors
+	msr vbar_el1, x0
+	isb
+	mov x29, xzr
+	mov x30, xzr
+	bl arm_main
+	brk #0
+	.size entry, . - entry
+
+	/* Cleans and invalidates the whole image in the caches. Takes x0 to x4. */
+clean_image:
+	adrp x0, image_start
+	adrp x1, image_end
+	mrs x2, ctr_el0
+	ubfx x2, x2, #16, #4	/* DminLine */
+	mov x3, #4
+	lsl x2, x3, x2
+	dsb sy
+1:	dc civac, x0
+	add x0, x0, x2
+	cmp x0, x1
+	b.lo 1b
+	dsb sy
+	ret
+
+	/*
+	 * Turns the MMU off, and on with TTBR0 = x0, TTBR1 = x1, TCR = x2, MAIR = x3. Runs where its
+	 * virtual address is its physical one. Takes x4, touches no memory.
+	 */
+set_regime:
+	mrs x4, sctlr_el1
+	bic x4, x4, #SCTLR_M
+	msr sctlr_el1, x4
+	isb
+	msr mair_el1, x3
+	msr tcr_el1, x2
+	msr ttbr0_el1, x0
+	msr ttbr1_el1, x1
+	isb
+	dsb nsh
+	tlbi vmalle1
+	ic iallu
+	dsb nsh
+	isb
+	ldr x4, =SCTLR_ON
+	msr sctlr_el1, x4
+	isb
+	ret
+
+	/*
+	 * void switch_regime(uint64_t step, const struct aarch64_stage1_registers *to, phys_addr set_regime): `step` is a
+	 * TTBR0 of the present regime that has this code where it lies, and to->ttbr0 one of the next.
+	 */
+	.global switch_regime, set_regime
+	.type switch_regime, @function
+switch_regime:
+	mov x9, x2
+	mov x10, x30
+	msr ttbr0_el1, x0
+	isb
+	dsb nsh
+	tlbi vmalle1
+	dsb nsh
+	isb
+	ldp x2, x3, [x1, #16]
+	ldp x0, x1, [x1]
+	/* set_regime returns to its caller's low address: the two are as far apart there. */
+	adr x5, set_regime
+	adr x6, 1f
+	sub x6, x6, x5
+	add x30, x9, x6
+	br x9
+1:	/* Low. */
+	br x10
+	.size switch_regime, . - switch_regime
+
+	.ltorg

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* What this CPU's MMU has, and how it is switched from the boot tables to others and back. */
+#include "mmu.h"
+
+#include "boot.h"
+#include "cpu.h"
+#include "ending.h"
+#include "flush.h"
+#include "guest/kernel.h"
+#include "guest/panic.h"
+#include "guest/text.h"
+#include "layout.h"
+#include "twofold/aarch64.h"
+
+#define MMFR1_HAFDBS UINT64_C(15) /* 0: hardware marks nothing; 2 and more: dirty, too */
+
+struct granule {
+	const char *name;
+	unsigned int page_bits;
+	const struct page_table_format *format;
+	bool lpa2;
+};
+
+static const struct granule granules[] = {
+	{ "4k", 12, &aarch64_stage1_4k, false },
+	{ "16k", 14, &aarch64_stage1_16k, false },
+	{ "64k", 16, &aarch64_stage1_64k, false },
+	{ "4k-lpa2", 12, &aarch64_stage1_4k_lpa2, true },
+	{ "16k-lpa2", 14, &aarch64_stage1_16k_lpa2, true },
+};
+
+unsigned int mmu_page_bits = 12;
+bool mmu_lpa2;
+
+static const struct granule *granule = &granules[0];
+static struct aarch64_cpu cpu;
+static struct aarch64_walk walk;
+
+/* A lower half with nothing but the code that switches, where it lies. */
+static struct page_table step;
+
+void switch_regime(uint64_t from, const struct aarch64_stage1_registers *to, phys_addr code);
+extern const char set_regime[];
+
+const char arch_options_text[] =
+	", exit=semihosting|device and granule=4k|16k|64k|4k-lpa2|16k-lpa2";
+
+static bool choose_granule(const char *value)
+{
+	for (size_t i = 0; i < sizeof(granules) / sizeof(granules[0]); i++) {
+		if (!text_equal(value, granules[i].name))
+			continue;
+		granule = &granules[i];
+		mmu_page_bits = granule->page_bits;
+		mmu_lpa2 = granule->lpa2;
+		return true;
+	}
+	return false;
+}
+
+bool arch_option(const char *key, const char *value)
+{
+	if (text_equal(key, "granule")) {
+		if (!choose_granule(value))
+			panic("command line: granule=%s: expected 4k, 16k, 64k, 4k-lpa2 or "
+			      "16k-lpa2",
+			      value);
+		return true;
+	}
+	if (!text_equal(key, "exit"))
+		return false;
+	if (!ending_choose(value))
+		panic("command line: exit=%s: expected semihosting or device", value);
+	return true;
+}
+
+uint64_t arch_leaf_size(unsigned int rank)
+{
+	return UINT64_C(1) << (mmu_page_bits + rank * (mmu_page_bits - 3));
+}
+
+static _Noreturn void panic_of(const char *what, enum register_status status,
+			       const struct register_refusal *refusal)
+{
+	panic("%s: %s.%s is %s, wanted 0x%lx, has 0x%lx", what, refusal->name, refusal->field,
+	      register_status_text(status), refusal->wanted, refusal->has);
+}
+
+void arch_mmu_start(struct arch_mmu *mmu)
+{
+	struct register_refusal refusal;
+	enum register_status status;
+
+	read_cpu(&cpu);
+	mmu->config = (struct page_table_config){ .format = granule->format, .input_bits = 48 };
+	status = aarch64_config(&cpu, &mmu->config, &refusal);
+	if (status != REGISTER_OK)
+		panic_of("this granule is not for this CPU", status, &refusal);
+	/* Break-before-make is to be seen, also on a CPU that can do without. */
+	mmu->config.features &= ~AARCH64_BBM2;
+	/* These came with 52-bit addresses, and some emulators have half of that. */
+	if (mmu->config.output_bits == 52)
+		mmu->doubtful_leaf = mmu->config.leaf_sizes & arch_leaf_size(LEAF_LARGE);
+	walk.accessed = (cpu.id_aa64mmfr1 & MMFR1_HAFDBS) != 0;
+	mmu->tables = 2;
+	mmu->upper_features = AARCH64_UPPER;
+	mmu->no_execute = true;
+	mmu->global = true;
+	mmu->hardware_accessed = walk.accessed;
+	mmu->hardware_dirty = (mmu->config.features & AARCH64_HARDWARE_DIRTY) != 0;
+}
+
+static void make_step(void)
+{
+	struct page_table_config config = kernel.mmu.config;
+	struct page_table_op op = { .frames = &kernel.pool.allocator };
+	struct page_flags flags = { .read = 1, .execute = 1 };
+	phys_addr code = addr_align_down(image_phys(set_regime), arch_leaf_size(LEAF_PAGE));
+	enum paging_status status = page_table_init(&step, &config, &kernel.pool.allocator);
+
+	if (status == PAGING_OK)
+		status = page_table_map(&step, code, code, arch_leaf_size(LEAF_PAGE), flags, &op);
+	if (status != PAGING_OK)
+		panic("cannot make the table to switch tables by: %s", paging_status_text(status));
+}
+
+void arch_load_tables(const struct page_table tables[])
+{
+	struct aarch64_stage1_registers registers;
+	struct register_refusal refusal;
+	enum register_status status;
+	uint64_t from = step.root, ttbr0;
+
+	status = aarch64_stage1_registers(&cpu, &tables[0], &tables[1], 0, &walk, &registers,
+					  &refusal);
+	if (status != REGISTER_OK)
+		panic_of("the tables are not for this CPU", status, &refusal);
+	if (step.root == 0) {
+		from = boot.registers.ttbr0;
+		make_step();
+	}
+	ttbr0 = registers.ttbr0;
+	registers.ttbr0 = step.root;
+	barrier_store_sync();
+	switch_regime(from, &registers, image_phys(set_regime));
+	write_ttbr0_el1(ttbr0);
+	flush_everything();
+}
+
+void arch_load_boot_tables(void)
+{
+	switch_regime(step.root, &boot.registers, image_phys(set_regime));
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include "uart.h"
+
+#include "guest/arch.h"
+#include "layout.h"
+
+enum {
+	PL011_DATA = 0x00,
+	PL011_FLAGS = 0x18,
+	PL011_CONTROL = 0x30,
+	FLAGS_TRANSMIT_FULL = 1 << 5,
+	CONTROL_ON = 1 << 0 | 1 << 8 | 1 << 9, /* UART, transmitter, receiver */
+
+	NS16550_DATA = 0,
+	NS16550_STATUS = 5,
+	STATUS_TRANSMITTER_EMPTY = 1 << 5,
+};
+
+static struct device_tree_console console;
+static uintptr_t base; /* 0: there is none */
+
+static uint32_t read_register(unsigned int offset)
+{
+	if (console.pl011 || console.width == 4)
+		return *(volatile uint32_t *)(base + offset);
+	return *(volatile uint8_t *)(base + offset);
+}
+
+static void write_register(unsigned int offset, uint32_t value)
+{
+	if (console.pl011 || console.width == 4)
+		*(volatile uint32_t *)(base + offset) = value;
+	else
+		*(volatile uint8_t *)(base + offset) = (uint8_t)value;
+}
+
+void uart_start(const struct device_tree_console *found)
+{
+	console = *found;
+	base = (uintptr_t)(DEVICE_BASE + console.registers.start);
+	if (console.pl011)
+		write_register(PL011_CONTROL, CONTROL_ON);
+}
+
+static bool is_ready(void)
+{
+	if (console.pl011)
+		return (read_register(PL011_FLAGS) & FLAGS_TRANSMIT_FULL) == 0;
+	return (read_register(NS16550_STATUS << console.shift) & STATUS_TRANSMITTER_EMPTY) != 0;
+}
+
+void arch_console_write(const char *text, size_t length)
+{
+	for (size_t i = 0; base != 0 && i < length; i++) {
+		while (!is_ready())
+			;
+		write_register(console.pl011 ? PL011_DATA : NS16550_DATA, (uint8_t)text[i]);
+	}
+}

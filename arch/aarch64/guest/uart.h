@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* The console: a PL011 or a 16550 in memory, polled. */
+#ifndef ARCH_AARCH64_GUEST_UART_H
+#define ARCH_AARCH64_GUEST_UART_H
+
+#include "device_tree.h"
+
+/* Its registers are mapped at DEVICE_BASE. Until this is called, what is printed is lost. */
+void uart_start(const struct device_tree_console *console);
+
+#endif

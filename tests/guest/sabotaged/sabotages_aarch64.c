@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* Ways to break the encoders of AArch64. tests/guest/sabotages says which checks must notice. */
+#include "sabotages.h"
+#include "twofold/address.h"
+
+#define V          (UINT64_C(1) << 0)
+#define PAGE       (UINT64_C(1) << 1) /* of a leaf; and a table */
+#define INDEX      (UINT64_C(1) << 2) /* the lowest bit of AttrIndx */
+#define DEVICE     (UINT64_C(3) << 2) /* AttrIndx of device memory: 3 */
+#define USER       (UINT64_C(1) << 6)
+#define READ_ONLY  (UINT64_C(1) << 7)
+#define SHARE      (UINT64_C(1) << 8)
+#define AF         (UINT64_C(1) << 10)
+#define NOT_GLOBAL (UINT64_C(1) << 11)
+#define GUARDED    (UINT64_C(1) << 50)
+#define DBM        (UINT64_C(1) << 51)
+#define CONTIGUOUS (UINT64_C(1) << 52)
+#define PXN        (UINT64_C(1) << 53)
+#define UXN        (UINT64_C(1) << 54)
+#define WAS_DIRTY  (UINT64_C(1) << 55)
+#define SOFTWARE   (UINT64_C(7) << 56)
+#define PXN_TABLE  (UINT64_C(1) << 59)
+#define UXN_TABLE  (UINT64_C(1) << 60)
+#define USER_TABLE (UINT64_C(1) << 61)
+#define READ_TABLE (UINT64_C(1) << 62)
+#define CONSOLE    UINT64_C(0x09000000)
+
+#define SELFTEST SABOTAGE_SELFTEST
+#define KERNEL   SABOTAGE_KERNEL
+
+/* clang-format off */
+const struct sabotage sabotages[] = {
+	{ "writable",          SELFTEST, LEAF, ALL, .set = DBM },
+	{ "read-only",         SELFTEST, LEAF, ALL, .set = READ_ONLY, .clear = DBM },
+	{ "user",              SELFTEST, LEAF, ALL, .set = USER },
+	{ "supervisor",        SELFTEST, LEAF, ALL, .clear = USER },
+	{ "executable",        SELFTEST, LEAF, ALL, .clear = PXN | UXN },
+	{ "not-executable",    SELFTEST, LEAF, ALL, .set = PXN | UXN },
+	{ "absent",            SELFTEST, LEAF, ALL, .clear = V },
+	{ "elsewhere-page",    SELFTEST, LEAF, PAGES, .flip = PAGE_SIZE_4K },
+	{ "elsewhere-block",   SELFTEST, LEAF, BLOCKS, .flip = PAGE_SIZE_2M },
+	{ "elsewhere-large",   SELFTEST, LEAF, LARGE, .flip = PAGE_SIZE_1G },
+	{ "large-as-table",    SELFTEST, LEAF, BLOCKS | LARGE, .set = PAGE },
+	{ "page-as-block",     SELFTEST, LEAF, PAGES, .clear = PAGE },
+	{ "born-accessed",     SELFTEST, LEAF, ALL, .set = AF },
+	{ "born-dirty",        SELFTEST, LEAF, ALL, .clear = READ_ONLY },
+	{ "born-idle",         SELFTEST, LEAF, ALL, .clear = AF },
+	{ "forgets-dirty",     SELFTEST, LEAF, ALL, .clear = WAS_DIRTY },
+	{ "other-type",        SELFTEST, LEAF, ALL, .flip = INDEX },
+	{ "other-share",       SELFTEST, LEAF, ALL, .flip = SHARE },
+	{ "global",            SELFTEST, LEAF, ALL, .clear = NOT_GLOBAL },
+	{ "not-global",        SELFTEST, LEAF, ALL, .set = NOT_GLOBAL },
+	{ "guarded",           SELFTEST, LEAF, ALL, .set = GUARDED },
+	{ "not-guarded",       SELFTEST, LEAF, ALL, .clear = GUARDED },
+	{ "no-group",          SELFTEST, LEAF, ALL, .clear = CONTIGUOUS },
+	{ "grouped",           SELFTEST, LEAF, ALL, .set = CONTIGUOUS },
+	{ "no-software-bits",  SELFTEST, LEAF, ALL, .clear = SOFTWARE },
+	{ "table-read-only",   SELFTEST, TABLE, ALL, .set = READ_TABLE },
+	{ "table-supervisor",  SELFTEST, TABLE, ALL, .set = USER_TABLE },
+	{ "table-no-execute",  SELFTEST, TABLE, ALL, .set = PXN_TABLE | UXN_TABLE },
+	{ "table-absent",      SELFTEST, TABLE, ALL, .clear = V },
+	{ "not-cleared",       SELFTEST, CLEAR, PAGES, .set = V | PAGE | AF | USER },
+	{ "not-cleared-large", SELFTEST, CLEAR, BLOCKS | LARGE, .set = V | AF | USER },
+	{ "lie-writable",      SELFTEST, LIE, ALL, .flip = DBM },
+	{ "lie-user",          SELFTEST, LIE, ALL, .flip = USER },
+	{ "lie-executable",    SELFTEST, LIE, ALL, .flip = PXN },
+	{ "lie-user-executable", SELFTEST, LIE, ALL, .flip = UXN },
+	{ "lie-accessed",      SELFTEST, LIE, ALL, .flip = AF },
+	{ "lie-type",          SELFTEST, LIE, ALL, .flip = INDEX },
+	{ "lie-address-page",  SELFTEST, LIE, PAGES, .flip = PAGE_SIZE_4K },
+	{ "lie-address-block", SELFTEST, LIE, BLOCKS, .flip = PAGE_SIZE_2M },
+	{ "lie-address-large", SELFTEST, LIE, LARGE, .flip = PAGE_SIZE_1G },
+	{ "kernel-writable",   KERNEL, LEAF, ALL, .set = DBM },
+	{ "kernel-executable", KERNEL, LEAF, ALL, .clear = PXN },
+	{ "kernel-user",       KERNEL, LEAF, ALL, .set = USER },
+	{ "kernel-user-fetch", KERNEL, LEAF, ALL, .clear = UXN },
+	{ "kernel-guards",     KERNEL, CLEAR, PAGES, .set = V | PAGE | AF | PXN | UXN | PAGE_SIZE_1G },
+	{ "kernel-device",     KERNEL, LEAF, ALL, .clear = DEVICE, .only = CONSOLE },
+	{ "kernel-direct",     KERNEL, LEAF, BLOCKS, .flip = PAGE_SIZE_2M, .only = 0x42000000 },
+};
+/* clang-format on */
+const size_t sabotage_count = sizeof(sabotages) / sizeof(sabotages[0]);
+
+const uint64_t sabotage_large_leaf = 0;

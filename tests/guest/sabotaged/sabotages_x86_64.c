@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* Ways to break the encoders of x86_64. tests/guest/sabotages says which checks must notice. */
+#include "sabotages.h"
+#include "twofold/address.h"
+
+#define P          (UINT64_C(1) << 0)
+#define W          (UINT64_C(1) << 1)
+#define U          (UINT64_C(1) << 2)
+#define PWT        (UINT64_C(1) << 3)
+#define PCD        (UINT64_C(1) << 4)
+#define A          (UINT64_C(1) << 5)
+#define D          (UINT64_C(1) << 6)
+#define WAS_DIRTY  (UINT64_C(1) << 58) /* dirty, in a leaf without W */
+#define PS         (UINT64_C(1) << 7)
+#define PAT_4K     (UINT64_C(1) << 7)
+#define G          (UINT64_C(1) << 8)
+#define PAT_LARGE  (UINT64_C(1) << 12)
+#define NX         (UINT64_C(1) << 63)
+#define SOFTWARE   (UINT64_C(7) << 9 | UINT64_C(0x3f) << 52)
+#define RESERVED   (UINT64_C(1) << 13) /* in a large leaf */
+#define LOCAL_APIC UINT64_C(0xfee00000)
+
+/* clang-format off */
+const struct sabotage sabotages[] = {
+	{ "writable",          SELFTEST, LEAF, ALL, .set = W },
+	{ "read-only",         SELFTEST, LEAF, ALL, .clear = W },
+	{ "user",              SELFTEST, LEAF, ALL, .set = U },
+	{ "supervisor",        SELFTEST, LEAF, ALL, .clear = U },
+	{ "executable",        SELFTEST, LEAF, ALL, .clear = NX },
+	{ "not-executable",    SELFTEST, LEAF, ALL, .set = NX },
+	{ "absent",            SELFTEST, LEAF, ALL, .clear = P },
+	{ "elsewhere-4k",      SELFTEST, LEAF, PAGES, .flip = PAGE_SIZE_4K },
+	{ "elsewhere-2m",      SELFTEST, LEAF, BLOCKS, .flip = PAGE_SIZE_2M },
+	{ "elsewhere-1g",      SELFTEST, LEAF, LARGE, .flip = PAGE_SIZE_1G },
+	{ "large-as-table",    SELFTEST, LEAF, BLOCKS | LARGE, .clear = PS },
+	{ "reserved-bit",      SELFTEST, LEAF, BLOCKS | LARGE, .set = RESERVED },
+	{ "born-accessed",     SELFTEST, LEAF, ALL, .set = A },
+	{ "born-dirty",        SELFTEST, LEAF, ALL, .set = D },
+	{ "born-idle",         SELFTEST, LEAF, ALL, .clear = A },
+	{ "forgets-dirty",     SELFTEST, LEAF, ALL, .clear = D | WAS_DIRTY },
+	{ "other-type-pwt",    SELFTEST, LEAF, ALL, .flip = PWT },
+	{ "other-type-pcd",    SELFTEST, LEAF, ALL, .flip = PCD },
+	{ "other-type-pat-4k", SELFTEST, LEAF, PAGES, .flip = PAT_4K },
+	{ "other-type-pat",    SELFTEST, LEAF, BLOCKS | LARGE, .flip = PAT_LARGE },
+	{ "global",            SELFTEST, LEAF, ALL, .set = G },
+	{ "not-global",        SELFTEST, LEAF, ALL, .clear = G },
+	{ "no-software-bits",  SELFTEST, LEAF, ALL, .clear = SOFTWARE },
+	{ "table-read-only",   SELFTEST, TABLE, ALL, .clear = W },
+	{ "table-supervisor",  SELFTEST, TABLE, ALL, .clear = U },
+	{ "table-no-execute",  SELFTEST, TABLE, ALL, .set = NX },
+	{ "table-dirty",       SELFTEST, TABLE, ALL, .set = D },
+	{ "table-absent",      SELFTEST, TABLE, ALL, .clear = P },
+	{ "not-cleared",       SELFTEST, CLEAR, ALL, .set = P | W | U | A },
+	{ "lie-writable",      SELFTEST, LIE, ALL, .flip = W },
+	{ "lie-user",          SELFTEST, LIE, ALL, .flip = U },
+	{ "lie-executable",    SELFTEST, LIE, ALL, .flip = NX },
+	{ "lie-accessed",      SELFTEST, LIE, ALL, .flip = A },
+	{ "lie-dirty",         SELFTEST, LIE, ALL, .flip = D },
+	{ "lie-type",          SELFTEST, LIE, ALL, .flip = PWT },
+	{ "lie-address-4k",    SELFTEST, LIE, PAGES, .flip = PAGE_SIZE_4K },
+	{ "lie-address-2m",    SELFTEST, LIE, BLOCKS, .flip = PAGE_SIZE_2M },
+	{ "lie-address-1g",    SELFTEST, LIE, LARGE, .flip = PAGE_SIZE_1G },
+	{ "kernel-writable",   KERNEL, LEAF, ALL, .set = W },
+	{ "kernel-executable", KERNEL, LEAF, ALL, .clear = NX },
+	{ "kernel-user",       KERNEL, LEAF, ALL, .set = U },
+	{ "kernel-guards",     KERNEL, CLEAR, PAGES, .set = P | W | A | NX | PAGE_SIZE_4K },
+	{ "kernel-device",     KERNEL, LEAF, ALL, .clear = PCD | PWT, .only = LOCAL_APIC },
+	{ "kernel-direct",     KERNEL, LEAF, BLOCKS, .flip = PAGE_SIZE_2M, .only = 0x6000000 },
+	{ "kernel-no-1g",      KERNEL, LEAF, LARGE, .set = RESERVED },
+};
+/* clang-format on */
+
+const size_t sabotage_count = sizeof(sabotages) / sizeof(sabotages[0]);
+
+const uint64_t sabotage_large_leaf = PS;

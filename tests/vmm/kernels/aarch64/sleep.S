@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+/* Sleeps for ever. */
+#include "kernel.inc"
+
+main:
+1:	wfi
+	b	1b
