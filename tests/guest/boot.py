@@ -9,7 +9,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../tools'))
 import tap  # noqa: E402
 
-QEMU = 'qemu-system-x86_64'
+MACHINES = {62: 'x86_64', 183: 'aarch64'}  # e_machine of an ELF
 PASSED, FAILED, PANICKED = 33, 35, 37
 TIMEOUT = 20
 
@@ -39,20 +39,34 @@ class Run:
         return any(text in line for line in self.lines)
 
 
-def skip_without_qemu():
-    if shutil.which(QEMU) is None:
-        print(f'1..0 # SKIP {QEMU} is not installed')
+def machine_of(kernel):
+    with open(kernel, 'rb') as stream:
+        return MACHINES[int.from_bytes(stream.read(20)[18:], 'little')]
+
+
+def skip_without_qemu(kernel):
+    if not os.path.exists(kernel):
+        print(f'1..0 # SKIP there is no cross build: no {kernel}')
+        sys.exit()
+    qemu = 'qemu-system-' + machine_of(kernel)
+    if shutil.which(qemu) is None:
+        print(f'1..0 # SKIP {qemu} is not installed')
         sys.exit()
 
 
-def command(kernel, command_line, cpu='max', memory=128, debug_exit=True):
-    words = [
-        QEMU, '-M', 'pc', '-accel', 'tcg', '-cpu', cpu, '-m', str(memory), '-display', 'none',
-        '-nodefaults', '-serial', 'stdio', '-no-reboot', '-kernel', kernel, '-append', command_line,
+def command(kernel, command_line, cpu='max', memory=128, debug_exit=True, options=()):
+    machine = machine_of(kernel)
+    ending = {
+        'x86_64': ['-M', 'pc', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4'],
+        'aarch64': ['-M', 'virt', '-semihosting-config', 'enable=on,target=native'],
+    }[machine]
+    if machine == 'aarch64' and debug_exit:
+        command_line = f'exit=semihosting {command_line}'
+    return [
+        'qemu-system-' + machine, *(ending if debug_exit else ending[:2]), '-accel', 'tcg', '-cpu', cpu,
+        '-m', str(memory), '-display', 'none', '-nodefaults', '-serial', 'stdio', '-no-reboot',
+        '-kernel', kernel, '-append', command_line, *options,
     ]  # fmt: skip
-    if debug_exit:
-        words += ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4']
-    return words
 
 
 def boot(kernel, command_line, **machine):

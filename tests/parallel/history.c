@@ -69,7 +69,7 @@ static uint64_t granule(const struct round *round)
 
 static struct call *call_numbered(struct round *round, uint64_t number)
 {
-	REQUIRE(number < MAPPERS * CALLS, "a mapping that nobody asked for");
+	REQUIRE(number < UINT64_C(1) * MAPPERS * CALLS, "a mapping that nobody asked for");
 	return &round->calls[number / CALLS][number % CALLS];
 }
 
@@ -417,7 +417,7 @@ static void one_round(struct round *round, struct arena *arena, uint64_t seed)
 	round->noted = 0;
 	if (seed % 2 != 0)
 		annotate(round);
-	for (uint64_t i = 0; i < MAPPERS * CALLS; i++)
+	for (uint64_t i = 0; i < UINT64_C(1) * MAPPERS * CALLS; i++)
 		plan_call(round, i, &random);
 	arena->fail_one_in = round->fail_one_in;
 	frees = arena->frees;

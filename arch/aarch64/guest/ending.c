@@ -34,8 +34,12 @@ void ending_start(const void *tree)
 
 bool ending_choose(const char *value)
 {
-	semihosting = text_equal(value, "semihosting");
-	return semihosting || text_equal(value, "device");
+	bool chosen = text_equal(value, "semihosting");
+
+	if (!chosen && !text_equal(value, "device"))
+		return false;
+	semihosting = chosen;
+	return true;
 }
 
 static void exit_semihosting(uint64_t status)

@@ -1,72 +1,56 @@
 /* SPDX-License-Identifier: MIT */
-/* Telling the TLBs of changes (Arm ARM DDI 0487, D8.14). */
+/* Telling the TLBs of changes, by the library's plan. */
 #include "flush.h"
 
-#include "guest/arch.h"
+#include "cpu.h"
+#include "guest/kernel.h"
+#include "twofold/aarch64_tlb_execute.h"
 
-#define ADDRESSES_ONE_BY_ONE 64 /* beyond that, invalidating everything is less work */
-
-static void begin(void)
+void flush_address(virt_addr address)
 {
-	__asm__ volatile("dsb ishst" : : : "memory");
-}
-
-static void end(void)
-{
-	__asm__ volatile("dsb ish\n\tisb" : : : "memory");
-}
-
-/* VAAE1IS: leaves and table entries, of any ASID and global. The operand is VA[55:12]. */
-static void invalidate(virt_addr address)
-{
-	__asm__ volatile("tlbi vaae1is, %0"
+	/* VAAE1IS takes VA[55:12], of any ASID (Arm ARM DDI 0487, C5.5). */
+	__asm__ volatile("dsb ishst\n\t"
+			 "tlbi vaae1is, %0\n\t"
+			 "dsb ish\n\t"
+			 "isb"
 			 :
 			 : "r"(address >> 12 & ((UINT64_C(1) << 44) - 1))
 			 : "memory");
 }
 
-void flush_address(virt_addr address)
-{
-	begin();
-	invalidate(address);
-	end();
-}
-
 void flush_everything(void)
 {
-	begin();
-	__asm__ volatile("tlbi vmalle1is" : : : "memory");
-	end();
+	__asm__ volatile("dsb ishst\n\t"
+			 "tlbi vmalle1is\n\t"
+			 "dsb ish\n\t"
+			 "isb"
+			 :
+			 :
+			 : "memory");
 }
 
-static bool is_large(const struct tlb_range *range)
+/* A gather is of one table, but does not say which where it is of everything. */
+static void flush_table(const struct tlb_gather *gather, const struct page_table *table)
 {
-	return (range->last - range->start) / range->leaf_size >= ADDRESSES_ONE_BY_ONE;
+	struct aarch64_tlb tlb = {
+		.table = table,
+		.ttl = (read_id_aa64mmfr2_el1() >> 48 & 15) != 0,
+		.range = (read_id_aa64isar0_el1() >> 56 & 15) >= 2,
+	};
+
+	if (aarch64_tlb_plan(&tlb, gather, aarch64_tlb_execute, NULL) != REGISTER_OK)
+		panic("no TLB invalidation for the table with root 0x%lx", table->root);
 }
 
 void flush_exactly(const struct tlb_gather *gather, void *context)
 {
 	(void)context;
-	begin();
-	for (size_t i = 0; i < gather->range_count; i++) {
-		const struct tlb_range *range = &gather->ranges[i];
-		virt_addr at = range->start;
-
-		if (gather->everything || is_large(range))
-			break;
-		for (; range->last - at >= range->leaf_size; at += range->leaf_size)
-			invalidate(at);
-		invalidate(at);
+	if (gather->range_count != 0) {
+		flush_table(gather, kernel_table(gather->ranges[0].start));
+		return;
 	}
-	end();
-	for (size_t i = 0; i < gather->range_count; i++) {
-		if (is_large(&gather->ranges[i])) {
-			flush_everything();
-			return;
-		}
-	}
-	if (gather->everything)
-		flush_everything();
+	for (unsigned int i = 0; i < kernel.mmu.tables; i++)
+		flush_table(gather, &kernel.tables[i]);
 }
 
 /* As on x86_64: QEMU's TCG runs on what it translated from other pages of a large leaf (7.2). */

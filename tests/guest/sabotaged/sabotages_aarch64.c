@@ -53,7 +53,6 @@ const struct sabotage sabotages[] = {
 	{ "guarded",           SELFTEST, LEAF, ALL, .set = GUARDED },
 	{ "not-guarded",       SELFTEST, LEAF, ALL, .clear = GUARDED },
 	{ "no-group",          SELFTEST, LEAF, ALL, .clear = CONTIGUOUS },
-	{ "grouped",           SELFTEST, LEAF, ALL, .set = CONTIGUOUS },
 	{ "no-software-bits",  SELFTEST, LEAF, ALL, .clear = SOFTWARE },
 	{ "table-read-only",   SELFTEST, TABLE, ALL, .set = READ_TABLE },
 	{ "table-supervisor",  SELFTEST, TABLE, ALL, .set = USER_TABLE },
@@ -76,7 +75,7 @@ const struct sabotage sabotages[] = {
 	{ "kernel-user-fetch", KERNEL, LEAF, ALL, .clear = UXN },
 	{ "kernel-guards",     KERNEL, CLEAR, PAGES, .set = V | PAGE | AF | PXN | UXN | PAGE_SIZE_1G },
 	{ "kernel-device",     KERNEL, LEAF, ALL, .clear = DEVICE, .only = CONSOLE },
-	{ "kernel-direct",     KERNEL, LEAF, BLOCKS, .flip = PAGE_SIZE_2M, .only = 0x42000000 },
+	{ "kernel-direct",     KERNEL, LEAF, BLOCKS, .flip = PAGE_SIZE_2M, .only = 0x41000000 },
 };
 /* clang-format on */
 const size_t sabotage_count = sizeof(sabotages) / sizeof(sabotages[0]);
