@@ -4,6 +4,7 @@
 
 BUILD := build
 MESON_OPTIONS :=
+ARCH :=
 SUITES :=
 
 # make's own default for CC is no choice of the user's.
@@ -41,14 +42,24 @@ help:
 	@echo '  CC=clang                   the compiler; another one than before starts the build afresh'
 	@echo '  BUILD=DIRECTORY            where to build (default: build)'
 	@echo '  MESON_OPTIONS="-Dx=y ..."  more options for meson setup'
+	@echo '  ARCH=aarch64               make run: the same on AArch64, with the KVM of an emulated Linux'
 	@echo '  SUITES="paging vmm"        the test suites that make test runs (default: all)'
 	@echo '  PACKAGES=have              do not look for Debian packages, and install none'
 
+ifeq ($(ARCH),aarch64)
+run:
+	@configs/install-packages aarch64 build
+	@configs/configure-build "$(BUILD)" $(MESON_OPTIONS)
+	@configs/configure-build "$(BUILD)/aarch64" --cross-file configs/aarch64.ini
+	$(call build_aarch64)
+	@tests/tools/run-selftest "$(BUILD)" aarch64
+else
 run:
 	@configs/install-packages build
 	@configs/configure-build "$(BUILD)" $(MESON_OPTIONS)
 	$(call build,vmm/vmm guest/twofold-guest.elf)
 	@tests/tools/run-selftest "$(BUILD)"
+endif
 
 build:
 	@configs/install-packages build

@@ -18,6 +18,17 @@ enum paging_status page_table_adopt(struct page_table *table,
 	return config->format->adopt(table, config, root);
 }
 
+void page_table_rebase(struct page_table *table, const struct page_table_format *format,
+		       const struct table_access *access)
+{
+	bool parallel = table->operations != table->format;
+
+	table->format = format;
+	table->operations = parallel ? format->parallel : format;
+	table->access = *access;
+	recent_forget(table);
+}
+
 void page_table_destroy(struct page_table *table, struct frame_allocator *frames)
 {
 	table->operations->destroy(table, frames);

@@ -24,6 +24,7 @@
 
 struct page_table_format {
 	const char *name;
+	const struct page_table_format *parallel; /* of the public object: the other one */
 	uint32_t kind; /* tells register helpers and TLB back ends the format; 0: it has none */
 	enum paging_status (*init)(struct page_table *table, const struct page_table_config *config,
 				   struct frame_allocator *frames);
@@ -246,6 +247,7 @@ struct page_table_format {
 	};                                                                                         \
 	const struct page_table_format format_ = {                                                 \
 		PAGING_FORMAT_MEMBERS(format_, name_, kind_),                                      \
+		.parallel = &format_##_parallel,                                                   \
 		.map_to = format_##_map_to,                                                        \
 		.map = format_##_map,                                                              \
 	}

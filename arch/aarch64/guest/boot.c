@@ -150,9 +150,7 @@ void boot_continue(void)
 	struct table_access access = { .offset = KERNEL_VIRT - boot.image };
 
 	frame_pool_init(&pool, pool.next, pool.end, &access);
-	upper.format = &aarch64_stage1_4k;
-	upper.operations = &aarch64_stage1_4k;
-	upper.access = access;
+	page_table_rebase(&upper, &aarch64_stage1_4k, &access);
 }
 
 void boot_map(const char *what, virt_addr virt, phys_addr phys, uint64_t size,

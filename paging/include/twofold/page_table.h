@@ -207,6 +207,13 @@ enum paging_status page_table_init(struct page_table *table, const struct page_t
 enum paging_status page_table_adopt(struct page_table *table,
 				    const struct page_table_config *config, phys_addr root);
 
+/*
+ * For code that has moved, such as a kernel that made its tables with the MMU off: from now on the
+ * tables are reached by `access`, and the table's own format is found at `format`, its new address.
+ */
+void page_table_rebase(struct page_table *table, const struct page_table_format *format,
+		       const struct table_access *access);
+
 /* Gives every table back to `frames`. No walker may use the table any more. */
 void page_table_destroy(struct page_table *table, struct frame_allocator *frames);
 
