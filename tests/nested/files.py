@@ -29,14 +29,14 @@ def candidates(argument):
 
 def named_files(arguments):
     """The files of the host that are named in the arguments, by absolute name."""
-    found = []
+    found = {}
     for argument in arguments:
         for text in candidates(argument):
             if os.path.isfile(text) and '\0' not in text:
                 name = os.path.abspath(text)
                 if not is_reserved(name):
-                    found.append(name)
-    return found
+                    found[name] = None
+    return list(found)
 
 
 def is_reserved(name):

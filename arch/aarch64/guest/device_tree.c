@@ -32,7 +32,7 @@ static bool read_reg(const void *tree, int node, int index, struct device_tree_r
 		return false;
 	if ((index + 1) * (address + size) * (int)sizeof(fdt32_t) > length)
 		return false;
-	words += index * (address + size);
+	words += (ptrdiff_t)index * (address + size);
 	reg->start = number(words, address);
 	reg->size = number(words + address, size);
 	return true;

@@ -5,13 +5,13 @@
 #include "layout.h"
 
 enum {
-	PL011_DATA = 0x00,
+	DATA = 0, /* of both */
+
 	PL011_FLAGS = 0x18,
 	PL011_CONTROL = 0x30,
 	FLAGS_TRANSMIT_FULL = 1 << 5,
 	CONTROL_ON = 1 << 0 | 1 << 8 | 1 << 9, /* UART, transmitter, receiver */
 
-	NS16550_DATA = 0,
 	NS16550_STATUS = 5,
 	STATUS_TRANSMITTER_EMPTY = 1 << 5,
 };
@@ -54,6 +54,6 @@ void arch_console_write(const char *text, size_t length)
 	for (size_t i = 0; base != 0 && i < length; i++) {
 		while (!is_ready())
 			;
-		write_register(console.pl011 ? PL011_DATA : NS16550_DATA, (uint8_t)text[i]);
+		write_register(DATA, (uint8_t)text[i]);
 	}
 }

@@ -6,6 +6,6 @@
 #include "device_tree.h"
 
 /* Its registers are mapped at DEVICE_BASE. Until this is called, what is printed is lost. */
-void uart_start(const struct device_tree_console *console);
+void uart_start(const struct device_tree_console *found);
 
 #endif
