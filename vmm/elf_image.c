@@ -172,17 +172,18 @@ const struct elf_segment *elf_image_segment_at(const struct elf_image *image, ui
 	return elf_image_overlap(image, address, 1);
 }
 
-bool elf_image_physical(const struct elf_image *image, uint64_t virtual_address, uint64_t *address)
+bool elf_image_entry(const struct elf_image *image, uint64_t *address)
 {
 	for (unsigned int i = 0; i < image->segment_count; i++) {
 		const struct elf_segment *segment = &image->segments[i];
 
-		if (virtual_address - segment->virtual_address < segment->memory_size) {
-			*address = segment->address + (virtual_address - segment->virtual_address);
+		if (image->entry - segment->virtual_address < segment->memory_size) {
+			*address = segment->address + (image->entry - segment->virtual_address);
 			return true;
 		}
 	}
-	return false;
+	*address = image->entry;
+	return elf_image_segment_at(image, image->entry) != NULL;
 }
 
 /* Name and content of a note are each padded to 4, whatever p_align says. */

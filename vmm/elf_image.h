@@ -54,10 +54,11 @@ bool elf_image_note(const struct elf_image *image, const char *owner, uint32_t t
 const struct elf_segment *elf_image_segment_at(const struct elf_image *image, uint64_t address);
 
 /*
- * Where the code at a virtual address is in physical memory: by the first segment that has it.
- * false if none has.
+ * Where the entry is in physical memory. ELF has it a virtual address, and that is tried first;
+ * where no segment has that, it may be a physical one, as of a kernel that is linked high and
+ * entered with the MMU off. false if no segment has it either way.
  */
-bool elf_image_physical(const struct elf_image *image, uint64_t virtual_address, uint64_t *address);
+bool elf_image_entry(const struct elf_image *image, uint64_t *address);
 
 /* A segment that touches [address, address + length), or NULL. */
 const struct elf_segment *elf_image_overlap(const struct elf_image *image, uint64_t address,

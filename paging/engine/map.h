@@ -97,7 +97,8 @@ struct map_plan {
 	bool breaks;     /* something takes break-before-make */
 };
 
-/* Whether putting a leaf over a leaf (its output address changes) takes break-before-make. */
+/* Whether putting a leaf over what maps to another output address, a leaf or a table of leaves,
+ * takes break-before-make: of any FEAT_BBM level (DDI 0487, D8.16.1). */
 static ALWAYS_INLINE bool replace_breaks(const struct encoder *e, const struct page_table_op *op)
 {
 	return op->gather && e->break_bits != 0;
@@ -114,7 +115,7 @@ static inline bool plan_over(const struct encoder *e, const struct page_table *t
 	if (!e->is_leaf(d, c->level)) {
 		if (!fits)
 			return true;
-		plan->breaks |= must_break(e, table, op->gather);
+		plan->breaks |= replace_breaks(e, op);
 		plan->freed += subtree_count(e, table, table_address(e, table, d), c->level - 1);
 		return false;
 	}
@@ -421,7 +422,7 @@ static inline enum paging_status build_over(const struct encoder *e, struct page
 	bool leaf = e->is_leaf(d, c->level);
 	bool grouped = leaf && in_group(e, d);
 	bool fits = mapping_fits(e, m, c);
-	bool breaks = leaf && fits ? replace_breaks(e, op) : must_break(e, table, gather);
+	bool breaks = fits ? replace_breaks(e, op) : must_break(e, table, gather);
 
 	*done = fits && !grouped;
 	if ((breaks || grouped) && gather_cannot_break(gather))

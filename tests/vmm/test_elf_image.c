@@ -94,6 +94,42 @@ Test(elf_image, segments_by_address)
 	cr_expect_null(elf_image_overlap(&image, 0x101000, 0x1000));
 }
 
+static bool entry_at(uint64_t entry, uint64_t first_virtual, uint64_t *address)
+{
+	struct failure failure;
+	struct elf_image image;
+	struct file file;
+
+	make_file(&file);
+	file.header.e_entry = entry;
+	file.headers[0].p_vaddr = first_virtual;
+	file.headers[2].p_vaddr = 0xffff800000000000;
+	cr_assert(elf_image_parse(&image, &file, sizeof(file), EM_AARCH64, &failure));
+	return elf_image_entry(&image, address);
+}
+
+Test(elf_image, entry)
+{
+	uint64_t address;
+
+	/* A virtual address, of either segment. */
+	cr_assert(entry_at(0xffffffff80000fff, 0xffffffff80000000, &address));
+	cr_expect_eq(address, 0x100fff);
+	cr_assert(entry_at(0xffff800000000004, 0xffffffff80000000, &address));
+	cr_expect_eq(address, UINT64_MAX - 0xfff + 4);
+	/* A physical one. */
+	cr_assert(entry_at(0x100004, 0xffffffff80000000, &address));
+	cr_expect_eq(address, 0x100004);
+	/* What is both is the virtual one. */
+	cr_assert(entry_at(0x100004, 0x100004, &address));
+	cr_expect_eq(address, 0x100000);
+	/* Just beside the segment, by either address. */
+	cr_expect_not(entry_at(0xffffffff80001000, 0xffffffff80000000, &address));
+	cr_expect_not(entry_at(0xffffffff7fffffff, 0xffffffff80000000, &address));
+	cr_expect_not(entry_at(0x101000, 0xffffffff80000000, &address));
+	cr_expect_not(entry_at(0xfffff, 0xffffffff80000000, &address));
+}
+
 /* At any alignment and any length: whatever is said, nothing outside of the bytes is read. Each try
  * has a buffer of its own that ends where the file does, for a sanitizer to see. */
 static void try_bytes(const struct file *file, size_t length)

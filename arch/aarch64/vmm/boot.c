@@ -55,10 +55,11 @@ static bool parse_elf(struct kernel *kernel, const void *bytes, size_t length,
 	if (!elf_image_parse(&kernel->elf, bytes, length, EM_AARCH64, failure))
 		return false;
 	/* It is entered with the MMU off; what a kernel is linked to may be elsewhere. */
-	if (!elf_image_physical(&kernel->elf, kernel->elf.entry, &kernel->entry))
+	if (!elf_image_entry(&kernel->elf, &kernel->entry))
 		return fail(failure, STATUS_USAGE,
 			    "ELF entry 0x%" PRIx64
-			    " is in no loaded ELF segment; expected it in one",
+			    " is in no loaded ELF segment, by virtual or physical address; "
+			    "expected it in one",
 			    kernel->elf.entry);
 	if (kernel->entry % 4 != 0)
 		return fail(failure, STATUS_USAGE,
