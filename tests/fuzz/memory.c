@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <twofold/check.h>
 #include <twofold/dump.h>
 
 #include "dice.h"
@@ -20,6 +21,7 @@
 /* A walk of tables that lead to themselves takes ages: after so many, the others are empty. */
 #define OPENED_MAX   64u
 #define VISITS_MAX   4096u
+#define CHECKED_MAX  32u /* tables that one check reads, below the root */
 
 struct arena {
 	const struct format_case *format;
@@ -27,6 +29,9 @@ struct arena {
 	unsigned int held;
 	unsigned int opened;
 	unsigned int visits;
+	bool wary; /* refuses every other table to the check */
+	uint64_t refused;
+	uint64_t refusals; /* that the check reported */
 };
 
 static uint64_t words[ARENA_MAX / 8];
@@ -170,6 +175,65 @@ static void read_all(struct arena *arena, const struct page_table *table, unsign
 	REQUIRE(arena->held == 0, "dump holds %u tables", arena->held);
 }
 
+static bool enter(void *context, phys_addr table, uint64_t size)
+{
+	struct arena *arena = context;
+	bool well = !arena->wary || (table / size) % 2 == 0;
+
+	REQUIRE(size == arena->format->table_bytes && addr_is_aligned(table, size),
+		"asked for 0x%" PRIx64 "+0x%" PRIx64, table, size);
+	arena->refused += !well;
+	return well;
+}
+
+static bool report(void *context, const struct page_violation *violation)
+{
+	struct arena *arena = context;
+
+	REQUIRE(violation->rule < PAGE_RULES && page_rule_text(violation->rule) != NULL, "rule %d",
+		(int)violation->rule);
+	REQUIRE(violation->level < arena->format->levels, "level %u", violation->level);
+	if (violation->rule != PAGE_RULE_TABLE_TOTAL)
+		REQUIRE(violation->descriptor == *word_at(arena, violation->entry),
+			"0x%" PRIx64 " stands at 0x%" PRIx64, violation->descriptor,
+			violation->entry);
+	arena->refusals += violation->rule == PAGE_RULE_TABLE_REFUSED;
+	return ++arena->visits < VISITS_MAX;
+}
+
+/* Ends, within its limit; and where nothing is broken the walker finds nothing reserved. */
+static void check(struct arena *arena, const struct page_table *table, unsigned int rules,
+		  virt_addr virt)
+{
+	const unsigned int all = PAGE_RULES_MMU | PAGE_RULES_TREE;
+	struct walk_memory memory = { .read = arena_read, .context = arena };
+	struct page_check check = { .rules = rules,
+				    .report = report,
+				    .enter = enter,
+				    .context = arena,
+				    .limit = CHECKED_MAX };
+	struct walk_access access = { WALK_READ, false };
+	enum paging_status status;
+
+	arena->opened = arena->visits = 0;
+	arena->refused = arena->refusals = 0;
+	status = page_table_check(table, &check);
+	REQUIRE(arena->held == 0, "check holds %u tables", arena->held);
+	REQUIRE(check.tables <= CHECKED_MAX, "%" PRIu64 " tables read", check.tables);
+	REQUIRE(status == PAGING_OK || status == PAGING_STOPPED || status == PAGING_BUDGET,
+		"check: %d", (int)status);
+	REQUIRE((status == PAGING_STOPPED) == (arena->visits == VISITS_MAX), "check: %d",
+		(int)status);
+	REQUIRE(check.broken == arena->visits, "%" PRIu64 " broken, %u reported", check.broken,
+		arena->visits);
+	REQUIRE((rules != 0 && (rules & PAGE_RULES_TREE) == 0) || arena->refusals == arena->refused,
+		"%" PRIu64 " refused, %" PRIu64 " reported", arena->refused, arena->refusals);
+	if (status == PAGING_OK && check.broken == 0 && (rules & all) == all)
+		REQUIRE(arena->format->translate(arena->format, table->root, &memory, virt, access)
+					.fault != WALK_RESERVED,
+			"0x%" PRIx64 ": nothing is broken, the walker faults", virt);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct dice dice = { .bytes = data, .left = size };
@@ -195,5 +259,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 							  (UINT64_C(1) << (8 * (step / 2))));
 	}
 	read_all(&arena, &table, kinds);
+	arena.wary = kinds / 16 % 2 != 0;
+	check(&arena, &table, kinds % 8, virt);
+	check(&arena, &table, PAGE_RULES_MMU | PAGE_RULES_TREE, virt);
 	return 0;
 }
