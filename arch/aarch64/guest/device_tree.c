@@ -5,7 +5,6 @@
 #include <libfdt.h>
 
 #include "guest/panic.h"
-#include "guest/text.h"
 
 /* Numbers in a property: `cells` words of 32 bits each, most significant first. */
 static uint64_t number(const fdt32_t *words, int cells)
@@ -106,14 +105,12 @@ enum psci_conduit device_tree_psci(const void *tree)
 {
 	static const char *const versions[] = { "arm,psci-1.0", "arm,psci-0.2", NULL };
 	int node = fdt_path_offset(tree, "/psci");
-	const char *method;
 
 	if (node < 0 || !is_one_of(tree, node, versions))
 		return PSCI_NONE;
-	method = fdt_getprop(tree, node, "method", NULL);
-	if (method && text_equal(method, "hvc"))
+	if (fdt_stringlist_search(tree, node, "method", "hvc") == 0)
 		return PSCI_HVC;
-	return method && text_equal(method, "smc") ? PSCI_SMC : PSCI_NONE;
+	return fdt_stringlist_search(tree, node, "method", "smc") == 0 ? PSCI_SMC : PSCI_NONE;
 }
 
 static void reserve(struct memory_map *map, phys_addr start, uint64_t size)

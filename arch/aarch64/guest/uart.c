@@ -12,9 +12,10 @@ enum {
 	FLAGS_TRANSMIT_FULL = 1 << 5,
 	CONTROL_ON = 1 << 0 | 1 << 8 | 1 << 9, /* UART, transmitter, receiver */
 
-	NS16550_STATUS = 5,
 	STATUS_TRANSMITTER_EMPTY = 1 << 5,
 };
+
+#define NS16550_STATUS 5u
 
 static struct device_tree_console console;
 static uintptr_t base; /* 0: there is none */
