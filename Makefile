@@ -19,7 +19,7 @@ export CFLAGS CPPFLAGS LDFLAGS PACKAGES
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
-.PHONY: help run build test test-long fuzz lint format clean
+.PHONY: help run build test test-long fuzz mutation lint format clean
 
 # Quiet when there is nothing to do. With an argument: only these targets.
 build_in = @ninja -C "$(1)" -n $(2) | grep -q 'no work to do' || \
@@ -32,7 +32,9 @@ help:
 	@echo 'make test     build everything and run every test; ends with "N passed, N failed"'
 	@echo 'make build    build everything (the same as plain make)'
 	@echo 'make test-long  the tests that take hours: random operations by the million,'
-	@echo '              long fuzzing (variables: LONG_OPS, FUZZ_SECONDS)'
+	@echo '              long fuzzing, all mutants of the library (variables: LONG_OPS, FUZZ_SECONDS,'
+	@echo '              SHARD=1/8: one part of eight of the mutants)'
+	@echo 'make mutation the mutants alone'
 	@echo 'make fuzz     fuzz for FUZZ_SECONDS (default: 600) a target'
 	@echo 'make lint     run the lint tests alone (clang-tidy, cppcheck, clang-format, ...)'
 	@echo 'make format   format the C files in place with clang-format'
@@ -77,6 +79,7 @@ test:
 # Operations for each configuration of each format, and seconds for each fuzz target.
 LONG_OPS := 1000000
 FUZZ_SECONDS := 600
+SHARD := 1/1
 
 fuzz:
 	@configs/install-packages build test
@@ -86,6 +89,13 @@ fuzz:
 test-long: fuzz
 	$(call build,tests/paging/test-paging)
 	@TWOFOLD_OPS=$(LONG_OPS) tests/tools/run-criterion "$(BUILD)/tests/paging/test-paging" --filter 'random/*'
+	@$(MAKE) --no-print-directory mutation
+
+mutation:
+	@configs/install-packages build
+	@configs/configure-build "$(BUILD)" $(MESON_OPTIONS)
+	$(call build,tests/paging/test-paging tests/parallel/test-parallel)
+	@tests/mutation/mutate --shard $(SHARD) . "$(BUILD)"
 
 lint:
 	@$(MAKE) --no-print-directory test SUITES=lint

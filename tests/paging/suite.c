@@ -4,6 +4,7 @@
 #include "suite.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "require.h"
 
@@ -11,6 +12,22 @@ void require_stop(const char *heading, const char *file, int line, const char *t
 {
 	cr_assert(false, "%s:%d: [%s] %s", file, line, heading, text);
 	abort();
+}
+
+bool suite_takes(const struct format_case *format)
+{
+	const char *words = getenv("TWOFOLD_FORMATS");
+
+	if (words == NULL)
+		return true;
+	for (words += strspn(words, " "); *words != '\0'; words += strspn(words, " ")) {
+		size_t length = strcspn(words, " ");
+
+		if (strncmp(words, format->name, length) == 0)
+			return true;
+		words += length;
+	}
+	return false;
 }
 
 #ifndef SUITE_ONE_PROCESS
