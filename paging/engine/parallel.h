@@ -56,6 +56,8 @@ static inline unsigned int parallel_leaf_level(const struct encoder *e, const st
 {
 	unsigned int level = c->level - 1;
 
+	/* The entry is no page. */
+	ASSUME(level < PAGE_TABLE_MAX_LEVELS);
 	while (level != 0 && ((m->leaf_levels >> level & 1) == 0 ||
 			      !addr_is_aligned(c->input, level_size(e, level)) ||
 			      c->input + (level_size(e, level) - 1) > c->last))

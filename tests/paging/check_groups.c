@@ -77,7 +77,7 @@ static void range_inside(const struct group *group)
 {
 	phys_addr slot = group->first + 8;
 	uint64_t entry = entry_read(group->world, slot);
-	struct page_violation last;
+	struct page_violation last = { .rule = PAGE_RULES };
 	struct page_check check = { .rules = MMU, .report = keep, .context = &last };
 
 	entry_write(group->world, slot, entry ^ CONTIGUOUS);

@@ -301,10 +301,10 @@ FORMAT_TEST(oom, in_an_annotated_entry)
 		every_mode(format, &scenario, level);
 		scenario.op = annotation(virt + span - granule, 2 * granule, 0);
 		scenario.op.mode = PAGING_SPLIT;
-		every_mode(format, &scenario, 2 * level);
+		every_mode(format, &scenario, UINT64_C(2) * level);
 		scenario.op = annotation(virt + granule, span - 2 * granule, 0);
 		scenario.op.mode = PAGING_SPLIT;
-		every_mode(format, &scenario, 2 * level - 1);
+		every_mode(format, &scenario, UINT64_C(2) * level - 1);
 	}
 }
 

@@ -93,11 +93,11 @@ static void reg(struct writer *writer, const struct device_tree_range *ranges, u
 {
 	fdt64_t big[4];
 
-	for (unsigned int i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		big[2 * i] = cpu_to_fdt64(ranges[i].base);
 		big[2 * i + 1] = cpu_to_fdt64(ranges[i].size);
 	}
-	keep(writer, fdt_property(writer->buffer, "reg", big, (int)(2 * count * sizeof(big[0]))));
+	keep(writer, fdt_property(writer->buffer, "reg", big, (int)(count * sizeof(big[0]) * 2)));
 }
 
 static void add_chosen(struct writer *writer, const struct device_tree_machine *machine)
