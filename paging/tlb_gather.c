@@ -4,7 +4,11 @@
 
 void paging_gather_range(struct tlb_gather *gather, const struct tlb_range *range)
 {
-	if (!gather->everything && gather->range_count < gather->range_capacity) {
+	if (gather->everything) {
+		gather->everything_global |= range->global;
+		return;
+	}
+	if (gather->range_count < gather->range_capacity) {
 		gather->ranges[gather->range_count++] = *range;
 		return;
 	}
@@ -13,6 +17,16 @@ void paging_gather_range(struct tlb_gather *gather, const struct tlb_range *rang
 		gather->everything_global |= gather->ranges[i].global;
 	gather->everything = true;
 	gather->everything_global |= range->global;
+}
+
+enum paging_status paging_gather_page(struct tlb_gather *gather, virt_addr start, uint64_t size,
+				      bool global)
+{
+	paging_gather_range(gather, &(struct tlb_range){ .start = start,
+							 .last = start + (size - 1),
+							 .leaf_size = size,
+							 .global = global });
+	return PAGING_OK;
 }
 
 void tlb_gather_finish(struct tlb_gather *gather)

@@ -54,14 +54,15 @@ static ALWAYS_INLINE uint64_t leaf_changed(const struct encoder *e, const struct
 					   const struct change *change, uint64_t old,
 					   unsigned int level)
 {
-	uint64_t attributes = leaf_attributes(e, table, old, level);
+	uint64_t attributes;
 
+	if (change->kind == CHANGE_WRITE_PROTECT)
+		return e->without_write(old);
+	attributes = leaf_attributes(e, table, old, level);
 	if (change->kind == CHANGE_PROTECT)
 		attributes = e->keep(change->attributes, attributes);
-	else if (change->kind == CHANGE_SOFTWARE)
-		attributes = (attributes & ~e->software(e->software_bits)) | change->attributes;
 	else
-		attributes = e->without_write(attributes);
+		attributes = (attributes & ~e->software(e->software_bits)) | change->attributes;
 	return e->leaf(attributes, leaf_address(e, table, old, level), level) |
 	       (old & e->contiguous);
 }
@@ -75,7 +76,7 @@ static ALWAYS_INLINE bool change_breaks(const struct encoder *e, const struct pa
 		return false;
 	if (in_group(e, old))
 		return true;
-	return e->break_bits != 0 &&
+	return e->break_bits != 0 && change->kind == CHANGE_PROTECT &&
 	       ((leaf_changed(e, table, change, old, c->level) ^ old) & e->break_bits) != 0;
 }
 

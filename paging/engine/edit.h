@@ -13,6 +13,7 @@
 #include "contiguous.h"
 #include "cursor.h"
 #include "gather.h"
+#include "held.h"
 #include "map.h"
 #include "one_page.h"
 #include "reserve.h"
@@ -218,6 +219,52 @@ static ALWAYS_INLINE uint64_t plan_run(const struct encoder *e, const struct pag
 	return n;
 }
 
+/*
+ * Lowest tables that lie in the range as a whole, one after the other, and need no look into them:
+ * all that they hold is pages, and each entry is one unless holes are no matter. How many such
+ * entries can there be, from the cursor on? It stands above the lowest level.
+ */
+static inline uint64_t edit_tables_limit(const struct encoder *e, const struct page_table *table,
+					 const struct edit *edit)
+{
+	if (edit->c.level != 1 || !holds_pages_only(e, table))
+		return 0;
+	return edit_run_limit(e, table, edit);
+}
+
+static ALWAYS_INLINE bool edit_table_runs_on(const struct encoder *e,
+					     const struct page_table *table, uint64_t d, bool skips)
+{
+	return e->is_present(table, d, 1) && !e->is_leaf(d, 1) &&
+	       (skips || e->count(d) == UINT64_C(1) << e->index_bits);
+}
+
+/* What a lowest table holds may take break-before-make: that shows only inside. */
+static ALWAYS_INLINE bool edit_may_break(const struct encoder *e, const struct edit *edit)
+{
+	return e->break_bits != 0 && edit->op->gather && edit->change.kind == CHANGE_PROTECT;
+}
+
+/* Plans a run of tables; returns its length. */
+static inline uint64_t edit_plan_tables(const struct encoder *e, const struct page_table *table,
+					struct edit *edit)
+{
+	const uint64_t *entry = cursor_entry(table, e, &edit->c);
+	uint64_t limit = edit_tables_limit(e, table, edit);
+	bool skips = edit_skips(edit);
+	uint64_t n = 0;
+
+	if (edit_may_break(e, edit))
+		return 0;
+	while (n < limit && edit_table_runs_on(e, table, entry_load(&entry[n]), skips))
+		n++;
+	if (edit_empties(edit)) {
+		edit->removed[1] += n;
+		edit->tables_emptied += n;
+	}
+	return n;
+}
+
 static inline enum paging_status edit_plan(const struct encoder *e, struct page_table *table,
 					   struct edit *edit)
 {
@@ -226,21 +273,24 @@ static inline enum paging_status edit_plan(const struct encoder *e, struct page_
 
 	for (;;) {
 		uint64_t d = entry_load(cursor_entry(table, e, c));
+		uint64_t run = 0;
 
 		if (!e->is_present(table, d, c->level)) {
 			status = plan_hole(e, table, edit, d);
 		} else if (e->is_leaf(d, c->level)) {
-			uint64_t run = c->level == 0 ? plan_run(e, table, edit, 0)
-						     : plan_run(e, table, edit, c->level);
-
-			if (run != 0)
-				c->input += (run - 1) << level_shift(e, c->level);
-			else
+			run = c->level == 0 ? plan_run(e, table, edit, 0)
+					    : plan_run(e, table, edit, c->level);
+			if (run == 0)
 				status = plan_leaf(e, table, edit, d);
 		} else {
-			edit_descend(e, table, edit, d);
-			continue;
+			run = edit_plan_tables(e, table, edit);
+			if (run == 0) {
+				edit_descend(e, table, edit, d);
+				continue;
+			}
 		}
+		if (run != 0)
+			c->input += (run - 1) << level_shift(e, c->level);
 		if (status != PAGING_OK || !cursor_step(e, c))
 			break;
 		while (cursor_left(table, e, c))
@@ -393,6 +443,25 @@ static inline void edit_run_gather(const struct encoder *e, const struct page_ta
 				     .global = global });
 }
 
+/* As many whole lowest tables have been unmapped, from the cursor on: their pages and they
+ * themselves. */
+static inline void edit_tables_gather(const struct encoder *e, const struct page_table *table,
+				      const struct edit *edit, uint64_t tables)
+{
+	struct tlb_range range = {
+		.start = input_extend(e, table, edit->c.input),
+		.last = input_extend(e, table, edit->c.input + (tables << level_shift(e, 1)) - 1),
+		.leaf_size = level_size(e, 0),
+		.global = (table->held & HELD_GLOBALS) != 0,
+	};
+
+	gather_range(edit->op->gather, &range);
+	range.leaf_size = level_size(e, 1);
+	range.tables = true;
+	range.global = false;
+	gather_range(edit->op->gather, &range);
+}
+
 /* Unmaps a run of leaves that are global all, or none. What hardware marks in them meanwhile is
  * nobody's concern, so that a store will do. */
 static ALWAYS_INLINE uint64_t run_unmap(const struct encoder *e, const struct page_table *table,
@@ -419,6 +488,48 @@ static ALWAYS_INLINE uint64_t run_unmap(const struct encoder *e, const struct pa
 	if (edit->change.left == 0)
 		edit->removed[level] += n;
 	edit_run_gather(e, table, edit, 0, n, global);
+	return n;
+}
+
+/* Unmaps a run of whole lowest tables, as many as the gather has room for: each is unlinked as it
+ * is. */
+static inline uint64_t run_unmap_tables(const struct encoder *e, struct page_table *table,
+					struct edit *edit)
+{
+	struct tlb_gather *gather = edit->op->gather;
+	uint64_t *entry = cursor_entry(table, e, &edit->c);
+	uint64_t limit = edit_tables_limit(e, table, edit);
+	struct frame frame = { .size = table_bytes(e, table, 0) };
+	bool skips = edit_skips(edit);
+	uint64_t n;
+
+	if (!edit_empties(edit) || limit == 0 ||
+	    !edit_table_runs_on(e, table, entry_load(entry), skips))
+		return 0;
+	/* Tables above may become empty too, which edit_gather_full looks after. */
+	if ((edit->op->mode & PAGING_RESUMABLE) != 0 && gather && !gather_can_flush(gather))
+		return 0;
+	if (gather && gather_room(gather) == 0)
+		tlb_gather_finish(gather);
+	if (gather && limit > gather_room(gather))
+		limit = gather_room(gather);
+	for (n = 0; n < limit; n++) {
+		uint64_t d = entry_load(&entry[n]);
+
+		if (!edit_table_runs_on(e, table, d, skips))
+			break;
+		entry_publish(&entry[n], paging_sabotage(PAGING_SABOTAGE_CLEAR, 1, 0));
+		frame.start = table_address(e, table, d);
+		if (gather)
+			gather->frames[gather->frame_count++] = frame;
+		else
+			edit->op->frames->free(edit->op->frames, FRAME_TABLE, frame);
+	}
+	memory_clean(table, entry, n * sizeof(*entry));
+	recent_forget(table);
+	table->tables -= n;
+	edit->removed[1] += n;
+	edit_tables_gather(e, table, edit, n);
 	return n;
 }
 
@@ -452,9 +563,121 @@ static ALWAYS_INLINE uint64_t run_change(const struct encoder *e, const struct p
 	return n;
 }
 
+/* A leaf that is in no group. */
+static ALWAYS_INLINE bool is_single_leaf(const struct encoder *e, const struct page_table *table,
+					 uint64_t d, unsigned int level)
+{
+	return e->is_present(table, d, level) && e->is_leaf(d, level) && !in_group(e, d);
+}
+
+/* Whether each entry of the cursor's table is that, as its count says, and none is global. */
+static ALWAYS_INLINE bool edit_all_plain(const struct encoder *e, const struct page_table *table,
+					 const struct edit *edit)
+{
+	const struct page_cursor *c = &edit->c;
+
+	return c->level == 0 && top_level(table) != 0 && holds_pages_only(e, table) &&
+	       (table->held & HELD_GLOBALS) == 0 &&
+	       e->count(entry_load(c->slots[0])) == UINT64_C(1) << e->index_bits;
+}
+
+static ALWAYS_INLINE void entry_write_protect(const struct encoder *e, uint64_t *entry,
+					      unsigned int level)
+{
+	uint64_t d = e->without_write(entry_load(entry));
+
+	entry_write(entry, paging_sabotage(PAGING_SABOTAGE_LEAF, level, d));
+}
+
+/* Takes write permission from a run that no walker uses. `all`: each entry is a leaf. */
+static ALWAYS_INLINE uint64_t run_protect_offline(const struct encoder *e,
+						  const struct page_table *table, uint64_t *entry,
+						  uint64_t limit, unsigned int level, bool all)
+{
+	uint64_t *end = entry + limit;
+	struct page_table view;
+	uint64_t *at = entry;
+
+	table_view(&view, table);
+	for (; all && end - at >= 4; at += 4) {
+		entry_write_protect(e, &at[0], level);
+		entry_write_protect(e, &at[1], level);
+		entry_write_protect(e, &at[2], level);
+		entry_write_protect(e, &at[3], level);
+	}
+	for (; at != end; at++) {
+		if (!all && !is_single_leaf(e, &view, entry_load(at), level))
+			break;
+		entry_write_protect(e, at, level);
+	}
+	return (uint64_t)(at - entry);
+}
+
+/* The same while hardware may mark the leaves; the run ends where one is not as global as the
+ * first.
+ */
+static ALWAYS_INLINE uint64_t run_protect_live(const struct encoder *e,
+					       const struct page_table *table,
+					       const struct edit *edit, uint64_t *entry,
+					       uint64_t limit, unsigned int level, bool all)
+{
+	bool global = !all && e->is_global(entry_load(entry));
+	uint64_t *end = entry + limit;
+	uint64_t *from = entry; /* [from, at) are changed */
+	struct page_table view;
+	uint64_t *at;
+
+	table_view(&view, table);
+	for (at = entry; at != end; at++) {
+		uint64_t old = entry_load(at);
+		uint64_t new;
+
+		if (!all && (!is_single_leaf(e, &view, old, level) || e->is_global(old) != global))
+			break;
+		new = paging_sabotage(PAGING_SABOTAGE_LEAF, level, e->without_write(old));
+		if (UNLIKELY(new == old)) {
+			edit_run_gather(e, table, edit, (uint64_t)(from - entry),
+					(uint64_t)(at - entry), global);
+			from = at + 1;
+			continue;
+		}
+		while (UNLIKELY(!entry_swap(at, &old, new)))
+			new = paging_sabotage(PAGING_SABOTAGE_LEAF, level, e->without_write(old));
+	}
+	if (from < at)
+		edit_run_gather(e, table, edit, (uint64_t)(from - entry), (uint64_t)(at - entry),
+				global);
+	return (uint64_t)(at - entry);
+}
+
+/* Takes write permission from a run of leaves, which all the entries of the table may be. */
+static ALWAYS_INLINE uint64_t run_write_protect(const struct encoder *e,
+						const struct page_table *table, struct edit *edit,
+						unsigned int level)
+{
+	uint64_t *entry = cursor_entry(table, e, &edit->c);
+	uint64_t limit = edit_run_limit(e, table, edit);
+	bool all = edit_all_plain(e, table, edit);
+	uint64_t n;
+
+	if (limit == 0)
+		return 0;
+	if (!edit->op->gather)
+		n = all ? run_protect_offline(e, table, entry, limit, level, true)
+			: run_protect_offline(e, table, entry, limit, level, false);
+	else
+		n = all ? run_protect_live(e, table, edit, entry, limit, level, true)
+			: run_protect_live(e, table, edit, entry, limit, level, false);
+	if (n != 0)
+		memory_clean(table, entry, n * sizeof(*entry));
+	return n;
+}
+
 static ALWAYS_INLINE uint64_t edit_leaves(const struct encoder *e, const struct page_table *table,
 					  struct edit *edit, unsigned int level)
 {
+	if (edit->change.kind == CHANGE_WRITE_PROTECT)
+		return run_write_protect(e, table, edit, level);
 	if (edit->change.kind == CHANGE_UNMAP)
 		return run_unmap(e, table, edit, level);
 	return run_change(e, table, edit, level);
@@ -472,16 +695,20 @@ edit_entry(const struct encoder *e, struct page_table *table, struct edit *edit,
 	*again = false;
 	if (!e->is_present(table, d, c->level))
 		return edit_hole(e, table, edit, d, again);
+	/* Pages are most of what there is: for them the level is a constant. */
+	if (!e->is_leaf(d, c->level))
+		run = run_unmap_tables(e, table, edit);
+	else if (c->level == 0)
+		run = edit_leaves(e, table, edit, 0);
+	else
+		run = edit_leaves(e, table, edit, c->level);
+	if (run != 0) {
+		c->input += (run - 1) << level_shift(e, c->level);
+		return PAGING_OK;
+	}
 	if (!e->is_leaf(d, c->level)) {
 		edit_descend(e, table, edit, d);
 		*again = true;
-		return PAGING_OK;
-	}
-	/* Pages are most of what there is: for them the level is a constant. */
-	run = c->level == 0 ? edit_leaves(e, table, edit, 0)
-			    : edit_leaves(e, table, edit, c->level);
-	if (run != 0) {
-		c->input += (run - 1) << level_shift(e, c->level);
 		return PAGING_OK;
 	}
 	if (edit_covers(e, edit, d))
@@ -595,7 +822,19 @@ static SELDOM enum paging_status unmap_general(const struct encoder *e, struct p
 	edit.op = op;
 	edit.change.kind = CHANGE_UNMAP;
 	edit.change.left = annotation_entry(op->annotation);
+	if (edit.change.left != 0)
+		held_add(table, HELD_ANNOTATIONS);
 	return edit_range(e, table, &edit, virt, size);
+}
+
+/* The page's table is not at hand, or there is more to it. */
+static SELDOM enum paging_status unmap_far(const struct encoder *e, struct page_table *table,
+					   virt_addr virt, uint64_t size, struct page_table_op *op)
+{
+	if (is_one_page(e, virt, size, op) && recent_find(e, table, virt) &&
+	    one_page_unmap(e, table, virt, size, op))
+		return PAGING_OK;
+	return unmap_general(e, table, virt, size, op);
 }
 
 static ALWAYS_INLINE enum paging_status unmap_range(const struct encoder *e,
@@ -604,7 +843,7 @@ static ALWAYS_INLINE enum paging_status unmap_range(const struct encoder *e,
 {
 	if (one_page_unmap(e, table, virt, size, op))
 		return PAGING_OK;
-	return unmap_general(e, table, virt, size, op);
+	return unmap_far(e, table, virt, size, op);
 }
 
 static SELDOM enum paging_status protect_general(const struct encoder *e, struct page_table *table,
@@ -619,7 +858,7 @@ static SELDOM enum paging_status protect_general(const struct encoder *e, struct
 	/* Accessed and dirty stay as the entries have them, whatever the flags say. */
 	flags.idle = 0;
 	flags.dirty = 0;
-	if (!encode_flags(e, table, flags, &edit.change.attributes))
+	if (!encode_held(e, table, flags, &edit.change.attributes))
 		return PAGING_BAD_FLAGS;
 	edit.op = op;
 	edit.change.kind = CHANGE_PROTECT;
@@ -636,7 +875,9 @@ static ALWAYS_INLINE enum paging_status protect_range(const struct encoder *e,
 
 	kept.idle = 0;
 	kept.dirty = 0;
-	if (size == level_size(e, 0) && encode_recent(e, table, kept, &change.attributes) &&
+	if (is_one_page(e, virt, size, op) &&
+	    (recent_is(e, table, virt) || recent_find(e, table, virt)) &&
+	    encode_recent(e, table, kept, &change.attributes) &&
 	    one_page_change(e, table, &change, virt, size, op))
 		return PAGING_OK;
 	return protect_general(e, table, virt, size, flags, op);
@@ -656,6 +897,18 @@ static SELDOM enum paging_status write_protect_general(const struct encoder *e,
 	return edit_range(e, table, &edit, virt, size);
 }
 
+static SELDOM enum paging_status write_protect_far(const struct encoder *e,
+						   struct page_table *table, virt_addr virt,
+						   uint64_t size, struct page_table_op *op)
+{
+	const struct change change = { .kind = CHANGE_WRITE_PROTECT };
+
+	if (is_one_page(e, virt, size, op) && recent_find(e, table, virt) &&
+	    one_page_change(e, table, &change, virt, size, op))
+		return PAGING_OK;
+	return write_protect_general(e, table, virt, size, op);
+}
+
 static ALWAYS_INLINE enum paging_status write_protect_range(const struct encoder *e,
 							    struct page_table *table,
 							    virt_addr virt, uint64_t size,
@@ -665,7 +918,7 @@ static ALWAYS_INLINE enum paging_status write_protect_range(const struct encoder
 
 	if (one_page_change(e, table, &change, virt, size, op))
 		return PAGING_OK;
-	return write_protect_general(e, table, virt, size, op);
+	return write_protect_far(e, table, virt, size, op);
 }
 
 static ALWAYS_INLINE enum paging_status software_range(const struct encoder *e,

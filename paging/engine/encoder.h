@@ -93,7 +93,9 @@ struct encoder {
 	uint16_t software_bits;
 	uint64_t (*software)(uint16_t software);
 
-	/* `attributes` without write permission; and with accessed, or dirty, cleared. */
+	/* `attributes` without write permission; and with accessed, or dirty, cleared. The former
+	 * does for leaf descriptors of any level too, of which it leaves alone what has another
+	 * place there; it never touches break_bits. */
 	uint64_t (*without_write)(uint64_t attributes);
 	uint64_t (*cleaned)(uint64_t attributes, bool accessed, bool dirty);
 	/* `leaf`, accessed and dirty also if `other`, a leaf like it, is. */
@@ -131,6 +133,17 @@ struct encoder {
 	uint64_t (*count_up)(uint64_t descriptor);
 	uint64_t (*count_down)(uint64_t descriptor);
 };
+
+/*
+ * What the members above read of a table, for a loop over entries: unlike the table's own, these
+ * fields are in nobody's reach, and so stay in registers.
+ */
+static ALWAYS_INLINE void table_view(struct page_table *view, const struct page_table *table)
+{
+	analyzer_fills(view);
+	view->features = table->features;
+	view->modifier = table->modifier;
+}
 
 static ALWAYS_INLINE unsigned int level_shift(const struct encoder *e, unsigned int level)
 {

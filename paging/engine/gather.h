@@ -27,6 +27,29 @@ static inline void gather_range(struct tlb_gather *gather, const struct tlb_rang
 	paging_gather_range(gather, range);
 }
 
+/* Always PAGING_OK. */
+enum paging_status paging_gather_page(struct tlb_gather *gather, virt_addr start, uint64_t size,
+				      bool global);
+
+/* One page, which most often continues the last range; always PAGING_OK, so that an operation can
+ * end with it. */
+static ALWAYS_INLINE enum paging_status gather_page(struct tlb_gather *gather, virt_addr start,
+						    uint64_t size, bool global)
+{
+	struct tlb_range *previous;
+
+	if (!gather)
+		return PAGING_OK;
+	if (UNLIKELY(gather->everything || gather->range_count == 0))
+		return paging_gather_page(gather, start, size, global);
+	previous = &gather->ranges[gather->range_count - 1];
+	if (UNLIKELY(previous->last + 1 != start || start == 0 || previous->leaf_size != size ||
+		     previous->tables || previous->global != global))
+		return paging_gather_page(gather, start, size, global);
+	previous->last = start + (size - 1);
+	return PAGING_OK;
+}
+
 /* Break-before-make on a live table takes a flush in the middle of the operation. */
 static ALWAYS_INLINE bool gather_cannot_break(const struct tlb_gather *gather)
 {

@@ -5,19 +5,24 @@
 
 #include "contiguous.h"
 #include "cursor.h"
+#include "held.h"
 #include "recent.h"
 
 /* Leaves of the granule, and of each larger size up to some size that a table of this many levels
- * can have, since a leaf that is split must find leaves one level down; and groups of those. */
-static inline bool leaf_sizes_valid(const struct encoder *e, const struct page_table *table)
+ * can have, since a leaf that is split must find leaves one level down; and groups of those, which
+ * are noted. */
+static inline bool leaf_sizes_valid(const struct encoder *e, struct page_table *table)
 {
 	uint64_t sizes = table->leaf_sizes;
 	unsigned int level;
 
 	for (level = 0; level < table->levels && (sizes & level_size(e, level)) != 0; level++) {
 		sizes &= ~level_size(e, level);
-		if (has_groups(e, level))
+		if (has_groups(e, level)) {
+			if ((sizes & group_size(e, level)) != 0)
+				held_add(table, HELD_GROUPS);
 			sizes &= ~group_size(e, level);
+		}
 	}
 	return level > 0 && sizes == 0;
 }
@@ -59,6 +64,7 @@ static inline enum paging_status table_configure(const struct encoder *e,
 	table->leaf_sizes = config->leaf_sizes;
 	table->memory_attributes = config->memory_attributes;
 	table->type_index = 0;
+	table->index_types = 0;
 	table->modifier = config->modifier;
 	table->modified_tables = config->modified_tables;
 	table->features = config->features;
@@ -66,6 +72,7 @@ static inline enum paging_status table_configure(const struct encoder *e,
 	table->output_bits = config->output_bits;
 	table->upper = false;
 	table->levels = 0;
+	table->held = 0;
 	table->access = config->access;
 	recent_forget(table);
 	table->recent_entries = NULL;
@@ -124,6 +131,7 @@ static inline enum paging_status table_adopt(const struct encoder *e,
 		return PAGING_OUTPUT_RANGE;
 	table->root = root;
 	table->tables = 0;
+	held_add(table, HELD_ANYTHING);
 	return PAGING_OK;
 }
 

@@ -10,6 +10,7 @@
 #include "arguments.h"
 #include "contiguous.h"
 #include "cursor.h"
+#include "held.h"
 #include "recent.h"
 #include "reserve.h"
 #include "sabotage.h"
@@ -527,7 +528,7 @@ static inline enum paging_status map_prepare(const struct encoder *e, struct pag
 		return status;
 	if (!output_valid(table, phys, phys + (size - 1)))
 		return PAGING_OUTPUT_RANGE;
-	if (!encode_flags(e, table, flags, &m->attributes))
+	if (!encode_held(e, table, flags, &m->attributes))
 		return PAGING_BAD_FLAGS;
 	m->replace = (op->mode & PAGING_REPLACE) != 0;
 	if (m->replace && !op->gather && !op->frames)
@@ -589,6 +590,7 @@ static inline enum paging_status annotate_mapping(const struct encoder *e, struc
 	struct mapping m = { .input = input, .last = input + (size - 1), .note = note };
 
 	m.leaf_levels = (UINT32_C(1) << table->levels) - 1;
+	held_add(table, HELD_ANNOTATIONS);
 	return map_mapping(e, table, &m, op);
 }
 

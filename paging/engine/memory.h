@@ -77,11 +77,17 @@ static ALWAYS_INLINE uint64_t entry_exchange(const struct page_table *table, uin
 	return old;
 }
 
+/* One of a run, as entry_write. */
+static ALWAYS_INLINE bool entry_swap(uint64_t *entry, uint64_t *expected, uint64_t value)
+{
+	return __atomic_compare_exchange_n(entry, expected, value, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_ACQUIRE);
+}
+
 static ALWAYS_INLINE bool entry_replace(const struct page_table *table, uint64_t *entry,
 					uint64_t *expected, uint64_t value)
 {
-	if (!__atomic_compare_exchange_n(entry, expected, value, false, __ATOMIC_ACQ_REL,
-					 __ATOMIC_ACQUIRE))
+	if (!entry_swap(entry, expected, value))
 		return false;
 	memory_clean(table, entry, sizeof(*entry));
 	return true;

@@ -10,13 +10,14 @@
 #include "cursor.h"
 #include "recent.h"
 
-/* Finds the lowest table for `virt`, if there is one. */
-static SELDOM void recent_find(const struct encoder *e, struct page_table *table, virt_addr virt)
+/* Finds the lowest table for `virt`, if there is one and it was not at hand. */
+static SELDOM bool recent_find(const struct encoder *e, struct page_table *table, virt_addr virt)
 {
 	struct page_cursor c;
 
-	if (table->access.map || table->access.clean || !input_valid(e, table, virt))
-		return;
+	if (recent_is(e, table, virt) || table->access.map || table->access.clean ||
+	    !input_valid(e, table, virt))
+		return false;
 	cursor_open(table, e, &c, virt & input_mask(table), virt & input_mask(table));
 	while (c.level != 0) {
 		uint64_t d = entry_load(cursor_entry(table, e, &c));
@@ -28,20 +29,15 @@ static SELDOM void recent_find(const struct encoder *e, struct page_table *table
 	if (c.level == 0)
 		recent_note(e, table, &c, virt);
 	cursor_close(table, &c);
+	return recent_is(e, table, virt);
 }
 
-/* The range is one page, of a table at hand, in the plain way of doing it. */
-static ALWAYS_INLINE bool one_page(const struct encoder *e, struct page_table *table,
-				   virt_addr virt, uint64_t size, const struct page_table_op *op)
+/* The range is one page that can be done in the plain way, once its table is at hand. */
+static ALWAYS_INLINE bool is_one_page(const struct encoder *e, virt_addr virt, uint64_t size,
+				      const struct page_table_op *op)
 {
-	if (size != level_size(e, 0) || !addr_is_aligned(virt, level_size(e, 0)) ||
-	    (op->mode & (PAGING_PLAN | PAGING_ENLARGE)) != 0)
-		return false;
-	if (UNLIKELY(!recent_is(e, table, virt))) {
-		recent_find(e, table, virt);
-		return recent_is(e, table, virt);
-	}
-	return true;
+	return size == level_size(e, 0) && addr_is_aligned(virt, level_size(e, 0)) &&
+	       (op->mode & (PAGING_PLAN | PAGING_ENLARGE)) == 0;
 }
 
 static ALWAYS_INLINE void one_page_done(const struct encoder *e, struct page_table_op *op)
@@ -49,15 +45,6 @@ static ALWAYS_INLINE void one_page_done(const struct encoder *e, struct page_tab
 	op->done = level_size(e, 0);
 	op->tables = 0;
 	op->enlarged_size = 0;
-}
-
-static ALWAYS_INLINE void one_page_gather(const struct encoder *e, struct tlb_gather *gather,
-					  virt_addr virt, uint64_t old)
-{
-	gather_range(gather, &(struct tlb_range){ .start = virt,
-						  .last = virt + (level_size(e, 0) - 1),
-						  .leaf_size = level_size(e, 0),
-						  .global = e->is_global(old) });
 }
 
 /* Unmaps it, unless its table would be empty then. */
@@ -68,17 +55,18 @@ static ALWAYS_INLINE bool one_page_unmap(const struct encoder *e, struct page_ta
 	uint64_t old, link;
 
 	if (!e->counted || op->annotation != 0 || (!op->gather && !op->frames) ||
-	    !one_page(e, table, virt, size, op))
+	    !is_one_page(e, virt, size, op) || UNLIKELY(!recent_is(e, table, virt)))
 		return false;
 	entry = recent_entry(e, table, virt);
 	old = entry_load(entry);
 	link = entry_load(table->recent_slot);
 	if (!e->is_present(table, old, 0) || in_group(e, old) || e->count(link) <= 1)
 		return false;
-	old = entry_exchange(table, entry, paging_sabotage(PAGING_SABOTAGE_CLEAR, 0, 0));
+	old = __atomic_exchange_n(entry, paging_sabotage(PAGING_SABOTAGE_CLEAR, 0, 0),
+				  __ATOMIC_ACQ_REL);
 	entry_publish(table->recent_slot, e->count_down(link));
-	one_page_gather(e, op->gather, virt, old);
 	one_page_done(e, op);
+	gather_page(op->gather, virt, level_size(e, 0), e->is_global(old));
 	return true;
 }
 
@@ -90,7 +78,7 @@ static ALWAYS_INLINE bool one_page_change(const struct encoder *e, struct page_t
 	uint64_t *entry;
 	uint64_t old, new;
 
-	if (!one_page(e, table, virt, size, op))
+	if (!is_one_page(e, virt, size, op) || UNLIKELY(!recent_is(e, table, virt)))
 		return false;
 	entry = recent_entry(e, table, virt);
 	old = entry_load(entry);
@@ -99,12 +87,13 @@ static ALWAYS_INLINE bool one_page_change(const struct encoder *e, struct page_t
 	do {
 		new = paging_sabotage(PAGING_SABOTAGE_LEAF, 0,
 				      leaf_changed(e, table, change, old, 0));
-		if (op->gather && ((new ^ old) & e->break_bits) != 0)
+		if (change->kind == CHANGE_PROTECT && op->gather &&
+		    ((new ^ old) & e->break_bits) != 0)
 			return false;
-	} while (new != old && !entry_replace(table, entry, &old, new));
-	if (new != old && change->kind != CHANGE_SOFTWARE)
-		one_page_gather(e, op->gather, virt, old);
+	} while (new != old && UNLIKELY(!entry_swap(entry, &old, new)));
 	one_page_done(e, op);
+	if (new != old && change->kind != CHANGE_SOFTWARE)
+		gather_page(op->gather, virt, level_size(e, 0), e->is_global(old));
 	return true;
 }
 

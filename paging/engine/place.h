@@ -328,7 +328,9 @@ static ALWAYS_INLINE enum paging_status place_unmap(const struct encoder *e, str
 	if (left == 0 && place_gather_full(e, c, leaf_entries(e, c, leaf)))
 		return place_fail(e, c, span, PAGING_GATHER_FULL);
 	leaf_remove(e, c->table, c, leaf, left, c->op->gather);
-	if (left == 0)
+	if (left != 0)
+		held_add(c->table, HELD_ANNOTATIONS);
+	else
 		place_touch(c, c->level, leaf_entries(e, c, leaf));
 	place_pass(c->table, c, span);
 	return PAGING_OK;
@@ -344,7 +346,7 @@ place_protect(const struct encoder *e, struct page_cursor *c, struct page_flags 
 
 	flags.idle = 0;
 	flags.dirty = 0;
-	if (!encode_flags(e, c->table, flags, &change.attributes))
+	if (!encode_held(e, c->table, flags, &change.attributes))
 		return place_fail(e, c, 0, PAGING_BAD_FLAGS);
 	status = place_find(e, c, &leaf);
 	if (status != PAGING_OK)

@@ -10,6 +10,8 @@
 #define PAGING_ENGINE_RECENT_H
 
 #include "contiguous.h"
+#include "flags_word.h"
+#include "held.h"
 #include "memory.h"
 #include "sabotage.h"
 
@@ -18,26 +20,17 @@ static ALWAYS_INLINE void recent_forget(struct page_table *table)
 	table->recent = UINT64_MAX;
 }
 
-static ALWAYS_INLINE uint64_t flags_word(struct page_flags flags)
-{
-	union {
-		struct page_flags flags;
-		uint64_t word;
-	} both = { .flags = flags };
-
-	return both.word;
-}
-
 /* As encode_flags; the same flags as last time are not encoded again. No leaf's attributes are 0.
  */
 static ALWAYS_INLINE bool encode_recent(const struct encoder *e, struct page_table *table,
 					struct page_flags flags, uint64_t *attributes)
 {
-	if (flags_word(flags) == flags_word(table->recent_flags) && table->recent_attributes != 0) {
+	if (word_of_flags(flags) == word_of_flags(table->recent_flags) &&
+	    table->recent_attributes != 0) {
 		*attributes = table->recent_attributes;
 		return true;
 	}
-	if (!encode_flags(e, table, flags, attributes))
+	if (!encode_held(e, table, flags, attributes))
 		return false;
 	table->recent_flags = flags;
 	table->recent_attributes = *attributes;
@@ -80,7 +73,7 @@ static ALWAYS_INLINE bool recent_map(const struct encoder *e, struct page_table 
 	if (UNLIKELY(!recent_is(e, table, virt)) || !addr_is_aligned(virt | phys, level_size(e, 0)))
 		return false;
 	/* Where there is a table, flags have been encoded. */
-	if (UNLIKELY(flags_word(flags) != flags_word(table->recent_flags)) ||
+	if (UNLIKELY(word_of_flags(flags) != word_of_flags(table->recent_flags)) ||
 	    phys >> table->output_bits != 0)
 		return false;
 	entry = recent_entry(e, table, virt);

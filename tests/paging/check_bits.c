@@ -348,20 +348,26 @@ Test(check, memory_type_of_mair)
 		{ 0xe0, RULE_BIT(MEMORY_TYPE) },
 	};
 	const struct format_case *format = format_case_named("s1-4k-48");
+	struct page_table built;
 	struct world world;
 
 	world_open(&world, format, MEMORY_BY_OFFSET);
 	world_map(&world, format_middle(format), 0, PAGE_SIZE_4K);
+	built = world.table;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		uint64_t byte = rows[i].byte, rules = 0;
+		struct page_table_config config = format->config;
 		const struct checked *checked;
 
-		world.table.memory_attributes = (AARCH64_MAIR & ~UINT64_C(0xff)) | byte;
+		config.memory_attributes = (AARCH64_MAIR & ~UINT64_C(0xff)) | byte;
+		config.access = built.access;
+		REQUIRE(page_table_adopt(&world.table, &config, built.root) == PAGING_OK,
+			"not adopted");
 		checked = check_world(&world, 0);
 		for (size_t j = 0; j < checked->count; j++)
 			rules |= BIT(checked->violations[j].rule);
 		REQUIRE(rules == rows[i].rules, "0x%" PRIx64 ": rules 0x%" PRIx64, byte, rules);
 	}
-	world.table.memory_attributes = AARCH64_MAIR;
+	world.table = built;
 	world_close(&world);
 }

@@ -8,6 +8,7 @@
 #define AARCH64_PAGING_DESCRIPTOR_H
 
 #include "engine/encoder.h"
+#include "engine/flags_word.h"
 #include "geometry.h"
 #include "twofold/aarch64.h"
 
@@ -50,16 +51,17 @@ static ALWAYS_INLINE uint64_t arm_share(struct page_flags flags)
 	}
 }
 
-/* flags->type is known already. */
-static ALWAYS_INLINE void arm_decode_share(struct page_flags *flags, uint64_t a)
+/* What the attributes of memory of that type say in the flags' word of shareability. */
+static ALWAYS_INLINE uint64_t arm_decode_share(unsigned int type, uint64_t a)
 {
-	uint64_t share = (a & ARM_SHARE_MASK) >> ARM_SHARE;
+	uint64_t share = a & ARM_SHARE_MASK;
 
 	/* Device memory is outer shareable whatever SH says. */
-	if (arm_is_device(flags->type) || share == ARM_SHARE_INNER)
-		flags->share = SHARE_DEFAULT;
-	else
-		flags->share = share == ARM_SHARE_OUTER ? SHARE_OUTER : SHARE_NONE;
+	if (share == ARM_SHARE_INNER << ARM_SHARE || arm_is_device(type))
+		return 0;
+	if (share == ARM_SHARE_OUTER << ARM_SHARE)
+		return (uint64_t)SHARE_OUTER << FLAG_SHARE;
+	return (uint64_t)SHARE_NONE << FLAG_SHARE;
 }
 
 /* Output address bits that lie in the descriptor where they are in the address... */

@@ -35,6 +35,16 @@ static const uint8_t mair_bytes[8] = {
 	[MEMORY_DEVICE_STRICT] = 0x00,   [MEMORY_TYPES] = 0x01,
 };
 
+/* table->index_types: the type that each index stands for, in 4 bits each; 7 is none. */
+static ALWAYS_INLINE void stage1_note_type(struct page_table *table, unsigned int index,
+					   unsigned int type)
+{
+	if (type == MEMORY_WRITE_PROTECTED)
+		return;
+	table->index_types &= ~(UINT32_C(0xf) << (4 * index));
+	table->index_types |= type << (4 * index);
+}
+
 static ALWAYS_INLINE enum paging_status stage1_configure(struct page_table *table,
 							 const struct page_table_config *config,
 							 unsigned int granule_shift, bool lpa2)
@@ -46,12 +56,14 @@ static ALWAYS_INLINE enum paging_status stage1_configure(struct page_table *tabl
 	table->upper = (config->features & AARCH64_UPPER) != 0;
 	/* The first MAIR byte that says each type. */
 	table->type_index = UINT64_MAX;
+	table->index_types = UINT32_MAX;
 	for (unsigned int i = 8; i-- != 0;) {
 		for (unsigned int type = 0; type < MEMORY_TYPES; type++) {
 			if (mair_bytes[type] != (config->memory_attributes >> (8 * i) & 0xff))
 				continue;
 			table->type_index &= ~(UINT64_C(0xff) << (8 * type));
 			table->type_index |= (uint64_t)i << (8 * type);
+			stage1_note_type(table, i, type);
 		}
 	}
 	return arm_configure(table, config, granule_shift, lpa2, 0);
@@ -132,55 +144,55 @@ static ALWAYS_INLINE bool stage1_encode(const struct page_table *table, struct p
 	return true;
 }
 
-static ALWAYS_INLINE unsigned int stage1_type(const struct page_table *table, uint64_t a)
+/* Who may fetch: `execute` where it is the natural one alone. */
+static ALWAYS_INLINE uint64_t stage1_decode_execute(bool user_page, bool user_fetch,
+						    bool privileged_fetch)
 {
-	uint64_t byte = table->memory_attributes >> (8 * (a >> INDEX_SHIFT & 7)) & 0xff;
-
-	for (unsigned int type = 0; type < MEMORY_TYPES; type++) {
-		if (type != MEMORY_WRITE_PROTECTED && mair_bytes[type] == byte)
-			return type;
-	}
-	return MEMORY_TYPES;
+	if (user_fetch != privileged_fetch && user_fetch == user_page)
+		return UINT64_C(1) << FLAG_EXECUTE;
+	return (uint64_t)user_fetch << FLAG_EXECUTE_USER | (uint64_t)privileged_fetch
+								   << FLAG_EXECUTE_PRIVILEGED;
 }
 
-/* Who may fetch, as flags say it. */
-static ALWAYS_INLINE void stage1_decode_execute(struct page_flags *flags, bool user_fetch,
-						bool privileged_fetch)
+/* Write permission and dirty state: stage1_write's other way. */
+static ALWAYS_INLINE uint64_t stage1_decode_write(const struct page_table *table, uint64_t a,
+						  struct inherited above)
 {
-	if (user_fetch != privileged_fetch && user_fetch == (flags->user != 0)) {
-		flags->execute = 1;
-		return;
+	uint64_t written = ~a >> 7 & 1;
+	uint64_t write = written;
+	uint64_t dirty = 0;
+
+	if ((table->features & AARCH64_HARDWARE_DIRTY) != 0) {
+		write |= a >> 51 & 1;
+		dirty = written | (a >> 55 & 1);
 	}
-	flags->execute_user = user_fetch;
-	flags->execute_privileged = privileged_fetch;
+	write &= ~(above.or >> 62);
+	return write << FLAG_WRITE | dirty << FLAG_DIRTY;
 }
 
 static ALWAYS_INLINE struct page_flags stage1_decode(const struct page_table *table, uint64_t a,
 						     struct inherited above, bool lpa2)
 {
-	bool managed = (table->features & AARCH64_HARDWARE_DIRTY) != 0;
-	bool el2 = (table->features & AARCH64_EL2) != 0;
-	bool clean_writable = managed && (a & ARM_DBM) != 0 && (a & READ_ONLY) != 0;
-	struct page_flags flags = { .read = 1 };
+	unsigned int type = table->index_types >> (a & UINT64_C(7) << INDEX_SHIFT) & 7;
+	uint64_t never; /* UXN and PXN; the bits of tables are 6 higher */
+	uint64_t word = UINT64_C(1) << FLAG_READ | (uint64_t)type << FLAG_TYPE |
+			stage1_decode_write(table, a, above) | move_bit(~a, 10, FLAG_IDLE) |
+			(a >> ARM_SOFTWARE_SHIFT & ARM_SOFTWARE) << FLAG_SOFTWARE;
+	bool user;
 
-	flags.write = ((a & READ_ONLY) == 0 || clean_writable) && (above.or &READ_ONLY_TABLE) == 0;
-	flags.dirty = managed && ((a & READ_ONLY) == 0 || (a & ARM_WAS_DIRTY) != 0);
-	flags.idle = (a & ARM_ACCESSED) == 0;
-	flags.type = stage1_type(table, a) & 7u;
-	flags.guarded = (a & GUARDED) != 0 && (table->features & AARCH64_BTI) != 0;
-	flags.software = (uint16_t)(a >> ARM_SOFTWARE_SHIFT & ARM_SOFTWARE);
+	if ((table->features & AARCH64_BTI) != 0)
+		word |= move_bit(a, 50, FLAG_GUARDED);
 	if (!lpa2)
-		arm_decode_share(&flags, a);
-	if (el2) {
-		flags.execute = (a & UXN) == 0 && (above.or &UXN_TABLE) == 0;
-		return flags;
-	}
-	flags.user = (a & USER) != 0 && (above.or &NO_USER_TABLE) == 0;
-	flags.global = (a & NOT_GLOBAL) == 0;
-	stage1_decode_execute(&flags, (a & UXN) == 0 && (above.or &UXN_TABLE) == 0,
-			      (a & PXN) == 0 && (above.or &PXN_TABLE) == 0 &&
-				      !(flags.user && flags.write));
-	return flags;
+		word |= arm_decode_share(type, a);
+	never = (a & (UXN | PXN)) | (above.or >> 6 & (UXN | PXN));
+	if ((table->features & AARCH64_EL2) != 0)
+		return flags_of_word(word | move_bit(~never, 54, FLAG_EXECUTE));
+	user = (a & USER) != 0 && (above.or &NO_USER_TABLE) == 0;
+	word |= (uint64_t)user << FLAG_USER | move_bit(~a, 11, FLAG_GLOBAL);
+	if (user && (word & UINT64_C(1) << FLAG_WRITE) != 0)
+		never |= PXN;
+	return flags_of_word(word |
+			     stage1_decode_execute(user, (never & UXN) == 0, (never & PXN) == 0));
 }
 
 /* The new leaf's write permission decides where the old one's dirty state goes. */
@@ -197,7 +209,10 @@ static ALWAYS_INLINE uint64_t stage1_keep(uint64_t attributes, uint64_t old)
 
 static ALWAYS_INLINE uint64_t stage1_without_write(uint64_t attributes)
 {
-	return stage1_keep((attributes | READ_ONLY) & ~ARM_DBM, attributes);
+	/* Dirty is DBM without READ_ONLY (bits 51 and 7). */
+	uint64_t dirty = attributes >> 51 & ~(attributes >> 7) & 1;
+
+	return (attributes & ~ARM_DBM) | READ_ONLY | dirty << 55;
 }
 
 static ALWAYS_INLINE uint64_t stage1_cleaned(uint64_t attributes, bool accessed, bool dirty)

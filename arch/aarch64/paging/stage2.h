@@ -45,6 +45,17 @@ static const uint8_t forced_types[8] = {
 	[MEMORY_TYPES] = NO_TYPE,
 };
 
+/* And back: 4 bits for each MemAttr; 7 is none of the types. */
+#define COMBINED_BACK UINT64_C(0x0777717777275736)
+#define FORCED_BACK   UINT64_C(0x7777777770275736)
+
+static ALWAYS_INLINE unsigned int stage2_type(const struct page_table *table, uint64_t a)
+{
+	uint64_t back = (table->features & AARCH64_FWB) != 0 ? FORCED_BACK : COMBINED_BACK;
+
+	return back >> (a & UINT64_C(0xf) << TYPE_SHIFT) & 7;
+}
+
 static ALWAYS_INLINE const uint8_t *stage2_types(const struct page_table *table)
 {
 	return (table->features & AARCH64_FWB) != 0 ? forced_types : combined_types;
@@ -119,43 +130,50 @@ static ALWAYS_INLINE bool stage2_encode(const struct page_table *table, struct p
 	return true;
 }
 
-static ALWAYS_INLINE unsigned int stage2_type(const struct page_table *table, uint64_t a)
-{
-	for (unsigned int type = 0; type < MEMORY_TYPES; type++) {
-		if (stage2_types(table)[type] == (a >> TYPE_SHIFT & 0xf))
-			return type;
-	}
-	return MEMORY_TYPES;
-}
-
-static ALWAYS_INLINE void stage2_decode_execute(const struct page_table *table,
-						struct page_flags *flags, uint64_t a)
+static ALWAYS_INLINE uint64_t stage2_decode_execute(const struct page_table *table, uint64_t a)
 {
 	uint64_t xn = a & XN_MASK;
 
 	if ((table->features & AARCH64_XNX) == 0)
 		xn &= XN_ALL;
-	flags->execute = xn == XN_NONE;
-	flags->execute_privileged = xn == XN_USER;
-	flags->execute_user = xn == XN_PRIVILEGED;
+	switch (xn) {
+	case XN_NONE:
+		return UINT64_C(1) << FLAG_EXECUTE;
+	case XN_USER:
+		return UINT64_C(1) << FLAG_EXECUTE_PRIVILEGED;
+	case XN_PRIVILEGED:
+		return UINT64_C(1) << FLAG_EXECUTE_USER;
+	default:
+		return 0;
+	}
+}
+
+/* Write permission and dirty state: stage2_write's other way. */
+static ALWAYS_INLINE uint64_t stage2_decode_write(const struct page_table *table, uint64_t a)
+{
+	uint64_t write = a >> 7 & 1;
+	uint64_t dirty = 0;
+
+	if ((table->features & AARCH64_HARDWARE_DIRTY) != 0) {
+		dirty = write | (a >> 55 & 1);
+		write |= a >> 51 & 1;
+	}
+	return write << FLAG_WRITE | dirty << FLAG_DIRTY;
 }
 
 static ALWAYS_INLINE struct page_flags stage2_decode(const struct page_table *table, uint64_t a,
 						     struct inherited above, bool lpa2)
 {
-	bool managed = (table->features & AARCH64_HARDWARE_DIRTY) != 0;
-	struct page_flags flags = { .read = (a & READ) != 0 };
+	unsigned int type = stage2_type(table, a);
+	uint64_t word = move_bit(a, 6, FLAG_READ) | (uint64_t)type << FLAG_TYPE |
+			stage2_decode_write(table, a) | move_bit(~a, 10, FLAG_IDLE) |
+			stage2_decode_execute(table, a) |
+			(a >> ARM_SOFTWARE_SHIFT & ARM_SOFTWARE) << FLAG_SOFTWARE;
 
 	(void)above; /* stage 2 table entries take nothing away */
-	flags.write = (a & WRITE) != 0 || (managed && (a & ARM_DBM) != 0);
-	flags.dirty = managed && (a & (WRITE | ARM_WAS_DIRTY)) != 0;
-	flags.idle = (a & ARM_ACCESSED) == 0;
-	flags.type = stage2_type(table, a) & 7u;
-	flags.software = (uint16_t)(a >> ARM_SOFTWARE_SHIFT & ARM_SOFTWARE);
-	stage2_decode_execute(table, &flags, a);
 	if (!lpa2)
-		arm_decode_share(&flags, a);
-	return flags;
+		word |= arm_decode_share(type, a);
+	return flags_of_word(word);
 }
 
 static ALWAYS_INLINE uint64_t stage2_keep(uint64_t attributes, uint64_t old)
@@ -171,7 +189,10 @@ static ALWAYS_INLINE uint64_t stage2_keep(uint64_t attributes, uint64_t old)
 
 static ALWAYS_INLINE uint64_t stage2_without_write(uint64_t attributes)
 {
-	return stage2_keep(attributes & ~(WRITE | ARM_DBM), attributes);
+	/* Dirty is DBM with WRITE (bits 51 and 7). */
+	uint64_t dirty = attributes >> 51 & attributes >> 7 & 1;
+
+	return (attributes & ~(WRITE | ARM_DBM)) | dirty << 55;
 }
 
 static ALWAYS_INLINE uint64_t stage2_cleaned(uint64_t attributes, bool accessed, bool dirty)

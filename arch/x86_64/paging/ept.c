@@ -3,6 +3,7 @@
 #include "twofold/x86_64.h"
 
 #include "engine/engine.h"
+#include "engine/flags_word.h"
 #include "geometry.h"
 
 #define READ         (UINT64_C(1) << 0)
@@ -114,33 +115,32 @@ static ALWAYS_INLINE bool ept_encode(const struct page_table *table, struct page
 	return true;
 }
 
+/* The two execute permissions, when told apart. */
+static ALWAYS_INLINE uint64_t ept_decode_execute(uint64_t granted)
+{
+	if ((granted & EXECUTE) == 0)
+		return move_bit(granted, 10, FLAG_EXECUTE_USER);
+	return UINT64_C(1) << ((granted & EXECUTE_USER) != 0 ? FLAG_EXECUTE
+							     : FLAG_EXECUTE_PRIVILEGED);
+}
+
 static ALWAYS_INLINE struct page_flags ept_decode(const struct page_table *table, uint64_t a,
 						  struct inherited above)
 {
 	uint64_t granted = a & above.and;
-	struct page_flags flags = { .read = (granted & READ) != 0 };
+	uint64_t type = memory_types[a >> TYPE_SHIFT & 7];
+	uint64_t word = (granted & PERMISSIONS) | type << FLAG_TYPE |
+			move_bit(a, 6, FLAG_IGNORE_PAT) |
+			(a >> SOFTWARE_SHIFT & SOFTWARE) << FLAG_SOFTWARE;
 
-	flags.write = (granted & WRITE) != 0;
-	if ((table->features & EPT_MODE_BASED) == 0) {
-		flags.execute = (granted & EXECUTE) != 0;
-	} else {
-		bool privileged = (granted & EXECUTE) != 0;
-		bool user = (granted & EXECUTE_USER) != 0;
-
-		flags.execute = privileged && user;
-		flags.execute_privileged = privileged && !user;
-		flags.execute_user = user && !privileged;
-	}
-	flags.ignore_pat = (a & IGNORE_PAT) != 0;
-	flags.type = memory_types[a >> TYPE_SHIFT & 7] & 7u;
-	flags.software = (uint16_t)(a >> SOFTWARE_SHIFT & SOFTWARE);
+	if ((table->features & EPT_MODE_BASED) != 0)
+		word = (word & ~EXECUTE) | ept_decode_execute(granted);
 	if ((table->features & EPT_SUPPRESS_VE) != 0)
-		flags.suppress_ve = (a & SUPPRESS_VE) != 0;
-	if ((table->features & EPT_ACCESSED_DIRTY) != 0) {
-		flags.idle = (a & ACCESSED) == 0;
-		flags.dirty = (a & DIRTY) != 0;
-	}
-	return flags;
+		word |= move_bit(a, 63, FLAG_SUPPRESS_VE);
+	/* Accessed and dirty are next to each other in both. */
+	if ((table->features & EPT_ACCESSED_DIRTY) != 0)
+		word |= ((a & (ACCESSED | DIRTY)) ^ ACCESSED) >> (8 - FLAG_IDLE);
+	return flags_of_word(word);
 }
 
 static ALWAYS_INLINE uint64_t ept_keep(uint64_t attributes, uint64_t old)

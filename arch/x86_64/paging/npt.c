@@ -26,14 +26,11 @@ static ALWAYS_INLINE bool npt_encode(const struct page_table *table, struct page
 static ALWAYS_INLINE struct page_flags npt_decode(const struct page_table *table, uint64_t a,
 						  struct inherited above)
 {
-	struct page_flags flags = pte_decode(table, a, above, NPT_NX);
+	uint64_t word = pte_decode(table, a, above, NPT_NX);
 
-	if ((a & above.and &PTE_USER) == 0) {
-		flags.read = 0;
-		flags.write = 0;
-		flags.execute = 0;
-	}
-	return flags;
+	if (UNLIKELY((a & above.and &PTE_USER) == 0))
+		word &= ~UINT64_C(7); /* read, write, execute */
+	return flags_of_word(word);
 }
 
 static ALWAYS_INLINE bool npt_is_global(uint64_t descriptor)

@@ -6,6 +6,7 @@
 #ifndef X86_64_PAGING_PTE_H
 #define X86_64_PAGING_PTE_H
 
+#include "engine/flags_word.h"
 #include "geometry.h"
 
 #define PTE_PRESENT    (UINT64_C(1) << 0)
@@ -104,23 +105,22 @@ static ALWAYS_INLINE uint64_t pte_encode(const struct page_table *table, struct 
 	return a | pte_software(flags.software);
 }
 
-/* W is granted by all levels or not at all, NX is set by any: SDM vol. 3A 4.6. */
-static ALWAYS_INLINE struct page_flags pte_decode(const struct page_table *table, uint64_t a,
-						  struct inherited above, uint32_t nx)
+/* The flags' word (engine/flags_word.h). W is granted by all levels or not at all, NX is set by
+ * any: SDM vol. 3A 4.6. */
+static ALWAYS_INLINE uint64_t pte_decode(const struct page_table *table, uint64_t a,
+					 struct inherited above, uint32_t nx)
 {
-	unsigned int index = ((a & PTE_PWT) != 0 ? 1u : 0u) | ((a & PTE_PCD) != 0 ? 2u : 0u) |
-			     ((a & PTE_PAT) != 0 ? 4u : 0u);
-	uint64_t no_execute = (table->features & nx) != 0 ? PTE_NO_EXECUTE : 0;
-	struct page_flags flags = { .read = 1 };
+	/* PWT and PCD are next to each other; times 8, to shift the PAT by. */
+	unsigned int index =
+		(unsigned int)(a & (PTE_PWT | PTE_PCD)) | ((a & PTE_PAT) != 0 ? 32u : 0u);
+	uint64_t type = pat_types[table->memory_attributes >> index & 7];
+	uint64_t executable = ~(a | above.or) >> 63 | ((table->features & nx) != 0 ? 0 : 1);
 
-	flags.write = (a & above.and &PTE_WRITE) != 0;
-	flags.execute = ((a | above.or) & no_execute) == 0;
-	flags.idle = (a & PTE_ACCESSED) == 0;
-	flags.dirty = (a & (PTE_DIRTY | PTE_WAS_DIRTY)) != 0;
-	flags.type = pat_types[pat_entry(table->memory_attributes, index) & 7] & 7u;
-	flags.software = (uint16_t)((a >> PTE_SOFTWARE_LOW_SHIFT & PTE_SOFTWARE_LOW) |
-				    (a >> PTE_SOFTWARE_HIGH_SHIFT & PTE_SOFTWARE_HIGH));
-	return flags;
+	return UINT64_C(1) << FLAG_READ | (a & above.and &PTE_WRITE) | executable << FLAG_EXECUTE |
+	       move_bit(~a, 5, FLAG_IDLE) | move_bit(a | a >> (58 - 6), 6, FLAG_DIRTY) |
+	       type << FLAG_TYPE |
+	       (a >> PTE_SOFTWARE_LOW_SHIFT & PTE_SOFTWARE_LOW) << FLAG_SOFTWARE |
+	       (a >> PTE_SOFTWARE_HIGH_SHIFT & PTE_SOFTWARE_HIGH) << FLAG_SOFTWARE;
 }
 
 static ALWAYS_INLINE uint64_t pte_keep(uint64_t attributes, uint64_t old)
@@ -136,7 +136,9 @@ static ALWAYS_INLINE uint64_t pte_keep(uint64_t attributes, uint64_t old)
 
 static ALWAYS_INLINE uint64_t pte_without_write(uint64_t attributes)
 {
-	return pte_keep(attributes & ~PTE_WRITE, attributes);
+	const unsigned int shift = 58 - 6; /* from PTE_DIRTY to PTE_WAS_DIRTY */
+
+	return (attributes & ~(PTE_WRITE | PTE_DIRTY)) | (attributes & PTE_DIRTY) << shift;
 }
 
 static ALWAYS_INLINE uint64_t pte_cleaned(uint64_t attributes, bool accessed, bool dirty)

@@ -29,13 +29,14 @@ static ALWAYS_INLINE bool stage1_encode(const struct page_table *table, struct p
 static ALWAYS_INLINE struct page_flags stage1_decode(const struct page_table *table, uint64_t a,
 						     struct inherited above)
 {
-	struct page_flags flags = pte_decode(table, a, above, X86_64_NX);
+	uint64_t word = pte_decode(table, a, above, X86_64_NX);
 
-	flags.user = (a & above.and &PTE_USER) != 0;
-	flags.global = (a & PTE_GLOBAL) != 0 && (table->features & X86_64_GLOBAL) != 0;
+	word |= (a & above.and &PTE_USER) << (FLAG_USER - 2);
+	if ((table->features & X86_64_GLOBAL) != 0)
+		word |= move_bit(a, 8, FLAG_GLOBAL);
 	if ((table->features & X86_64_PKU) != 0)
-		flags.protection_key = (a >> PTE_KEY_SHIFT) & 0xf;
-	return flags;
+		word |= (a >> PTE_KEY_SHIFT & 0xf) << FLAG_KEY;
+	return flags_of_word(word);
 }
 
 /* D without W in a leaf is a shadow-stack page to a CPU with CET: SDM vol. 3A 4.6. */

@@ -102,6 +102,7 @@ struct page_table {
 	uint64_t leaf_sizes;
 	uint64_t memory_attributes; /* as in the configuration */
 	uint64_t type_index;        /* memory type n has attribute index (type_index >> 8n) & 255 */
+	uint32_t index_types;       /* the other way: 4 bits for each index (Arm stage 1) */
 	uint64_t modifier;          /* as in the configuration */
 	uint32_t features;
 	uint8_t input_bits;
@@ -109,9 +110,10 @@ struct page_table {
 	bool upper;     /* its input addresses end at 2^64 (Arm's upper half) */
 	uint8_t levels; /* how many; level 0 has the granule-sized leaves */
 	bool modified_tables;
+	uint8_t held; /* what entries there may be that not every table has (engine/held.h) */
 	struct table_access access;
 
-	/* Where the page before was mapped (fast.h). */
+	/* Where the page before was mapped (engine/recent.h). */
 	virt_addr recent;         /* its address, in spans of a lowest table; UINT64_MAX: nowhere */
 	uint64_t *recent_entries; /* the lowest table */
 	uint64_t *recent_slot;    /* the entry that links to it */
