@@ -24,12 +24,14 @@
  * As many frames as the table can ever take: all of memory in leaves of 4K, for the guest may cut
  * it into pieces of that size while it runs. Those that are never used cost address space only.
  */
-static uint64_t table_frames(const struct config *config)
+static uint64_t table_frames(const struct config *config, uint8_t address_bits)
 {
-	uint64_t size = config->memory;
+	uint64_t size = config->memory, most = UINT64_C(1) << address_bits;
 
-	for (size_t i = 0; i < config->region_count; i++)
+	for (size_t i = 0; i < config->region_count && size < most; i++)
 		size += config->regions[i].kind == REGION_HOLE ? 0 : config->regions[i].size;
+	/* What is beyond all addresses is refused when it is mapped. */
+	size = size < most ? size : most;
 	return FRAMES_MIN + FRAMES_OF_REGION * (ARCH_RAM_RANGES + config->region_count) +
 	       size / PAGE_SIZE_2M + size / PAGE_SIZE_1G;
 }
@@ -37,7 +39,7 @@ static uint64_t table_frames(const struct config *config)
 static bool make_table(struct guest_memory *memory, const struct config *settings,
 		       uint8_t address_bits, struct failure *failure)
 {
-	uint64_t frames = table_frames(settings);
+	uint64_t frames = table_frames(settings, address_bits);
 	struct page_table_config config;
 	enum paging_status status;
 	struct table_access access;
