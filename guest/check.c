@@ -4,7 +4,6 @@
 
 #include "guest/kernel.h"
 #include "guest/print.h"
-#include "guest/selftest.h"
 #include "guest/text.h"
 
 /* Of the check that runs. */
@@ -40,15 +39,24 @@ static void resolve(struct check *check, char name[NAME_SIZE])
 	check->leaf = arch_leaf_size(check->rank);
 }
 
+static const struct check_list *const *used;
+static size_t used_count;
+
+void checks_use(const struct check_list *const lists[], size_t count)
+{
+	used = lists;
+	used_count = count;
+}
+
 static size_t select(const char *prefix, size_t *total, void (*run)(const struct check *, size_t))
 {
 	size_t selected = 0;
 	char name[NAME_SIZE];
 
 	*total = 0;
-	for (size_t i = 0; i < check_list_count; i++) {
-		for (size_t j = 0; j < check_lists[i]->count; j++) {
-			struct check check = check_lists[i]->checks[j];
+	for (size_t i = 0; i < used_count; i++) {
+		for (size_t j = 0; j < used[i]->count; j++) {
+			struct check check = used[i]->checks[j];
 
 			++*total;
 			resolve(&check, name);

@@ -8,6 +8,7 @@
 #include "guest/print.h"
 #include "guest/sabotage.h"
 #include "guest/selftest.h"
+#include "hypervisor/hypervisor.h"
 
 static void print_summary(void)
 {
@@ -36,12 +37,20 @@ _Noreturn void guest_main(char *command_line)
 	size_t failed;
 
 	options_parse(command_line);
+	if (guest_options.hypervisor) {
+		hypervisor_choose();
+		checks_use(hypervisor_lists, hypervisor_list_count);
+	} else {
+		checks_use(check_lists, check_list_count);
+	}
 	checks_plan(guest_options.test);
 	kernel_start();
 	print_summary();
 	if (guest_options.dump)
 		kernel_dump();
 	selftest_start();
+	if (guest_options.hypervisor)
+		hypervisor_start();
 	sabotage_enter(SABOTAGE_SELFTEST);
 	failed = checks_run(guest_options.test);
 	arch_exit(failed == 0 ? GUEST_PASSED : GUEST_FAILED);

@@ -75,6 +75,15 @@ struct memory_range memory_map_largest(const struct memory_map *map, struct memo
 	return best;
 }
 
+bool memory_map_has_ram(const struct memory_map *map, phys_addr address)
+{
+	for (size_t i = 0; i < map->ram_count; i++) {
+		if (address >= map->ram[i].start && address < map->ram[i].end)
+			return true;
+	}
+	return false;
+}
+
 uint64_t memory_map_ram_bytes(const struct memory_map *map)
 {
 	uint64_t bytes = 0;

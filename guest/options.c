@@ -24,6 +24,10 @@ static void option(const char *key, char *value)
 {
 	if (text_equal(key, "dump")) {
 		guest_options.dump = parse_switch(key, value);
+	} else if (text_equal(key, "mode")) {
+		if (!text_equal(value, "selftest") && !text_equal(value, "hypervisor"))
+			panic("command line: mode=%s: expected selftest or hypervisor", value);
+		guest_options.hypervisor = text_equal(value, "hypervisor");
 	} else if (text_equal(key, "test")) {
 		for (char *c = value; *c != '\0'; c++) {
 			if (*c == '_')
@@ -31,7 +35,8 @@ static void option(const char *key, char *value)
 		}
 		guest_options.test = value;
 	} else if (!arch_option(key, value) && !sabotage_option(key, value)) {
-		panic("command line: unknown option %s=%s: known are dump=0|1 and test=PREFIX%s",
+		panic("command line: unknown option %s=%s: known are dump=0|1, "
+		      "mode=selftest|hypervisor and test=PREFIX%s",
 		      key, value, arch_options_text);
 	}
 }

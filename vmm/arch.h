@@ -34,6 +34,9 @@ uint8_t arch_address_bits(int kvm_fd);
 /* The format of the guest memory's table and its widths; `access` is the caller's. */
 void arch_guest_memory_format(struct page_table_config *config, uint8_t address_bits);
 
+/* Where the register of --memory-control is. */
+uint64_t arch_memory_control(void);
+
 /* Where `size` bytes of RAM go, from the lowest address up. Returns how many ranges. */
 #define ARCH_RAM_RANGES 2
 struct arch_ram {

@@ -53,6 +53,7 @@ void config_free(struct config *config)
 	free(config->dtb);
 	free(config->serial_file);
 	free(config->stats_file);
+	free(config->dirty_log_file);
 	free(config->dump_dtb);
 	free(config->kvm_device);
 	memset(config, 0, sizeof(*config));
@@ -217,6 +218,20 @@ bool config_set_stats(struct config *config, const char *text, struct failure *f
 	} else if (strncmp(text, "json:", 5) == 0 && text[5] != '\0') {
 		config->stats = STATS_JSON;
 		config_set_string(&config->stats_file, text + 5);
+	} else {
+		return fail(failure, STATUS_USAGE, "\"%s\" is unknown; expected text or json:FILE",
+			    text);
+	}
+	return true;
+}
+
+bool config_set_dirty_log(struct config *config, const char *text, struct failure *failure)
+{
+	if (strcmp(text, "text") == 0) {
+		config->dirty_log = DIRTY_LOG_TEXT;
+	} else if (strncmp(text, "json:", 5) == 0 && text[5] != '\0') {
+		config->dirty_log = DIRTY_LOG_JSON;
+		config_set_string(&config->dirty_log_file, text + 5);
 	} else {
 		return fail(failure, STATUS_USAGE, "\"%s\" is unknown; expected text or json:FILE",
 			    text);

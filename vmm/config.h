@@ -32,6 +32,11 @@ enum stats_format {
 	STATS_TEXT,
 	STATS_JSON
 };
+enum dirty_log_format {
+	DIRTY_LOG_OFF,
+	DIRTY_LOG_TEXT,
+	DIRTY_LOG_JSON
+};
 enum region_kind {
 	REGION_RAM,
 	REGION_ROM,
@@ -71,6 +76,9 @@ struct config {
 	uint64_t timeout_ms; /* 0: none */
 	enum stats_format stats;
 	char *stats_file;
+	enum dirty_log_format dirty_log;
+	char *dirty_log_file;
+	bool memory_control; /* the guest may change its memory (vmm/memory_control.h) */
 	bool dump_stage2;
 	char *dump_dtb; /* a file for the device tree */
 	char *kvm_device;
@@ -91,6 +99,7 @@ bool config_set_escape(struct config *config, const char *text, struct failure *
 bool config_set_rom_write(struct config *config, const char *text, struct failure *failure);
 bool config_set_timeout(struct config *config, const char *text, struct failure *failure);
 bool config_set_stats(struct config *config, const char *text, struct failure *failure);
+bool config_set_dirty_log(struct config *config, const char *text, struct failure *failure);
 /* "isa-debug-exit[,iobase=N][,iosize=N]" */
 bool config_set_device(struct config *config, const char *text, struct failure *failure);
 

@@ -449,6 +449,24 @@ static bool read_stats(struct reader *reader, const json_t *value, const struct 
 	       resolve_setting(reader, &reader->config->stats_file);
 }
 
+static bool read_dirty_log(struct reader *reader, const json_t *value,
+			   const struct json_place *place, void *target)
+{
+	(void)target;
+	return read_setting(reader, value, place, config_set_dirty_log) &&
+	       resolve_setting(reader, &reader->config->dirty_log_file);
+}
+
+static bool read_memory_control(struct reader *reader, const json_t *value,
+				const struct json_place *place, void *target)
+{
+	(void)target;
+	if (!json_is_boolean(value))
+		return bad(reader, place, "true or false");
+	reader->config->memory_control = json_is_true(value);
+	return true;
+}
+
 static bool read_dump_stage2(struct reader *reader, const json_t *value,
 			     const struct json_place *place, void *target)
 {
@@ -503,6 +521,7 @@ static bool parse(struct reader *reader)
 		{ "irqchip", read_irqchip },         { "serial", read_serial },
 		{ "escape", read_escape },           { "on-rom-write", read_rom_write },
 		{ "timeout", read_timeout },         { "stats", read_stats },
+		{ "dirty-log", read_dirty_log },     { "memory-control", read_memory_control },
 		{ "dump-stage2", read_dump_stage2 }, { "dump-dtb", read_dump_dtb },
 		{ "kvm-device", read_kvm_device },   { NULL, NULL },
 	};

@@ -92,6 +92,11 @@ static void set_optional(json_t *json, const struct config *config)
 		(void)json_object_set_new(json, "stats", json_string("text"));
 	if (config->stats == STATS_JSON)
 		(void)json_object_set_new(json, "stats", path_json("json:", config->stats_file));
+	if (config->dirty_log == DIRTY_LOG_TEXT)
+		(void)json_object_set_new(json, "dirty-log", json_string("text"));
+	if (config->dirty_log == DIRTY_LOG_JSON)
+		(void)json_object_set_new(json, "dirty-log",
+					  path_json("json:", config->dirty_log_file));
 	if (config->dump_dtb)
 		(void)json_object_set_new(json, "dump-dtb", path_json("", config->dump_dtb));
 }
@@ -99,14 +104,15 @@ static void set_optional(json_t *json, const struct config *config)
 bool config_print(const struct config *config, struct failure *failure)
 {
 	json_t *json = json_pack(
-		"{s:o, s:{s:I, s:I}, s:o, s:o, s:s, s:o, s:s, s:s, s:b, s:o}", "boot-source",
+		"{s:o, s:{s:I, s:I}, s:o, s:o, s:s, s:o, s:s, s:s, s:b, s:b, s:o}", "boot-source",
 		boot_json(config), "machine-config", "mem_size_mib",
 		(json_int_t)(config->memory / MIB), "vcpu_count", (json_int_t)config->vcpus,
 		"memory-regions", regions_json(config), "devices", devices_json(config), "irqchip",
 		config_irqchip_name(config->irqchip), "serial", serial_json(config), "escape",
 		config->escape ? "^A" : "none", "on-rom-write",
-		config_rom_write_name(config->rom_write), "dump-stage2", (int)config->dump_stage2,
-		"kvm-device", path_json("", config->kvm_device));
+		config_rom_write_name(config->rom_write), "memory-control",
+		(int)config->memory_control, "dump-stage2", (int)config->dump_stage2, "kvm-device",
+		path_json("", config->kvm_device));
 	bool good;
 
 	if (!json)

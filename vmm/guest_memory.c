@@ -13,19 +13,38 @@
 #include <twofold/dump.h>
 
 #include "arch.h"
+#include "memory_runs.h"
 #include "number.h"
 
-/* Each mapped range has two ends, each with a path of its own through the lower levels. A terabyte
- * of 2 MiB leaves takes 1024 tables; larger memory is aligned so that it has larger leaves. */
-#define TABLE_FRAMES (UINT64_C(2048) + UINT64_C(16) * CONFIG_MAX_REGIONS)
+/* Tables for the root, and for both ends of each mapped range, with paths of their own. */
+#define FRAMES_MIN       UINT64_C(64)
+#define FRAMES_OF_REGION UINT64_C(16)
 
-static bool make_table(struct guest_memory *memory, uint8_t address_bits, struct failure *failure)
+/*
+ * As many frames as the table can ever take: all of memory in leaves of 4K, for the guest may cut
+ * it into pieces of that size while it runs. Those that are never used cost address space only.
+ */
+static uint64_t table_frames(const struct config *config, uint8_t address_bits)
 {
+	uint64_t size = config->memory, most = UINT64_C(1) << address_bits;
+
+	for (size_t i = 0; i < config->region_count && size < most; i++)
+		size += config->regions[i].kind == REGION_HOLE ? 0 : config->regions[i].size;
+	/* What is beyond all addresses is refused when it is mapped. */
+	size = size < most ? size : most;
+	return FRAMES_MIN + FRAMES_OF_REGION * (ARCH_RAM_RANGES + config->region_count) +
+	       size / PAGE_SIZE_2M + size / PAGE_SIZE_1G;
+}
+
+static bool make_table(struct guest_memory *memory, const struct config *settings,
+		       uint8_t address_bits, struct failure *failure)
+{
+	uint64_t frames = table_frames(settings, address_bits);
 	struct page_table_config config;
 	enum paging_status status;
 	struct table_access access;
 
-	memory->table_area_size = (size_t)(TABLE_FRAMES * GUEST_PAGE);
+	memory->table_area_size = (size_t)(frames * GUEST_PAGE);
 	memory->table_area = mmap(NULL, memory->table_area_size, PROT_READ | PROT_WRITE,
 				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory->table_area == MAP_FAILED) {
@@ -36,7 +55,7 @@ static bool make_table(struct guest_memory *memory, uint8_t address_bits, struct
 	/* Physical address 0 is the start of the area: the library's addresses are small numbers,
 	 * and what --dump-stage2 prints does not change from run to run. */
 	access = (struct table_access){ .offset = (uint64_t)(uintptr_t)memory->table_area };
-	frame_pool_init(&memory->frames, 0, TABLE_FRAMES * GUEST_PAGE, &access);
+	frame_pool_init(&memory->frames, 0, frames * GUEST_PAGE, &access);
 	arch_guest_memory_format(&config, address_bits);
 	config.access = access;
 	status = page_table_init(&memory->table, &config, &memory->frames.allocator);
@@ -134,20 +153,22 @@ static bool make_shape(struct guest_memory *memory, const struct config *config,
 	return true;
 }
 
-static bool add_to_size(void *context, const struct page_visit *visit)
+static bool add_home(void *context, const struct memory_run *run)
 {
-	*(uint64_t *)context += visit->mapping.size;
+	struct guest_memory *memory = context;
+
+	if (memory->home_count == GUEST_MEMORY_HOMES)
+		return false;
+	memory->home[memory->home_count++] = *run;
+	memory->ram_size += run->size;
 	return true;
 }
 
 /* Only now: holes and ROM took some of what was mapped first. */
-static void measure(struct guest_memory *memory)
+static bool measure(struct guest_memory *memory, struct failure *failure)
 {
-	struct input_range ranges[2]; /* second-stage formats have one */
-
-	page_table_ranges(&memory->table, ranges);
-	(void)page_table_walk(&memory->table, ranges[0].first, ranges[0].last + 1, PAGE_VISIT_LEAF,
-			      add_to_size, &memory->ram_size);
+	return memory_runs(memory, false, add_home, memory) ||
+	       fail(failure, STATUS_USAGE, "memory is in more than %d pieces", GUEST_MEMORY_HOMES);
 }
 
 static bool make_file(struct guest_memory *memory, struct failure *failure)
@@ -176,11 +197,9 @@ bool guest_memory_init(struct guest_memory *memory, const struct config *config,
 {
 	memset(memory, 0, sizeof(*memory));
 	memory->fd = -1;
-	if (!make_table(memory, address_bits, failure) || !make_shape(memory, config, failure) ||
-	    !make_file(memory, failure))
-		return false;
-	measure(memory);
-	return true;
+	return make_table(memory, config, address_bits, failure) &&
+	       make_shape(memory, config, failure) && make_file(memory, failure) &&
+	       measure(memory, failure);
 }
 
 void guest_memory_destroy(struct guest_memory *memory)

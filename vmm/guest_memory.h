@@ -17,8 +17,20 @@
 
 #include "config.h"
 #include "failure.h"
+#include "vmm/memory_control.h"
 
 #define GUEST_PAGE UINT64_C(4096)
+
+/* What the table maps without a gap, in guest-physical addresses and in the file. */
+struct memory_run {
+	uint64_t address;
+	uint64_t offset; /* in the memory file */
+	uint64_t size;
+	bool writable;
+};
+
+/* Each region that is carved out of RAM makes two pieces more. */
+#define GUEST_MEMORY_HOMES (4 + 2 * CONFIG_MAX_REGIONS)
 
 struct guest_memory {
 	int fd;
@@ -27,6 +39,9 @@ struct guest_memory {
 	uint64_t ram_size;  /* bytes mapped, RAM and ROM */
 	struct page_table table;
 	struct frame_pool frames; /* for the tables */
+	/* The memory as it was at the start, ascending: what the guest can have again. */
+	struct memory_run home[GUEST_MEMORY_HOMES];
+	size_t home_count;
 	void *table_area;
 	size_t table_area_size;
 };
@@ -82,6 +97,43 @@ bool guest_memory_load(const struct guest_memory *memory, uint64_t address, cons
 /* Fills in exactly `length` bytes from a file's current position on (loader access). */
 bool guest_memory_load_file(const struct guest_memory *memory, uint64_t address, uint64_t length,
 			    int fd, const char *name, struct failure *failure);
+
+enum guest_change {
+	GUEST_CHANGE_DONE,
+	GUEST_CHANGE_NOT_THERE, /* part of the range was no memory at the start */
+	GUEST_CHANGE_ROM,       /* write access to ROM */
+	GUEST_CHANGE_FAILED,    /* the table has no room; as it is sized, that cannot be */
+};
+
+/* How a range was before it was changed. */
+struct guest_undo {
+	uint64_t address, size;
+	struct memory_run runs[MEMORY_CONTROL_PIECES];
+	size_t run_count;
+};
+
+/*
+ * Makes [address, address + size) readable, writable as well, or (neither) no memory. Whole pages,
+ * in the table's width. Contents stay in the file, and dirty pages stay dirty. The caller brings
+ * KVM's slots up to date; refused, nothing has changed.
+ */
+enum guest_change guest_memory_change(struct guest_memory *memory, uint64_t address, uint64_t size,
+				      bool readable, bool writable, struct guest_undo *undo);
+/* ... or takes the change back. false: the table has no room, as above. */
+bool guest_memory_undo(struct guest_memory *memory, const struct guest_undo *undo);
+
+/*
+ * Marks the page at `address` dirty: in its leaf of the granule's size, and where the guest has
+ * removed it, in the annotation that is left. false: the table has no room, as above.
+ */
+bool guest_memory_mark_dirty(struct guest_memory *memory, uint64_t address);
+
+/* Shows each dirty page in ascending order, in runs; false ends it. Returns whether all was seen.
+ */
+typedef bool (*dirty_visitor)(void *context, uint64_t address, uint64_t size);
+bool guest_memory_dirty(const struct guest_memory *memory, dirty_visitor visitor, void *context);
+/* No page is dirty after this. */
+bool guest_memory_clean(struct guest_memory *memory);
 
 /* "0x1000 is not mapped". */
 void guest_fault_text(const struct guest_fault *fault, char *text, size_t size);

@@ -12,7 +12,6 @@
 
 #include "arch.h"
 #include "kvm.h"
-#include "memory_slots.h"
 #include "supervisor.h"
 #include "vcpu.h"
 
@@ -125,15 +124,18 @@ bool machine_init(struct machine *machine, const struct config *config, struct k
 	if (!describe(machine, config, &has_vm, &absent, failure) ||
 	    !load_memory(machine, kernel, failure) ||
 	    !console_init(&machine->console, config, failure) ||
-	    !arch_devices_init(machine, failure))
+	    !arch_devices_init(machine, failure) ||
+	    (config->memory_control &&
+	     !memory_control_init(&machine->memory_control, machine, failure)))
 		return false;
 	kernel_release(kernel);
 	if (!has_vm) {
 		*failure = absent;
 		return false;
 	}
-	return memory_slots_install(&machine->memory, machine->vm_fd, &machine->stats.memory_slots,
-				    failure) &&
+	memory_slots_init(&machine->slots, machine->vm_fd, config->dirty_log != DIRTY_LOG_OFF);
+	return memory_slots_update(&machine->slots, &machine->memory, failure) == SLOTS_DONE &&
+	       dirty_log_start(&machine->dirty_log, machine, failure) &&
 	       make_vcpu(machine, failure) && arch_vcpu_init(machine, kernel, failure);
 }
 
@@ -146,7 +148,7 @@ bool machine_run(struct machine *machine, struct failure *failure)
 	stats_first_instruction(&machine->stats);
 	vcpu_loop(machine);
 	supervisor_stop(&supervisor);
-	return true;
+	return dirty_log_end(&machine->dirty_log, failure);
 }
 
 void machine_destroy(struct machine *machine)
@@ -159,6 +161,7 @@ void machine_destroy(struct machine *machine)
 		(void)close(machine->vm_fd);
 	if (machine->kvm_fd >= 0)
 		(void)close(machine->kvm_fd);
+	dirty_log_destroy(&machine->dirty_log);
 	console_destroy(&machine->console);
 	guest_memory_destroy(&machine->memory);
 }

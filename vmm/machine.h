@@ -12,9 +12,12 @@
 #include "config.h"
 #include "console.h"
 #include "debug_exit.h"
+#include "dirty_log.h"
 #include "failure.h"
 #include "guest_memory.h"
 #include "kernel.h"
+#include "memory_control.h"
+#include "memory_slots.h"
 #include "stats.h"
 
 struct supervisor;
@@ -35,9 +38,12 @@ struct machine {
 	struct kvm_run *run;
 	size_t run_size;
 	struct guest_memory memory;
+	struct memory_slots slots;
+	struct dirty_log dirty_log;
 	struct bus io, mmio;
 	struct console console;
 	struct debug_exit debug_exit;
+	struct memory_control memory_control;
 	uint64_t boot_info; /* where arch_boot_data put what the kernel is pointed to */
 	bool rom_write_reported;
 	struct supervisor *supervisor; /* while it runs */

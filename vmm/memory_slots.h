@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * KVM's memory slots, derived from the guest memory's table: neighbouring leaves that continue each
- * other at both ends with the same right to write are one slot.
+ * KVM's memory slots, derived from the guest memory's table: each run of it (memory_runs.h) is one
+ * slot. When the table has changed the slots follow, by the fewest calls: a slot that is still a
+ * run is left alone, and since KVM lets no slot change its size or its right to be written, the
+ * others are deleted and made again. vCPUs must be out of KVM_RUN meanwhile.
  */
 #ifndef VMM_MEMORY_SLOTS_H
 #define VMM_MEMORY_SLOTS_H
@@ -10,26 +12,43 @@
 #include <stdint.h>
 
 #include "guest_memory.h"
+#include "vmm/memory_control.h"
 
-struct memory_run {
-	uint64_t address;
-	uint64_t offset; /* in the memory file */
-	uint64_t size;
-	bool writable;
+#define MEMORY_SLOTS_MAX MEMORY_CONTROL_PIECES
+
+struct memory_slot {
+	struct memory_run run;
+	uint32_t number; /* KVM's */
 };
 
-/* false ends the walk. */
-typedef bool (*memory_run_visitor)(void *context, const struct memory_run *run);
+struct memory_slots {
+	int vm_fd;
+	/* ioctl, but for tests. */
+	int (*call)(int fd, unsigned long request, void *argument);
+	bool log;           /* KVM notes the pages that vCPUs write to */
+	bool clear_by_hand; /* KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: reading the log leaves it as it is
+			     */
+	struct memory_slot slots[MEMORY_SLOTS_MAX]; /* ascending by address */
+	uint32_t count;
+	uint32_t limit; /* of this KVM, at most MEMORY_SLOTS_MAX */
+};
 
-/*
- * The runs in ascending order. With `join_offsets` runs need not continue each other in the file:
- * that is the guest's own view, a memory map. Returns whether it got to the end.
- */
-bool memory_runs(const struct guest_memory *memory, bool join_offsets, memory_run_visitor visitor,
-		 void *context);
+/* No slots yet. */
+void memory_slots_init(struct memory_slots *slots, int vm_fd, bool log);
 
-/* Gives KVM the guest's memory. *count: how many slots. */
-bool memory_slots_install(const struct guest_memory *memory, int vm_fd, uint32_t *count,
-			  struct failure *failure);
+enum slots_result {
+	SLOTS_DONE,
+	SLOTS_REFUSED, /* KVM has the slots that it had, and its log is not lost */
+	SLOTS_LOST,    /* it did not take back what it had: the machine cannot go on */
+};
+
+/* Makes KVM's slots what the table says. What was in the log of a slot that goes is then in the
+ * table. *failure says what was refused. */
+enum slots_result memory_slots_update(struct memory_slots *slots, struct guest_memory *memory,
+				      struct failure *failure);
+
+/* Takes KVM's dirty log over into the table; afterwards KVM's is empty. */
+bool memory_slots_take_log(struct memory_slots *slots, struct guest_memory *memory,
+			   struct failure *failure);
 
 #endif

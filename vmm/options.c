@@ -19,6 +19,8 @@ enum option_id {
 	OPT_PRINT_CONFIG,
 	OPT_TIMEOUT,
 	OPT_STATS,
+	OPT_DIRTY_LOG,
+	OPT_MEMORY_CONTROL,
 	OPT_DUMP_STAGE2,
 	OPT_DUMP_DTB,
 	OPT_DEVICE,
@@ -92,6 +94,14 @@ static bool set_kvm_device(struct config *config, const char *text, struct failu
 	return true;
 }
 
+static bool set_memory_control(struct config *config, const char *text, struct failure *failure)
+{
+	(void)text;
+	(void)failure;
+	config->memory_control = true;
+	return true;
+}
+
 static bool set_dump_stage2(struct config *config, const char *text, struct failure *failure)
 {
 	(void)text;
@@ -121,6 +131,12 @@ static const struct option options_table[OPTIONS] = {
 			  config_set_timeout },
 	[OPT_STATS] = { NULL, "stats", OPTIONAL, "json:FILE",
 			"report exits, times and memory, on stderr or to FILE", config_set_stats },
+	[OPT_DIRTY_LOG] = { NULL, "dirty-log", OPTIONAL, "json:FILE",
+			    "report the pages written to, on stderr or to FILE",
+			    config_set_dirty_log },
+	[OPT_MEMORY_CONTROL] = { NULL, "memory-control", FLAG, NULL,
+				 "a register by which the guest changes its memory",
+				 set_memory_control },
 	[OPT_DUMP_STAGE2] = { NULL, "dump-stage2", FLAG, NULL,
 			      "print the table of guest memory, then go on (with a kernel) or end",
 			      set_dump_stage2 },

@@ -16,7 +16,7 @@ enum action {
 	ACTION_DOCTOR
 };
 
-#define OPTION_COUNT 22
+#define OPTION_COUNT 24
 
 /* What was typed, not yet what it means: a configuration file comes before it. */
 struct options {

@@ -125,7 +125,7 @@ static void report_text(const struct machine *machine)
 		      "vmm: memory: guest %" PRIu64 " KiB in %" PRIu32 " slots, %" PRIu64
 		      " KiB of it touched; vmm's own %" PRIu64 " KiB, %" PRIu64
 		      " KiB of it page tables\n",
-		      machine->memory.ram_size / 1024, stats->memory_slots,
+		      machine->memory.ram_size / 1024, machine->slots.count,
 		      guest_memory_resident(&machine->memory) / 1024, own_resident() / 1024,
 		      machine->memory.table.tables * 4);
 	if (stats->rom_writes)
@@ -159,7 +159,7 @@ static json_t *whole_json(const struct machine *machine)
 			 "first_instruction", (json_int_t)(stats->first_instruction_ns - start),
 			 "end", (json_int_t)(stats->end_ns - start), "memory", "guest_bytes",
 			 (json_int_t)machine->memory.ram_size, "guest_slots",
-			 (int)stats->memory_slots, "guest_touched_bytes",
+			 (int)machine->slots.count, "guest_touched_bytes",
 			 (json_int_t)guest_memory_resident(&machine->memory), "vmm_resident_bytes",
 			 (json_int_t)own_resident(), "page_table_bytes",
 			 (json_int_t)(machine->memory.table.tables * GUEST_PAGE));

@@ -18,7 +18,6 @@ struct stats {
 	uint64_t first_instruction_ns;
 	uint64_t end_ns;
 	uint64_t rom_writes; /* dropped */
-	uint32_t memory_slots;
 };
 
 /* First thing in main(). */

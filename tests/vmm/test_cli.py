@@ -174,6 +174,10 @@ GOOD = [
     (["--timeout", "0.001"], "timeout", 0.001),
     (["--stats"], "stats", "text"),
     (["--stats=json:/s"], "stats", "json:/s"),
+    (["--dirty-log"], "dirty-log", "text"),
+    (["--dirty-log=json:/d"], "dirty-log", "json:/d"),
+    (["--memory-control"], "memory-control", True),
+    ([], "memory-control", False),
     (["--dump-stage2"], "dump-stage2", True),
     ([], "dump-stage2", False),
     ([], "devices", []),
@@ -210,7 +214,7 @@ def help_text():
         for word in (
             "Usage: vmm [options] KERNEL [-- args]", "vmm doctor", "-k, --kernel", "-p, --append",
             "-i, --initrd", "-m, --memory", "-c, --smp", "--config", "--print-config", "--timeout",
-            "--stats", "--dump-stage2", "--dtb", "--dump-dtb", "--device", "--irqchip", "--on-rom-write", "--serial",
+            "--stats", "--dirty-log", "--memory-control", "--dump-stage2", "--dtb", "--dump-dtb", "--device", "--irqchip", "--on-rom-write", "--serial",
             "--escape", "--kvm-device", "--nographic", "--no-reboot", "--version", "^A x",
         ):
             check(word in seen.out, f"{option} does not say {word!r}")

@@ -13,7 +13,7 @@ suite = Suite()
 
 TOP = (
     "boot-source, machine-config, memory-regions, devices, irqchip, serial, escape, on-rom-write, "
-    "timeout, stats, dump-stage2, dump-dtb, kvm-device"
+    "timeout, stats, dirty-log, memory-control, dump-stage2, dump-dtb, kvm-device"
 )
 
 
@@ -102,6 +102,9 @@ BAD = {
                            'timeout: "-0.500" is not a time limit; expected seconds above 0, such '
                            "as 30 or 0.5"),
     "stats": ('{"stats": "json:"}', 1, 'stats: "json:" is unknown; expected text or json:FILE'),
+    "dirty-log": ('{"dirty-log": "json"}', 1,
+                  'dirty-log: "json" is unknown; expected text or json:FILE'),
+    "memory-control": ('{"memory-control": "on"}', 1, "memory-control: expected true or false"),
     "dump-stage2": ('{"dump-stage2": 1}', 1, "dump-stage2: expected true or false"),
     "kvm-device": ('{"kvm-device": false}', 1, "kvm-device: expected a path"),
     "a device without type": ('{"devices": [{"iosize": 1}]}', 1,
@@ -194,6 +197,8 @@ FULL = {
     "on-rom-write": "stop",
     "timeout": 2.125,
     "stats": "json:/j",
+    "dirty-log": "json:/d",
+    "memory-control": True,
     "dump-stage2": True,
     "kvm-device": "/dev/other",
 }

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "guest_memory.h"
-#include "memory_slots.h"
+#include "memory_runs.h"
 #include "number.h"
 
 static struct config config;

@@ -94,11 +94,22 @@ bool device_tree_console(const void *tree, struct device_tree_console *console)
 	return console->pl011 || is_one_of(tree, node, ns16550);
 }
 
-bool device_tree_debug_exit(const void *tree, struct device_tree_registers *registers)
+static bool find_registers(const void *tree, const char *compatible,
+			   struct device_tree_registers *registers)
 {
-	int node = fdt_node_offset_by_compatible(tree, -1, "twofold,debug-exit");
+	int node = fdt_node_offset_by_compatible(tree, -1, compatible);
 
 	return node >= 0 && read_reg(tree, node, 0, registers);
+}
+
+bool device_tree_debug_exit(const void *tree, struct device_tree_registers *registers)
+{
+	return find_registers(tree, "twofold,debug-exit", registers);
+}
+
+bool device_tree_memory_control(const void *tree, struct device_tree_registers *registers)
+{
+	return find_registers(tree, "twofold,memory-control", registers);
 }
 
 enum psci_conduit device_tree_psci(const void *tree)

@@ -30,6 +30,7 @@ enum psci_conduit {
 
 /* False if the tree has none that can be driven. */
 bool device_tree_console(const void *tree, struct device_tree_console *console);
+bool device_tree_memory_control(const void *tree, struct device_tree_registers *registers);
 bool device_tree_debug_exit(const void *tree, struct device_tree_registers *registers);
 enum psci_conduit device_tree_psci(const void *tree);
 

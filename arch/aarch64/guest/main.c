@@ -38,6 +38,16 @@ static void start_console(const void *tree)
 	uart_start(&console);
 }
 
+static void find_memory_control(const void *tree)
+{
+	struct device_tree_registers registers;
+
+	if (!device_tree_memory_control(tree, &registers))
+		return;
+	kernel.memory_control = registers.start;
+	kernel_add_device("memory control", registers.start, registers.size);
+}
+
 static void map_ram(void)
 {
 	for (size_t i = 0; i < kernel.memory.ram_count; i++) {
@@ -60,6 +70,7 @@ _Noreturn void arm_main(void)
 	start_console(tree);
 	devices = kernel.device_count;
 	ending_start(tree);
+	find_memory_control(tree);
 	for (; devices < kernel.device_count; devices++)
 		map_device(&kernel.devices[devices]);
 	device_tree_memory(tree, &kernel.memory);

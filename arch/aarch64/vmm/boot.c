@@ -16,7 +16,7 @@
 #include "device_tree.h"
 #include "image.h"
 #include "machine.h"
-#include "memory_slots.h"
+#include "memory_runs.h"
 
 #define MAX_COMMAND_LINE 4095 /* without its NUL, as on x86_64 */
 /* For what is added to a tree of the user's. */
@@ -114,6 +114,8 @@ static bool describe(const struct machine *machine, const struct kernel *kernel,
 		.has_debug_exit = config->debug_exit.present,
 		.debug_exit_base = config->debug_exit.iobase,
 		.debug_exit_size = config->debug_exit.iosize,
+		.has_memory_control = config->memory_control,
+		.memory_control_base = arch_memory_control(),
 		.command_line = kernel->command_line,
 	};
 	if (kernel->initrd_path)

@@ -222,6 +222,16 @@ static void add_debug_exit(struct writer *writer, const struct device_tree_machi
 	end(writer);
 }
 
+static void add_memory_control(struct writer *writer, const struct device_tree_machine *machine)
+{
+	const struct device_tree_range where = { machine->memory_control_base, 8 };
+
+	begin(writer, "memory-control", machine->memory_control_base);
+	text(writer, "compatible", "twofold,memory-control");
+	reg(writer, &where, 1);
+	end(writer);
+}
+
 static void add_root(struct writer *writer, const struct device_tree_machine *machine)
 {
 	begin_plain(writer, "");
@@ -243,6 +253,8 @@ static void add_root(struct writer *writer, const struct device_tree_machine *ma
 	add_uart(writer, machine->gic != 0);
 	if (machine->has_debug_exit)
 		add_debug_exit(writer, machine);
+	if (machine->has_memory_control)
+		add_memory_control(writer, machine);
 	end(writer);
 }
 

@@ -23,6 +23,8 @@ struct device_tree_machine {
 	bool has_debug_exit;
 	uint64_t debug_exit_base;
 	uint64_t debug_exit_size;
+	bool has_memory_control;
+	uint64_t memory_control_base;
 	struct device_tree_range memory[DEVICE_TREE_MAX_MEMORY]; /* RAM, ascending */
 	unsigned int memory_count;
 	const char *command_line;        /* "" puts none into a tree */

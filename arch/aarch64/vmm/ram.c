@@ -57,7 +57,13 @@ void arch_guest_memory_format(struct page_table_config *config, uint8_t address_
 		.input_bits = address_bits,
 		.output_bits = 48,
 		.leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G,
+		.features = AARCH64_HARDWARE_DIRTY,
 	};
+}
+
+uint64_t arch_memory_control(void)
+{
+	return MEMORY_CONTROL_BASE;
 }
 
 unsigned int arch_ram_ranges(uint64_t size, struct arch_ram ranges[ARCH_RAM_RANGES])

@@ -3,6 +3,7 @@
 #include "cpu.h"
 #include "guest/arch.h"
 #include "layout.h"
+#include "mmu.h"
 #include "msr.h"
 #include "twofold/x86_64.h"
 #include "twofold/x86_64_registers.h"
@@ -61,6 +62,11 @@ static void read_cpu(void)
 	cpu.cr4 = read_cr4();
 	cpu.efer = read_msr(MSR_EFER);
 	cpu.pat = start_pat();
+}
+
+const struct x86_64_cpu *mmu_cpu(void)
+{
+	return &cpu;
 }
 
 void arch_mmu_start(struct arch_mmu *mmu)

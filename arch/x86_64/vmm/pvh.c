@@ -8,7 +8,7 @@
 
 #include "arch.h"
 #include "machine.h"
-#include "memory_slots.h"
+#include "memory_runs.h"
 #include "x86_layout.h"
 
 /* The boot data is one block, put together here and loaded as a whole. */

@@ -5,6 +5,7 @@
 #include <twofold/x86_64.h>
 
 #include "arch.h"
+#include "vmm/memory_control.h"
 #include "x86_layout.h"
 
 const struct arch_board arch_board = {
@@ -42,7 +43,13 @@ void arch_guest_memory_format(struct page_table_config *config, uint8_t address_
 		.input_bits = address_bits,
 		.output_bits = 48,
 		.leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G,
+		.features = EPT_ACCESSED_DIRTY,
 	};
+}
+
+uint64_t arch_memory_control(void)
+{
+	return MEMORY_CONTROL_X86_64;
 }
 
 unsigned int arch_ram_ranges(uint64_t size, struct arch_ram ranges[ARCH_RAM_RANGES])

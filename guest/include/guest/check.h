@@ -35,6 +35,8 @@ struct check_list {
 		.checks = (array), .count = sizeof(array) / sizeof((array)[0]) \
 	}
 
+/* The lists whose checks there are, in the order they run in. Called first. */
+void checks_use(const struct check_list *const lists[], size_t count);
 /* Prints the plan for the checks whose name starts with `prefix`; panics if there is none. */
 void checks_plan(const char *prefix);
 /* Runs them; returns how many failed. */

@@ -17,7 +17,21 @@
 
 #include "twofold/page_table.h"
 
-struct page_fault; /* twofold/fault.h */
+enum inner_cause {
+	INNER_NOT_MAPPED,
+	INNER_NOT_ALLOWED,
+	INNER_MISCONFIGURED,
+};
+
+/* What the second stage refused. */
+struct inner_fault {
+	enum inner_cause cause;
+	phys_addr address; /* inner-physical; exact, or only its page */
+	/* One of them; of an access that reads and writes `write` is set and `read` says nothing.
+	 */
+	bool read, write, fetch;
+	bool walk; /* the guest's own walk, of a table at `address` */
+};
 
 /* What this CPU has for a hypervisor; filled in by inner_backend.start. */
 struct inner_cpu {
@@ -130,7 +144,7 @@ enum inner_call {
  *	[0] enum inner_order  [1] address  [2] value
  *
  * and makes the next INNER_CALL_READY, with what a read found (one byte) in arguments[1]. It uses
- *no stack but for INNER_FETCH on x86_64 (a call), and touches no memory by itself.
+ * no stack, and touches no memory by itself.
  *
  * To give up on an order that faulted, set pc to what it was at the last INNER_CALL_READY.
  */
@@ -159,6 +173,8 @@ struct inner_misconfiguration {
 	const char *name;
 	uint64_t set, clear;
 	uint32_t levels; /* bit n: in leaves of level n */
+	/* Only where output addresses have fewer bits; 0: everywhere. */
+	unsigned int output_below;
 };
 
 /* A way to run guests. All of it is called on one CPU, with interrupts off. */
@@ -180,7 +196,7 @@ struct inner_backend {
 	void (*run)(struct inner_vcpu *vcpu, struct inner_exit *exit);
 	/* An INNER_FAULT in the library's words. */
 	void (*explain)(const struct inner_vcpu *vcpu, const struct inner_exit *exit,
-			struct page_fault *fault);
+			struct inner_fault *fault);
 	/* tlb_gather.flush: `context` is the struct inner_guest. */
 	void (*flush)(const struct tlb_gather *gather, void *context);
 	/* NULL, or the CPU writes the pages that it marks dirty into a log: moves up to `capacity`

@@ -22,6 +22,7 @@ struct kernel {
 	struct memory_map memory;
 	struct device devices[KERNEL_DEVICES_MAX];
 	size_t device_count;
+	phys_addr memory_control; /* where its register may be; 0: there is none */
 
 	struct arch_mmu mmu;
 	struct frame_pool pool;

@@ -33,6 +33,7 @@ bool memory_map_reserve(struct memory_map *map, phys_addr start, uint64_t size);
  */
 struct memory_range memory_map_largest(const struct memory_map *map, struct memory_range within);
 
+bool memory_map_has_ram(const struct memory_map *map, phys_addr address);
 uint64_t memory_map_ram_bytes(const struct memory_map *map);
 
 #endif

@@ -7,6 +7,7 @@
 
 struct guest_options {
 	bool dump;        /* dump=1: print the kernel's tables */
+	bool hypervisor;  /* mode=hypervisor: run guests of its own, in place of the self-test */
 	const char *test; /* test=PREFIX: only checks whose name begins so (_ stands for a space) */
 };
 

@@ -11,6 +11,7 @@
 enum sabotage_phase {
 	SABOTAGE_KERNEL,   /* while the kernel's own tables are built */
 	SABOTAGE_SELFTEST, /* from the first check on */
+	SABOTAGE_INNER,    /* while an inner guest's second stage is changed */
 };
 
 #ifdef PAGING_SABOTAGE

@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the second stage answers, held to what was asked of the library and to what its query
+ * predicts: each leaf size and permission, for reads, writes, fetches, reads that write back, and
+ * the guest's own walk.
+ */
+#include "guest/kernel.h"
+#include "guest/print.h"
+#include "guest/sabotage.h"
+#include "guest/selftest.h"
+#include "probe_guest.h"
+
+#define DATA_OFFSET 64 /* in the page that is tried out: behind the landing */
+#define FIRST_BYTE  0x35
+#define SECOND_BYTE 0xc6
+
+static const struct page_flags all = { .read = 1, .write = 1, .execute = 1 };
+
+static const char *const order_names[] = { "read", "write", "fetch", "read-modify-write" };
+
+/* A guest, and a page of memory that is tried out in it. */
+struct trial {
+	struct probe_guest probe;
+	struct frame page;
+	uint64_t frames; /* that were in use before */
+	uint64_t leaf;
+	virt_addr address; /* of the page; for the guest and for its second stage */
+};
+
+static bool trial_start(struct trial *trial, uint64_t leaf)
+{
+	if ((hypervisor.cpu.config.leaf_sizes & leaf) == 0) {
+		check_skip("second stages have no leaves of that size here");
+		return false;
+	}
+	sabotage_enter(SABOTAGE_SELFTEST);
+	trial->frames = kernel.pool.in_use;
+	trial->leaf = leaf;
+	trial->page = test_frame(page_size());
+	trial->address = probe_slot(leaf) + (trial->page.start & (leaf - 1));
+	inner_landing_write(frame_bytes(trial->page));
+	frame_bytes(trial->page)[DATA_OFFSET] = FIRST_BYTE;
+	if (probe_guest_start(&trial->probe)) {
+		sabotage_enter(SABOTAGE_INNER);
+		return true;
+	}
+	probe_guest_end(&trial->probe);
+	test_frame_free(trial->page);
+	return false;
+}
+
+static void trial_end(struct trial *trial)
+{
+	sabotage_enter(SABOTAGE_SELFTEST);
+	probe_guest_end(&trial->probe);
+	test_frame_free(trial->page);
+	expect_equal("frames in use", kernel.pool.in_use, trial->frames);
+}
+
+/* One leaf over the page. */
+static enum paging_status trial_map(struct trial *trial, struct page_flags flags)
+{
+	return guest_map(&trial->probe.guest, probe_slot(trial->leaf),
+			 addr_align_down(trial->page.start, trial->leaf), trial->leaf, flags,
+			 trial->leaf);
+}
+
+static void trial_unmap(struct trial *trial)
+{
+	expect_status("unmap",
+		      guest_unmap(&trial->probe.guest, probe_slot(trial->leaf), trial->leaf),
+		      PAGING_OK);
+}
+
+/*
+ * What flags (NULL: a hole) mean for an order. False: nothing is refused. Of an instruction that
+ * reads and writes either may come first, where both are refused.
+ */
+static bool predict(const struct page_flags *flags, enum inner_order order, phys_addr address,
+		    struct inner_fault *fault)
+{
+	bool write = order == INNER_WRITE || order == INNER_MODIFY;
+
+	*fault = (struct inner_fault){
+		.cause = flags ? INNER_NOT_ALLOWED : INNER_NOT_MAPPED,
+		.address = address,
+		.read = order == INNER_READ || (order == INNER_MODIFY && (!flags || !flags->read)),
+		.write = write,
+		.fetch = order == INNER_FETCH,
+	};
+	if (!flags)
+		return true;
+	if (order == INNER_FETCH)
+		return !flags->execute;
+	if (order == INNER_READ)
+		return !flags->read;
+	return !flags->write || (order == INNER_MODIFY && !flags->read);
+}
+
+static const char *const causes[] = { "not mapped", "not allowed", "misconfigured" };
+
+static void say(char *text, size_t size, bool faults, const struct inner_fault *f)
+{
+	if (faults)
+		format_text(text, size, "%s%s%s%s, %s, at 0x%lx", f->read ? "read" : "",
+			    f->write ? "write" : "", f->fetch ? "fetch" : "",
+			    f->walk ? " by its own walk" : "", causes[f->cause], f->address);
+	else
+		format_text(text, size, "no fault");
+}
+
+/* EPT says nothing of an access that met a misconfigured entry. */
+static bool same_access(const struct inner_fault *f, const struct inner_fault *expected)
+{
+	if (f->cause == INNER_MISCONFIGURED && !f->read && !f->write && !f->fetch)
+		return true;
+	return f->fetch == expected->fetch &&
+	       (f->write ? expected->write : f->read == expected->read);
+}
+
+static bool same(const struct inner_fault *f, const struct inner_fault *expected)
+{
+	phys_addr page = ~(page_size() - 1);
+
+	return f->cause == expected->cause && f->walk == expected->walk &&
+	       same_access(f, expected) && (f->address & page) == (expected->address & page);
+}
+
+static void expect_answer(const char *what, const struct probe_answer *answer, bool faults,
+			  const struct inner_fault *expected)
+{
+	char text[256], got[96], wanted[96];
+
+	if (!answer->done && !answer->faulted)
+		return; /* complained about */
+	if (answer->faulted == faults && (!faults || same(&answer->fault, expected)))
+		return;
+	say(wanted, sizeof(wanted), faults, expected);
+	say(got, sizeof(got), answer->faulted, &answer->fault);
+	format_text(text, sizeof(text), "%s: expected %s; got %s", what, wanted, got);
+	check_fail(text);
+}
+
+/* Whether what was to be read or written has been, or has not. */
+static void expect_effect(struct trial *trial, enum inner_order order,
+			  const struct probe_answer *answer)
+{
+	uint8_t *byte = frame_bytes(trial->page) + DATA_OFFSET;
+	uint8_t after = FIRST_BYTE;
+
+	if (order == INNER_READ && answer->done)
+		expect_equal("what was read", answer->value, FIRST_BYTE);
+	if (order == INNER_WRITE && answer->done)
+		after = SECOND_BYTE;
+	if (order == INNER_MODIFY && answer->done)
+		after = (uint8_t)(FIRST_BYTE + SECOND_BYTE);
+	expect_equal("memory afterwards", *byte, after);
+	*byte = FIRST_BYTE;
+}
+
+static void try_order(struct trial *trial, enum inner_order order, const struct page_flags *asked)
+{
+	phys_addr at = trial->address + (order == INNER_FETCH ? 0 : DATA_OFFSET);
+	struct inner_guest *guest = &trial->probe.guest;
+	struct page_mapping m;
+	bool mapped = page_table_query(&guest->table, at, &m) == PAGING_OK;
+	struct inner_fault by_request, by_query;
+	bool refused = predict(asked, order, at, &by_request);
+	bool predicted = predict(mapped ? &m.flags : NULL, order, at, &by_query);
+	struct probe_answer answer = probe_order(&trial->probe, order, at, SECOND_BYTE);
+	char text[64];
+
+	format_text(text, sizeof(text), "%s, as it was asked for", order_names[order]);
+	expect_answer(text, &answer, refused, &by_request);
+	format_text(text, sizeof(text), "%s, as query predicts", order_names[order]);
+	expect_answer(text, &answer, predicted, &by_query);
+	expect_effect(trial, order, &answer);
+}
+
+static void try_orders(struct trial *trial, const struct page_flags *asked)
+{
+	for (unsigned int order = INNER_READ; order <= INNER_MODIFY; order++)
+		try_order(trial, (enum inner_order)order, asked);
+}
+
+static void check_rights(const struct check *check)
+{
+	struct trial trial;
+	enum paging_status status;
+
+	if (!trial_start(&trial, check->leaf))
+		return;
+	status = trial_map(&trial, check->flags);
+	if (status == PAGING_BAD_FLAGS) {
+		check_skip("second stages cannot say that here");
+	} else if (expect_status("map", status, PAGING_OK)) {
+		try_orders(&trial, &check->flags);
+		trial_unmap(&trial);
+	}
+	trial_end(&trial);
+}
+
+static void check_unmapped(const struct check *check)
+{
+	struct trial trial;
+
+	if (!trial_start(&trial, check->leaf))
+		return;
+	try_orders(&trial, NULL);
+	if (expect_status("map", trial_map(&trial, all), PAGING_OK)) {
+		try_orders(&trial, &all);
+		trial_unmap(&trial);
+		try_orders(&trial, NULL);
+	}
+	trial_end(&trial);
+}
+
+static struct page_flags trial_flags(const struct trial *trial)
+{
+	struct page_mapping m;
+
+	if (!expect_status("query", page_table_query(&trial->probe.guest.table, trial->address, &m),
+			   PAGING_OK))
+		return (struct page_flags){ 0 };
+	return m.flags;
+}
+
+/* Each memory type that the format has changes nothing for accesses. */
+static void check_types(const struct check *check)
+{
+	struct trial trial;
+	unsigned int possible = 0;
+
+	if (!trial_start(&trial, check->leaf))
+		return;
+	for (unsigned int type = 0; type < MEMORY_TYPES; type++) {
+		struct page_flags flags = all;
+		enum paging_status status;
+
+		flags.type = type & 7;
+		status = trial_map(&trial, flags);
+		if (status == PAGING_BAD_FLAGS)
+			continue;
+		if (!expect_status("map", status, PAGING_OK))
+			break;
+		possible++;
+		expect_equal("the type that query has", trial_flags(&trial).type, type);
+		/* Instructions are not fetched from device memory on AArch64. */
+		try_order(&trial, INNER_READ, &flags);
+		try_order(&trial, INNER_WRITE, &flags);
+		trial_unmap(&trial);
+	}
+	expect_true("some types can be said", possible >= 3);
+	trial_end(&trial);
+}
+
+/* Finds the memory of a leaf. */
+struct leaf_memory {
+	uint64_t *descriptor;
+	unsigned int level;
+};
+
+static bool find_leaf(void *context, const struct page_visit *visit)
+{
+	struct leaf_memory *found = context;
+
+	if (visit->kind == PAGE_VISIT_TABLE)
+		found->descriptor = direct(visit->mapping.phys);
+	else
+		found->level = visit->level;
+	return true;
+}
+
+static struct leaf_memory leaf_memory(const struct trial *trial)
+{
+	struct leaf_memory found = { .descriptor = NULL };
+	unsigned int index_bits = 9;
+
+	page_table_walk(&trial->probe.guest.table, probe_slot(trial->leaf), page_size(),
+			PAGE_VISIT_TABLE | PAGE_VISIT_LEAF, find_leaf, &found);
+	while (page_size() >> index_bits > 8)
+		index_bits++;
+	/* The slot is at the size of its leaf: it is the second entry of its table. */
+	found.descriptor +=
+		(probe_slot(trial->leaf) / trial->leaf) & ((UINT64_C(1) << index_bits) - 1);
+	return found;
+}
+
+static void try_misconfigured(struct trial *trial, const struct inner_misconfiguration *m,
+			      uint64_t *descriptor)
+{
+	uint64_t good = *descriptor;
+
+	*(volatile uint64_t *)descriptor = (good | m->set) & ~m->clear;
+	guest_forget(&trial->probe.guest);
+	for (unsigned int order = INNER_READ; order <= INNER_MODIFY; order++) {
+		struct inner_fault expected;
+		struct probe_answer answer;
+
+		predict(NULL, (enum inner_order)order, trial->address, &expected);
+		expected.cause = INNER_MISCONFIGURED;
+		answer = probe_order(&trial->probe, (enum inner_order)order, trial->address, 0);
+		expect_answer(m->name, &answer, true, &expected);
+	}
+	*(volatile uint64_t *)descriptor = good;
+	guest_forget(&trial->probe.guest);
+}
+
+static void check_misconfigured(const struct check *check)
+{
+	const struct inner_backend *backend = hypervisor.backend;
+	struct leaf_memory memory;
+	unsigned int tried = 0;
+	struct trial trial;
+
+	if (!trial_start(&trial, check->leaf))
+		return;
+	if (!expect_status("map", trial_map(&trial, all), PAGING_OK)) {
+		trial_end(&trial);
+		return;
+	}
+	memory = leaf_memory(&trial);
+	for (size_t i = 0; i < backend->misconfiguration_count; i++) {
+		const struct inner_misconfiguration *m = &backend->misconfigurations[i];
+
+		if ((m->levels >> memory.level & 1) == 0 ||
+		    (m->output_below != 0 && hypervisor.cpu.config.output_bits >= m->output_below))
+			continue;
+		tried++;
+		try_misconfigured(&trial, m, memory.descriptor);
+	}
+	if (tried == 0)
+		check_skip("this CPU has no reserved bits in such leaves");
+	try_orders(&trial, &all);
+	trial_unmap(&trial);
+	trial_end(&trial);
+}
+
+/* The guest's own tables that lead to probe_far. */
+struct own_tables {
+	const struct probe_guest *probe;
+	phys_addr tables[PAGE_TABLE_MAX_LEVELS];
+	size_t count;
+};
+
+static bool find_own(void *context, const struct page_visit *visit)
+{
+	struct own_tables *found = context;
+
+	if (visit->mapping.phys != found->probe->own.root)
+		found->tables[found->count++] = visit->mapping.phys;
+	return true;
+}
+
+/* An order that needs the table, which the second stage has with these flags (NULL: not). */
+static void try_walk(struct trial *trial, phys_addr table, enum inner_order order,
+		     const struct page_flags *flags)
+{
+	bool refused = !flags || !flags->read || (!flags->write && hypervisor.cpu.walk_writes);
+	struct inner_fault expected = {
+		.cause = flags ? INNER_NOT_ALLOWED : INNER_NOT_MAPPED,
+		.address = table,
+		.write = hypervisor.cpu.walk_writes,
+		.read = !hypervisor.cpu.walk_writes,
+		.walk = true,
+	};
+	struct probe_answer answer;
+	char text[64];
+
+	answer = probe_order(&trial->probe, order, probe_far(&trial->probe) + DATA_OFFSET, 0);
+	format_text(text, sizeof(text), "own table at 0x%lx, for a %s", table, order_names[order]);
+	expect_answer(text, &answer, refused, &expected);
+}
+
+static void try_own_table(struct trial *trial, phys_addr table, const struct page_flags *flags)
+{
+	struct inner_guest *guest = &trial->probe.guest;
+	phys_addr phys = trial->probe.base.start + (table - PROBE_BASE);
+	enum paging_status status = flags ? guest_protect(guest, table, page_size(), *flags)
+					  : guest_unmap(guest, table, page_size());
+
+	expect_status("change of an own table's page", status, PAGING_OK);
+	try_walk(trial, table, INNER_READ, flags);
+	try_walk(trial, table, INNER_WRITE, flags);
+	if (flags)
+		expect_status("protect", guest_protect(guest, table, page_size(), all), PAGING_OK);
+	else
+		expect_status("map", guest_map(guest, table, phys, page_size(), all, 0), PAGING_OK);
+	try_walk(trial, table, INNER_READ, &all);
+}
+
+static void check_walk(const struct check *check)
+{
+	const struct page_flags *flags = check->flags.read ? &check->flags : NULL;
+	struct own_tables own = { .count = 0 };
+	struct trial trial;
+
+	if (!trial_start(&trial, page_size()))
+		return;
+	own.probe = &trial.probe;
+	page_table_walk(&trial.probe.own, probe_far(&trial.probe), page_size(), PAGE_VISIT_TABLE,
+			find_own, &own);
+	expect_true("the guest has tables of its own", own.count >= 1);
+	if (expect_status("map", trial_map(&trial, all), PAGING_OK)) {
+		for (size_t i = 0; i < own.count; i++)
+			try_own_table(&trial, own.tables[i], flags);
+		trial_unmap(&trial);
+	}
+	trial_end(&trial);
+}
+
+/* A page in tables that are made for it. */
+static void check_tables(const struct check *check)
+{
+	struct inner_fault none = { 0 };
+	struct trial trial;
+	phys_addr inner;
+	uint64_t tables;
+
+	(void)check;
+	if (!trial_start(&trial, page_size()))
+		return;
+	inner = probe_far_slot(&trial.probe);
+	tables = trial.probe.guest.table.tables;
+	if (expect_status(
+		    "map",
+		    guest_map(&trial.probe.guest, inner, trial.page.start, page_size(), all, 0),
+		    PAGING_OK)) {
+		for (unsigned int order = INNER_READ; order <= INNER_MODIFY; order++) {
+			virt_addr at = probe_far(&trial.probe) + page_size();
+			struct probe_answer answer = probe_order(
+				&trial.probe, (enum inner_order)order,
+				at + (order == INNER_FETCH ? 0 : DATA_OFFSET), SECOND_BYTE);
+
+			expect_answer(order_names[order], &answer, false, &none);
+			expect_effect(&trial, (enum inner_order)order, &answer);
+		}
+		expect_true("tables were made", trial.probe.guest.table.tables >= tables + 2);
+		expect_status("unmap", guest_unmap(&trial.probe.guest, inner, page_size()),
+			      PAGING_OK);
+		expect_equal("tables afterwards", trial.probe.guest.table.tables, tables);
+	}
+	trial_end(&trial);
+}
+
+/* A leaf that is born idle is accessed by a read, and dirty by a write: not before. */
+static void check_marks(const struct check *check)
+{
+	struct page_flags flags = all;
+	struct trial trial;
+
+	if (!hypervisor.cpu.hardware_dirty || !hypervisor.cpu.hardware_accessed) {
+		check_skip("this CPU does not mark leaves of second stages");
+		return;
+	}
+	if (!trial_start(&trial, check->leaf))
+		return;
+	if (expect_status("map", trial_map(&trial, flags), PAGING_OK)) {
+		expect_true("born accessed", !trial_flags(&trial).idle);
+		expect_true("born clean", !trial_flags(&trial).dirty);
+		trial_unmap(&trial);
+	}
+	flags.idle = 1;
+	if (expect_status("map", trial_map(&trial, flags), PAGING_OK)) {
+		expect_true("idle before the first access", trial_flags(&trial).idle);
+		try_order(&trial, INNER_READ, &flags);
+		expect_true("accessed after a read", !trial_flags(&trial).idle);
+		expect_true("clean after a read", !trial_flags(&trial).dirty);
+		try_order(&trial, INNER_FETCH, &flags);
+		expect_true("clean after a fetch", !trial_flags(&trial).dirty);
+		try_order(&trial, INNER_WRITE, &flags);
+		expect_true("dirty after a write", trial_flags(&trial).dirty);
+		trial_unmap(&trial);
+	}
+	trial_end(&trial);
+}
+
+#define RIGHTS(rank)                                                                     \
+	{ "probe: @ r--", check_rights, rank, { .read = 1 }, 0 },                        \
+		{ "probe: @ rw-", check_rights, rank, { .read = 1, .write = 1 }, 0 },    \
+		{ "probe: @ r-x", check_rights, rank, { .read = 1, .execute = 1 }, 0 },  \
+		{ "probe: @ rwx",                                                        \
+		  check_rights,                                                          \
+		  rank,                                                                  \
+		  { .read = 1, .write = 1, .execute = 1 },                               \
+		  0 },                                                                   \
+		{ "probe: @ -w-", check_rights, rank, { .write = 1 }, 0 },               \
+		{ "probe: @ --x", check_rights, rank, { .execute = 1 }, 0 },             \
+		{ "probe: @ -wx", check_rights, rank, { .write = 1, .execute = 1 }, 0 }, \
+		{ "probe: @ mapped and unmapped", check_unmapped, rank, { 0 }, 0 },      \
+		{ "probe: @ memory types", check_types, rank, { 0 }, 0 },                \
+		{ "probe: @ misconfigured", check_misconfigured, rank, { 0 }, 0 },       \
+	{                                                                                \
+		"probe: @ accessed, dirty", check_marks, rank, { 0 }, 0                  \
+	}
+
+static const struct check checks[] = {
+	RIGHTS(LEAF_PAGE),
+	RIGHTS(LEAF_BLOCK),
+	RIGHTS(LEAF_LARGE),
+	{ "probe: a page in new tables", check_tables, LEAF_PAGE, { 0 }, 0 },
+	{ "probe: own walk, tables not mapped", check_walk, LEAF_PAGE, { 0 }, 0 },
+	{ "probe: own walk, tables read-only", check_walk, LEAF_PAGE, { .read = 1 }, 0 },
+	{ "probe: own walk, tables not executable",
+	  check_walk,
+	  LEAF_PAGE,
+	  { .read = 1, .write = 1 },
+	  0 },
+};
+
+const struct check_list hypervisor_probe_checks = CHECK_LIST(checks);
