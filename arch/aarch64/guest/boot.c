@@ -129,6 +129,7 @@ const struct aarch64_stage1_registers *boot_build(phys_addr dtb)
 	phys_addr arena_start = (phys_addr)(uintptr_t)arena;
 	struct aarch64_cpu cpu;
 
+	image_keep_data();
 	boot.image = (phys_addr)(uintptr_t)image_start;
 	find_tree(dtb);
 	copy_format(image_size);
