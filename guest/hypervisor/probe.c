@@ -215,6 +215,16 @@ static void check_unmapped(const struct check *check)
 	trial_end(&trial);
 }
 
+static struct page_flags trial_flags(const struct trial *trial)
+{
+	struct page_mapping m;
+
+	if (!expect_status("query", page_table_query(&trial->probe.guest.table, trial->address, &m),
+			   PAGING_OK))
+		return (struct page_flags){ 0 };
+	return m.flags;
+}
+
 /* Each memory type that the format has changes nothing for accesses. */
 static void check_types(const struct check *check)
 {
@@ -234,6 +244,7 @@ static void check_types(const struct check *check)
 		if (!expect_status("map", status, PAGING_OK))
 			break;
 		possible++;
+		expect_equal("the type that query has", trial_flags(&trial).type, type);
 		/* Instructions are not fetched from device memory on AArch64. */
 		try_order(&trial, INNER_READ, &flags);
 		try_order(&trial, INNER_WRITE, &flags);
@@ -398,14 +409,38 @@ static void check_walk(const struct check *check)
 	trial_end(&trial);
 }
 
-static struct page_flags trial_flags(const struct trial *trial)
+/* A page in tables that are made for it. */
+static void check_tables(const struct check *check)
 {
-	struct page_mapping m;
+	struct inner_fault none = { 0 };
+	struct trial trial;
+	phys_addr inner;
+	uint64_t tables;
 
-	if (!expect_status("query", page_table_query(&trial->probe.guest.table, trial->address, &m),
-			   PAGING_OK))
-		return (struct page_flags){ 0 };
-	return m.flags;
+	(void)check;
+	if (!trial_start(&trial, page_size()))
+		return;
+	inner = probe_far_slot(&trial.probe);
+	tables = trial.probe.guest.table.tables;
+	if (expect_status(
+		    "map",
+		    guest_map(&trial.probe.guest, inner, trial.page.start, page_size(), all, 0),
+		    PAGING_OK)) {
+		for (unsigned int order = INNER_READ; order <= INNER_MODIFY; order++) {
+			virt_addr at = probe_far(&trial.probe) + page_size();
+			struct probe_answer answer = probe_order(
+				&trial.probe, (enum inner_order)order,
+				at + (order == INNER_FETCH ? 0 : DATA_OFFSET), SECOND_BYTE);
+
+			expect_answer(order_names[order], &answer, false, &none);
+			expect_effect(&trial, (enum inner_order)order, &answer);
+		}
+		expect_true("tables were made", trial.probe.guest.table.tables >= tables + 2);
+		expect_status("unmap", guest_unmap(&trial.probe.guest, inner, page_size()),
+			      PAGING_OK);
+		expect_equal("tables afterwards", trial.probe.guest.table.tables, tables);
+	}
+	trial_end(&trial);
 }
 
 /* A leaf that is born idle is accessed by a read, and dirty by a write: not before. */
@@ -420,6 +455,11 @@ static void check_marks(const struct check *check)
 	}
 	if (!trial_start(&trial, check->leaf))
 		return;
+	if (expect_status("map", trial_map(&trial, flags), PAGING_OK)) {
+		expect_true("born accessed", !trial_flags(&trial).idle);
+		expect_true("born clean", !trial_flags(&trial).dirty);
+		trial_unmap(&trial);
+	}
 	flags.idle = 1;
 	if (expect_status("map", trial_map(&trial, flags), PAGING_OK)) {
 		expect_true("idle before the first access", trial_flags(&trial).idle);
@@ -458,6 +498,7 @@ static const struct check checks[] = {
 	RIGHTS(LEAF_PAGE),
 	RIGHTS(LEAF_BLOCK),
 	RIGHTS(LEAF_LARGE),
+	{ "probe: a page in new tables", check_tables, LEAF_PAGE, { 0 }, 0 },
 	{ "probe: own walk, tables not mapped", check_walk, LEAF_PAGE, { 0 }, 0 },
 	{ "probe: own walk, tables read-only", check_walk, LEAF_PAGE, { .read = 1 }, 0 },
 	{ "probe: own walk, tables not executable",

@@ -16,6 +16,15 @@ virt_addr probe_far(const struct probe_guest *probe)
 	return UINT64_C(1) << (probe->own.input_bits - 2);
 }
 
+phys_addr probe_far_slot(const struct probe_guest *probe)
+{
+	unsigned int bits = hypervisor.cpu.config.input_bits;
+
+	if (bits > probe->own.output_bits)
+		bits = probe->own.output_bits;
+	return UINT64_C(1) << (bits - 1);
+}
+
 static void map_own(struct probe_guest *probe, virt_addr virt, phys_addr inner, uint64_t size)
 {
 	struct page_table_op op = { .frames = &probe->own_frames.allocator };
@@ -43,6 +52,7 @@ static void build_own(struct probe_guest *probe)
 		map_own(probe, probe_slot(arch_leaf_size(rank)), probe_slot(arch_leaf_size(rank)),
 			arch_leaf_size(rank));
 	map_own(probe, probe_far(probe), probe_slot(page_size()), page_size());
+	map_own(probe, probe_far(probe) + page_size(), probe_far_slot(probe), page_size());
 }
 
 bool probe_guest_start(struct probe_guest *probe)

@@ -9,8 +9,8 @@
 /*
  * Its inner-physical memory: from PROBE_BASE on its code and its own tables, mapped in single
  * granules; what is tried out lies from `leaf` on, for a leaf of that size. Its own tables are the
- * identity for both, and have PROBE_FAR besides, in tables that serve nothing else, leading to
- * probe_slot of a page.
+ * identity for both, and have probe_far besides, in tables that serve nothing else: a page that
+ * leads to probe_slot of a page, and behind it one that leads to probe_far_slot.
  */
 #define PROBE_BASE      UINT64_C(0x100000)
 #define PROBE_BASE_SIZE UINT64_C(0x100000)
@@ -30,8 +30,9 @@ static inline phys_addr probe_slot(uint64_t leaf)
 	return leaf;
 }
 
-/* Where the guest sees probe_slot(page_size()) through tables of their own. */
 virt_addr probe_far(const struct probe_guest *probe);
+/* Far from all else: a page there takes second-stage tables of every level but the root. */
+phys_addr probe_far_slot(const struct probe_guest *probe);
 
 /* Up to the first INNER_CALL_READY. If that does not come the check fails, and false is returned:
  * the guest is there all the same. */

@@ -37,6 +37,7 @@ struct sabotage {
 
 #define SELFTEST SABOTAGE_SELFTEST
 #define KERNEL   SABOTAGE_KERNEL
+#define INNER    SABOTAGE_INNER
 
 extern const struct sabotage sabotages[];
 extern const size_t sabotage_count;
