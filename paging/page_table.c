@@ -101,6 +101,12 @@ enum paging_status page_table_query(const struct page_table *table, virt_addr vi
 	return table->operations->query(table, virt, mapping);
 }
 
+enum paging_status page_table_translate(const struct page_table *table, virt_addr virt,
+					phys_addr *phys)
+{
+	return table->operations->translate(table, virt, phys);
+}
+
 enum paging_status page_table_walk(const struct page_table *table, virt_addr virt, uint64_t size,
 				   unsigned int kinds, page_visitor visitor, void *context)
 {

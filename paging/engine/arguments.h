@@ -16,6 +16,12 @@ static ALWAYS_INLINE enum paging_status op_fail(struct page_table_op *op, enum p
 static ALWAYS_INLINE bool input_valid(const struct encoder *e, const struct page_table *table,
 				      virt_addr virt)
 {
+	unsigned int shift = 64u - table->input_bits;
+
+	if (e->input == INPUT_ZERO_EXTENDED)
+		return virt >> table->input_bits == 0;
+	if (e->input == INPUT_SIGN_EXTENDED)
+		return (uint64_t)((int64_t)(virt << shift) >> shift) == virt;
 	return input_extend(e, table, virt & input_mask(table)) == virt;
 }
 

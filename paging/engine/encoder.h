@@ -122,6 +122,8 @@ struct encoder {
 
 	uint64_t (*table)(const struct page_table *table, phys_addr phys);
 	phys_addr (*table_address)(uint64_t descriptor);
+	/* The bits of a table entry that are the address as it is, if that is all; else 0. */
+	uint64_t table_bits;
 
 	/* The number of live entries in the table that a table entry points to, kept in bits of
 	 * that entry which the MMU ignores: emptiness is known without reading the table. A format
@@ -143,6 +145,9 @@ static ALWAYS_INLINE void table_view(struct page_table *view, const struct page_
 	analyzer_fills(view);
 	view->features = table->features;
 	view->modifier = table->modifier;
+	view->table_bits = table->table_bits;
+	view->memory_attributes = table->memory_attributes;
+	view->index_types = table->index_types;
 }
 
 static ALWAYS_INLINE unsigned int level_shift(const struct encoder *e, unsigned int level)
@@ -237,8 +242,11 @@ static ALWAYS_INLINE uint64_t table_entry(const struct encoder *e, const struct 
 static ALWAYS_INLINE phys_addr table_address(const struct encoder *e,
 					     const struct page_table *table, uint64_t descriptor)
 {
-	phys_addr phys = e->table_address(descriptor);
+	phys_addr phys;
 
+	if (e->table_bits != 0)
+		return descriptor & table->table_bits;
+	phys = e->table_address(descriptor);
 	return e->modifiers ? phys & ~table->modifier : phys;
 }
 

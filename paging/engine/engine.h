@@ -12,6 +12,7 @@
 #ifndef PAGING_ENGINE_ENGINE_H
 #define PAGING_ENGINE_ENGINE_H
 
+#include "batch.h"
 #include "check.h"
 #include "collapse.h"
 #include "edit.h"
@@ -54,6 +55,13 @@ struct page_table_format {
 				       uint64_t annotation, struct page_table_op *op);
 	enum paging_status (*query)(const struct page_table *table, virt_addr virt,
 				    struct page_mapping *mapping);
+	enum paging_status (*translate)(const struct page_table *table, virt_addr virt,
+					phys_addr *phys);
+	enum paging_status (*translate_batch)(const struct page_table *table,
+					      struct page_pair *pages, size_t count, size_t *done);
+	enum paging_status (*map_batch)(struct page_table *table, const struct page_pair *pages,
+					size_t count, struct page_flags flags,
+					struct frame_allocator *frames, size_t *done);
 	enum paging_status (*walk)(const struct page_table *table, virt_addr virt, uint64_t size,
 				   unsigned int kinds, page_visitor visitor, void *context);
 	enum paging_status (*check)(const struct page_table *table, virt_addr virt, uint64_t size,
@@ -79,12 +87,13 @@ struct page_table_format {
 	.write_protect = format_##_write_protect, .split = format_##_split,                   \
 	.collapse = format_##_collapse, .harvest = format_##_harvest,                         \
 	.set_software = format_##_set_software, .annotate = format_##_annotate,               \
-	.query = format_##_query, .walk = format_##_walk, .check = format_##_check,           \
-	.ranges = format_##_ranges, .cursor_open = format_##_cursor_open,                     \
-	.cursor_seek = format_##_cursor_seek, .cursor_query = format_##_cursor_query,         \
-	.cursor_next = format_##_cursor_next, .cursor_map = format_##_cursor_map,             \
-	.cursor_unmap = format_##_cursor_unmap, .cursor_protect = format_##_cursor_protect,   \
-	.cursor_close = format_##_cursor_close
+	.query = format_##_query, .translate = format_##_translate,                           \
+	.translate_batch = format_##_translate_batch, .map_batch = format_##_map_batch,       \
+	.walk = format_##_walk, .check = format_##_check, .ranges = format_##_ranges,         \
+	.cursor_open = format_##_cursor_open, .cursor_seek = format_##_cursor_seek,           \
+	.cursor_query = format_##_cursor_query, .cursor_next = format_##_cursor_next,         \
+	.cursor_map = format_##_cursor_map, .cursor_unmap = format_##_cursor_unmap,           \
+	.cursor_protect = format_##_cursor_protect, .cursor_close = format_##_cursor_close
 
 #define PAGING_DEFINE_FORMAT(format_, name_, encoder_) \
 	PAGING_DEFINE_FORMAT_OF_KIND(format_, name_, encoder_, 0)
@@ -171,6 +180,23 @@ struct page_table_format {
 						  struct page_mapping *mapping)                    \
 	{                                                                                          \
 		return query_page(&encoder_, table, virt, mapping);                                \
+	}                                                                                          \
+	static enum paging_status format_##_translate(const struct page_table *table,              \
+						      virt_addr virt, phys_addr *phys)             \
+	{                                                                                          \
+		return translate_page(&encoder_, table, virt, phys);                               \
+	}                                                                                          \
+	static enum paging_status format_##_translate_batch(const struct page_table *table,        \
+							    struct page_pair *pages, size_t count, \
+							    size_t *done)                          \
+	{                                                                                          \
+		return translate_batch(&encoder_, table, pages, count, done);                      \
+	}                                                                                          \
+	static enum paging_status format_##_map_batch(                                             \
+		struct page_table *table, const struct page_pair *pages, size_t count,             \
+		struct page_flags flags, struct frame_allocator *frames, size_t *done)             \
+	{                                                                                          \
+		return map_batch(&encoder_, table, pages, count, flags, frames, done);             \
 	}                                                                                          \
 	static enum paging_status format_##_walk(const struct page_table *table, virt_addr virt,   \
 						 uint64_t size, unsigned int kinds,                \

@@ -66,6 +66,7 @@ static inline enum paging_status table_configure(const struct encoder *e,
 	table->type_index = 0;
 	table->index_types = 0;
 	table->modifier = config->modifier;
+	table->table_bits = e->table_bits & ~config->modifier;
 	table->modified_tables = config->modified_tables;
 	table->features = config->features;
 	table->input_bits = config->input_bits;

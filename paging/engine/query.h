@@ -76,58 +76,80 @@ static SELDOM enum paging_status query_general(const struct encoder *e,
 	return status;
 }
 
-/* What a walk without a cursor has come to. */
+/* A walk without a cursor, of tables at an offset: where it has come to. */
 struct query_walk {
+	struct page_table view;
+	uint64_t offset;
 	const uint64_t *entries;
 	uint64_t d;
 	struct inherited above;
 	unsigned int level;
 };
 
+/* Whether the walk goes on below its entry: one test, where the format has it so. */
+static ALWAYS_INLINE bool query_goes_on(const struct encoder *e, const struct query_walk *w)
+{
+	return e->is_present(&w->view, w->d, w->level) & !e->is_leaf(w->d, w->level);
+}
+
 /* Reads the entry of `level`, a constant, which is not the root's. False: the walk ends there. */
-static ALWAYS_INLINE bool query_step(const struct encoder *e, const struct page_table *table,
-				     struct query_walk *w, uint64_t input, unsigned int level)
+static ALWAYS_INLINE bool query_step(const struct encoder *e, struct query_walk *w, uint64_t input,
+				     unsigned int level)
 {
 	uint64_t mask = (UINT64_C(1) << e->index_bits) - 1;
 
 	w->above = inherited_add(w->above, w->d);
-	w->entries =
-		(const uint64_t *)(uintptr_t)(table_address(e, table, w->d) + table->access.offset);
+	w->entries = (const uint64_t *)(uintptr_t)(table_address(e, &w->view, w->d) + w->offset);
 	w->d = entry_load(&w->entries[input >> level_shift(e, level) & mask]);
 	w->level = level;
-	return e->is_present(table, w->d, level) && !e->is_leaf(w->d, level);
+	return query_goes_on(e, w);
 }
 
-/* From the root down, for tables at an offset. */
-static ALWAYS_INLINE void query_descend(const struct encoder *e, const struct page_table *table,
-					struct query_walk *w, uint64_t input)
+/* From the root, of level `top`, down. */
+static ALWAYS_INLINE void query_descend_from(const struct encoder *e,
+					     const struct page_table *table, struct query_walk *w,
+					     uint64_t input, unsigned int top)
 {
-	w->level = top_level(table);
+	table_view(&w->view, table);
+	w->offset = table->access.offset;
+	w->level = top;
 	w->above = inherited_none();
-	w->entries = (const uint64_t *)(uintptr_t)(table->root + table->access.offset);
+	w->entries = (const uint64_t *)(uintptr_t)(table->root + w->offset);
 	w->d = entry_load(&w->entries[input >> level_shift(e, w->level)]);
-	if (!e->is_present(table, w->d, w->level) || e->is_leaf(w->d, w->level))
+	if (!query_goes_on(e, w))
 		return;
-	switch (w->level) {
+	switch (top) {
 	case 5:
-		if (!query_step(e, table, w, input, 4))
+		if (!query_step(e, w, input, 4))
 			return;
 		__attribute__((fallthrough));
 	case 4:
-		if (!query_step(e, table, w, input, 3))
+		if (!query_step(e, w, input, 3))
 			return;
 		__attribute__((fallthrough));
 	case 3:
-		if (!query_step(e, table, w, input, 2))
+		if (!query_step(e, w, input, 2))
 			return;
 		__attribute__((fallthrough));
 	case 2:
-		if (!query_step(e, table, w, input, 1))
+		if (!query_step(e, w, input, 1))
 			return;
 		__attribute__((fallthrough));
 	default:
-		query_step(e, table, w, input, 0);
+		query_step(e, w, input, 0);
 	}
+}
+
+/* Four levels are what most tables have. */
+static ALWAYS_INLINE void query_descend(const struct encoder *e, const struct page_table *table,
+					struct query_walk *w, uint64_t input)
+{
+	unsigned int top = top_level(table);
+
+	if (top == 3)
+		query_descend_from(e, table, w, input, 3);
+	else
+		query_descend_from(e, table, w, input, top);
 }
 
 static ALWAYS_INLINE enum paging_status query_page(const struct encoder *e,
@@ -143,15 +165,52 @@ static ALWAYS_INLINE enum paging_status query_page(const struct encoder *e,
 		return PAGING_INPUT_RANGE;
 	query_descend(e, table, &w, virt & input_mask(table));
 	/* Of a group others have a say; a hole is rarely asked for. */
-	if (UNLIKELY(!e->is_present(table, w.d, w.level)) || UNLIKELY(in_group(e, w.d)))
+	if (UNLIKELY(!e->is_present(&w.view, w.d, w.level)) || UNLIKELY(in_group(e, w.d)))
 		return query_general(e, table, virt, mapping);
 	w.d = paging_sabotage(PAGING_SABOTAGE_DECODE, w.level, w.d);
-	attributes = leaf_attributes(e, table, w.d, w.level);
+	attributes = leaf_attributes(e, &w.view, w.d, w.level);
 	mapping->size = level_size(e, w.level);
 	mapping->virt = addr_align_down(virt, mapping->size);
-	mapping->phys = leaf_address(e, table, w.d, w.level);
-	mapping->flags = decode_flags(e, table, attributes, w.above);
+	mapping->phys = leaf_address(e, &w.view, w.d, w.level);
+	mapping->flags = decode_flags(e, &w.view, attributes, w.above);
 	mapping->annotation = 0;
+	return PAGING_OK;
+}
+
+/* Through an access hook. */
+static SELDOM enum paging_status translate_general(const struct encoder *e,
+						   const struct page_table *table, virt_addr virt,
+						   phys_addr *phys)
+{
+	struct page_mapping mapping;
+	enum paging_status status = query_general(e, table, virt, &mapping);
+
+	if (status == PAGING_OK)
+		*phys = mapping.phys + (virt - mapping.virt);
+	return status;
+}
+
+/* Each descriptor of a group has its own address: for that a group is like other leaves. */
+static ALWAYS_INLINE enum paging_status translate_page(const struct encoder *e,
+						       const struct page_table *table,
+						       virt_addr virt, phys_addr *phys)
+{
+	struct query_walk w;
+
+	if (UNLIKELY(table->access.map != NULL))
+		return translate_general(e, table, virt, phys);
+	if (UNLIKELY(!input_valid(e, table, virt)))
+		return PAGING_INPUT_RANGE;
+	query_descend(e, table, &w, virt & input_mask(table));
+	if (UNLIKELY(!e->is_present(&w.view, w.d, w.level)))
+		return PAGING_NOT_MAPPED;
+	w.d = paging_sabotage(PAGING_SABOTAGE_DECODE, w.level, w.d);
+	/* A page's size is a constant. */
+	if (w.level == 0)
+		*phys = leaf_address(e, &w.view, w.d, 0) | (virt & (level_size(e, 0) - 1));
+	else
+		*phys = leaf_address(e, &w.view, w.d, w.level) |
+			(virt & (level_size(e, w.level) - 1));
 	return PAGING_OK;
 }
 

@@ -127,7 +127,7 @@ static void append_part(struct model *to, const struct model_leaf *leaf, virt_ad
 static struct page_flags changed_flags(const struct world *world, const struct reshape *reshape,
 				       struct page_flags flags)
 {
-	struct page_flags old = flags;
+	struct page_flags old = flags, asked;
 
 	if (reshape->kind == RESHAPE_WRITE_PROTECT)
 		flags.write = 0;
@@ -137,8 +137,11 @@ static struct page_flags changed_flags(const struct world *world, const struct r
 		flags.idle = 1;
 	if (reshape->marks & PAGE_MARK_DIRTY)
 		flags.dirty = 0;
-	/* Where there are no such marks, the leaf stays as it is. */
-	return world->format->expressible(world->format, flags) ? flags : old;
+	/* Where there are no such marks, the leaf stays as it is. It may grant nothing any more (write
+	 * alone, write-protected), which nobody can ask for but which can be marked. */
+	asked = flags;
+	asked.read = 1;
+	return world->format->expressible(world->format, asked) ? flags : old;
 }
 
 /* What the first `bytes` of the range done make of `before`. */

@@ -359,6 +359,22 @@ static void probe_hole(struct world *world, virt_addr virt, const struct page_ma
 	REQUIRE(seen.page_size == size, "the MMU ends in 0x%" PRIx64, seen.page_size);
 }
 
+/* The short way to ask. */
+static void probe_translation(struct world *world, virt_addr virt, const struct model_leaf *leaf)
+{
+	const phys_addr untouched = UINT64_C(0xeeeeeeeeeeeeeeee);
+	phys_addr phys = untouched;
+	enum paging_status status = page_table_translate(&world->table, virt, &phys);
+
+	REQUIRE(world->memory->held == 0, "translate leaves %u tables mapped", world->memory->held);
+	if (leaf == NULL)
+		REQUIRE(status == PAGING_NOT_MAPPED && phys == untouched,
+			"translate 0x%" PRIx64 ": %s, 0x%" PRIx64, virt, status_name(status), phys);
+	else
+		REQUIRE(status == PAGING_OK && phys == leaf->phys + (virt - leaf->virt),
+			"translate 0x%" PRIx64 ": %s, 0x%" PRIx64, virt, status_name(status), phys);
+}
+
 void world_probe(struct world *world, virt_addr virt)
 {
 	const struct model_leaf *leaf = model_find(&world->model, virt);
@@ -374,10 +390,14 @@ void world_probe(struct world *world, virt_addr virt)
 
 		REQUIRE(seen.fault == WALK_BAD_ADDRESS, "0x%" PRIx64 ": the MMU says %d", virt,
 			(int)seen.fault);
+		REQUIRE(page_table_translate(&world->table, virt, &mapping.phys) ==
+				PAGING_INPUT_RANGE,
+			"0x%" PRIx64 " is translated", virt);
 		return;
 	}
 	if (leaf != NULL && leaf->note != 0)
 		leaf = NULL;
+	probe_translation(world, virt, leaf);
 	REQUIRE(status == (leaf != NULL ? PAGING_OK : PAGING_NOT_MAPPED), "query 0x%" PRIx64 ": %s",
 		virt, status_name(status));
 	if (leaf == NULL) {

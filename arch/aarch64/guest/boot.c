@@ -151,6 +151,7 @@ const struct aarch64_stage1_registers *boot_build(phys_addr dtb, uint64_t curren
 	phys_addr arena_start = (phys_addr)(uintptr_t)arena;
 	struct aarch64_cpu cpu;
 
+	image_keep_data();
 	boot.image = (phys_addr)(uintptr_t)image_start;
 	started_at_el2 = current_el >> 2 == 2; /* CurrentEL.EL */
 	find_tree(dtb);

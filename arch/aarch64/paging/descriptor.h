@@ -269,7 +269,7 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 		return arm_output(granule_shift_, lpa2_, descriptor);                       \
 	}
 
-#define ARM_ENCODER_ADDRESSES(prefix, granule_shift_)                                              \
+#define ARM_ENCODER_ADDRESSES(prefix, granule_shift_, lpa2_)                                       \
 	.granule_shift = (granule_shift_), .index_bits = (granule_shift_)-3,                       \
 	.software_bits = ARM_SOFTWARE, .software = arm_software, .leaf = prefix##_leaf,            \
 	.leaf_attributes = prefix##_leaf_attributes, .leaf_address = prefix##_leaf_address,        \
@@ -278,6 +278,7 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 	.with_count = arm_with_count, .count_up = arm_count_up, .count_down = arm_count_down,      \
 	.break_before_make = arm_break_before_make, .contiguous = ARM_CONTIGUOUS,                  \
 	.contiguous_shift = ARM_GROUP_SHIFT(granule_shift_),                                       \
-	.contiguous_above = (granule_shift_) == 12 ? 4 : 5, .ignored = ARM_IGNORED
+	.contiguous_above = (granule_shift_) == 12 ? 4 : 5, .ignored = ARM_IGNORED,                \
+	.table_bits = (lpa2_) || (granule_shift_) == 16 ? 0 : ARM_BITS(47, granule_shift_)
 
 #endif

@@ -293,7 +293,7 @@ static ALWAYS_INLINE uint64_t stage1_broken(const struct page_table *table, uint
 		return stage1_broken(table, descriptor, level, granule_shift, lpa2);             \
 	}                                                                                        \
 	static const struct encoder format##_encoder = {                                         \
-		ARM_ENCODER_ADDRESSES(format, granule_shift),                                    \
+		ARM_ENCODER_ADDRESSES(format, granule_shift, lpa2),                              \
 		.input = INPUT_ONE_HALF,                                                         \
 		.configure = format##_configure,                                                 \
 		.encode = format##_encode,                                                       \

@@ -267,7 +267,7 @@ static ALWAYS_INLINE uint64_t stage2_broken(const struct page_table *table, uint
 		return stage2_broken(table, descriptor, level, granule_shift, lpa2);             \
 	}                                                                                        \
 	static const struct encoder format##_encoder = {                                         \
-		ARM_ENCODER_ADDRESSES(format, granule_shift),                                    \
+		ARM_ENCODER_ADDRESSES(format, granule_shift, lpa2),                              \
 		.input = INPUT_ZERO_EXTENDED,                                                    \
 		.configure = format##_configure,                                                 \
 		.encode = format##_encode,                                                       \

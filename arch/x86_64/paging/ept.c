@@ -245,6 +245,7 @@ static const struct encoder ept = {
 	.broken = ept_broken,
 	.table = ept_table,
 	.table_address = x86_table_address,
+	.table_bits = X86_ADDRESS,
 	.counted = true,
 	.count = x86_count,
 	.with_count = x86_with_count,

@@ -77,6 +77,7 @@ static const struct encoder stage1 = {
 	.broken = stage1_broken,
 	.table = pte_table,
 	.table_address = x86_table_address,
+	.table_bits = X86_ADDRESS,
 	.counted = true,
 	.count = x86_count,
 	.with_count = x86_with_count,

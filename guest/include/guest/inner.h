@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guest/memory_map.h"
 #include "twofold/page_table.h"
 
 enum inner_cause {
@@ -207,6 +208,17 @@ struct inner_backend {
 	const struct inner_misconfiguration *misconfigurations;
 	size_t misconfiguration_count;
 };
+
+/*
+ * This kernel's own image as a guest (INNER_BARE): it lies at the same inner-physical addresses as
+ * it does here at physical ones, and is entered at inner_image_entry(). What a loader would tell it
+ * is written to `page`, INNER_BOOT_SIZE bytes that are zero and will be at `inner`, which is
+ * inner_start.argument.
+ */
+#define INNER_BOOT_SIZE UINT64_C(0x10000)
+phys_addr inner_image_entry(void);
+void inner_boot_information(void *page, phys_addr inner, const struct memory_range *ram,
+			    const char *command_line);
 
 /* The architecture's, in the order in which they are to be tried; ends with NULL. */
 extern const struct inner_backend *const inner_backends[];

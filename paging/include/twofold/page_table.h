@@ -104,6 +104,7 @@ struct page_table {
 	uint64_t type_index;        /* memory type n has attribute index (type_index >> 8n) & 255 */
 	uint32_t index_types;       /* the other way: 4 bits for each index (Arm stage 1) */
 	uint64_t modifier;          /* as in the configuration */
+	uint64_t table_bits;        /* the address bits of a table entry, where they lie together */
 	uint32_t features;
 	uint8_t input_bits;
 	uint8_t output_bits;
@@ -331,6 +332,13 @@ enum paging_status page_table_annotate(struct page_table *table, virt_addr virt,
  */
 enum paging_status page_table_query(const struct page_table *table, virt_addr virt,
 				    struct page_mapping *mapping);
+
+/*
+ * The output address of the byte at `virt`, and no more: what a walk of the table costs. *phys is
+ * left alone on failure. PAGING_INPUT_RANGE, PAGING_NOT_MAPPED.
+ */
+enum paging_status page_table_translate(const struct page_table *table, virt_addr virt,
+					phys_addr *phys);
 
 enum page_visit_kind {
 	PAGE_VISIT_LEAF = 1 << 0,

@@ -301,6 +301,18 @@ static void emulate_msr(struct inner_vcpu *vcpu, struct svm_vcpu *state, struct 
 	vcpu->pc += 2;
 }
 
+/*
+ * IN or OUT: APM vol. 2 15.10.2. Bits 31:16: the port; bit 2: of a string; bit 0: IN. EXITINFO2 is
+ * the next RIP.
+ */
+static enum inner_reason port_exit(struct inner_vcpu *vcpu, const struct svm_vmcb *vmcb)
+{
+	if ((vmcb->exit_info1 & 5) != 0 || vmcb->exit_info1 >> 16 != INNER_PORT)
+		return INNER_OTHER;
+	vcpu->pc = vmcb->exit_info2;
+	return INNER_HYPERCALL;
+}
+
 static enum inner_reason reason_of(struct inner_vcpu *vcpu, const struct svm_vmcb *vmcb)
 {
 	switch (vmcb->exit_code) {
@@ -311,11 +323,7 @@ static enum inner_reason reason_of(struct inner_vcpu *vcpu, const struct svm_vmc
 	case SVM_EXIT_SHUTDOWN:
 		return INNER_SHUTDOWN;
 	case SVM_EXIT_PORT:
-		/* Bits 31:16: the port; bit 0: IN. EXITINFO2 is the next RIP. */
-		if ((vmcb->exit_info1 & 1) != 0 || vmcb->exit_info1 >> 16 != INNER_PORT)
-			return INNER_OTHER;
-		vcpu->pc = vmcb->exit_info2;
-		return INNER_HYPERCALL;
+		return port_exit(vcpu, vmcb);
 	default:
 		return INNER_OTHER;
 	}

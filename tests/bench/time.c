@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Time. One run is the floor, the naive walker and the library one right after the other, so that
+ * whatever else the machine does hits all three; who is first changes from run to run.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../paging/require.h"
+#include "bench.h"
+
+static void report(const struct run *run, const struct workload *workload, const char *subject,
+		   int number, struct clock_reading before, struct clock_reading after)
+{
+	double operations = (double)workload->operations(run->sizes);
+
+	printf("{\"workload\":\"%s\",\"format\":\"%s\",\"subject\":\"%s\",\"run\":%d,\"ns\":%.4f,"
+	       "\"cycles\":%.4f}\n",
+	       workload->name, run->format->name, subject, number,
+	       (after.ns - before.ns) / operations, (after.cycles - before.cycles) / operations);
+	(void)fflush(stdout);
+}
+
+static void measure(struct run *run, const struct workload *workload, const struct subject *subject,
+		    int number)
+{
+	struct clock_reading before, after;
+
+	run->subject = subject;
+	run_begin(run);
+	workload->prepare(run);
+	before = clock_now();
+	workload->measure(run);
+	after = clock_now();
+	workload->verify(run);
+	/* The first one warms up. */
+	if (number != 0)
+		report(run, workload, subject->name, number, before, after);
+}
+
+static void measure_floor(const struct run *run, const struct workload *workload, int number)
+{
+	struct clock_reading before, after;
+
+	if (workload->floor == NULL)
+		return;
+	before = clock_now();
+	workload->floor(run);
+	after = clock_now();
+	if (number != 0)
+		report(run, workload, "floor", number, before, after);
+}
+
+static void measure_all(struct run *run, const struct workload *workload, int number)
+{
+	for (int i = 0; i < 3; i++) {
+		switch ((i + number) % 3) {
+		case 0:
+			measure_floor(run, workload, number);
+			break;
+		case 1:
+			measure(run, workload, run->format->naive, number);
+			break;
+		default:
+			measure(run, workload, &subject_library, number);
+			break;
+		}
+	}
+}
+
+int bench_time(const struct request *request)
+{
+	struct run *run = calloc(1, sizeof(*run));
+	unsigned int done = 0;
+
+	REQUIRE(run != NULL, "no memory");
+	run->sizes = &request->sizes;
+	run->memory = memory_create(request->sizes.span / 512 + (UINT64_C(64) << 20));
+	run->spread = random_spread(run->sizes);
+	run->shuffled = random_shuffled(run->spread, run->sizes->random);
+	for (unsigned int i = 0; i < BENCH_FORMATS; i++) {
+		run->format = bench_format(i);
+		if (!request_has(request->formats, run->format->name))
+			continue;
+		for (size_t j = 0; j < workload_count; j++) {
+			if (!request_has(request->workloads, workloads[j].name))
+				continue;
+			for (int number = 0; number <= (int)request->runs; number++)
+				measure_all(run, &workloads[j], number);
+			done++;
+		}
+	}
+	return done != 0 ? 0 : 2;
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+/* W1 to W7. The loops are the same for all who map, and call them through pointers. */
+#include <string.h>
+
+#include "../paging/require.h"
+#include "bench.h"
+
+static const struct page_flags writable = { .read = 1, .write = 1 };
+
+/* No walker runs here, so there is nothing to invalidate; the gather is collected all the same. */
+static void flush_nothing(const struct tlb_gather *gather, void *context)
+{
+	(void)gather;
+	(void)context;
+}
+
+void run_begin(struct run *run)
+{
+	struct page_table_config config = run->format->model.config;
+	enum paging_status status;
+
+	memory_reset(run->memory);
+	config.access.offset = (uint64_t)(uintptr_t)run->memory->bytes;
+	status = page_table_init(&run->table, &config, &run->memory->allocator);
+	REQUIRE(status == PAGING_OK, "page_table_init: %s", paging_status_text(status));
+	run->gather = (struct tlb_gather){
+		.ranges = run->ranges,
+		.range_capacity = RANGES,
+		.frames = run->frames,
+		.frame_capacity = FRAMES,
+		.owner = &run->memory->allocator,
+		.flush = flush_nothing,
+	};
+	run->op = (struct page_table_op){ .frames = &run->memory->allocator,
+					  .leaf_sizes = PAGE_SIZE_4K };
+	run->failures = 0;
+	run->sum = 0;
+}
+
+static void nothing(struct run *run)
+{
+	(void)run;
+}
+
+/* W1, W2, W3, W3m: onto an empty table. */
+
+static void map_pages(struct run *run)
+{
+	const struct subject *subject = run->subject;
+	uint64_t bytes = run->sizes->bytes;
+	uint64_t failures = 0;
+
+	for (uint64_t offset = 0; offset < bytes; offset += PAGE_SIZE_4K)
+		failures |= subject->map_to(&run->table, VIRT_BASE + offset, PHYS_BASE + offset,
+					    writable, &run->memory->allocator);
+	run->failures |= failures;
+}
+
+static void map_range(struct run *run, uint64_t bytes)
+{
+	run->failures |=
+		run->subject->map(&run->table, VIRT_BASE, PHYS_BASE, bytes, writable, &run->op);
+}
+
+static void map_bytes(struct run *run)
+{
+	map_range(run, run->sizes->bytes);
+}
+
+static void allow_2m(struct run *run)
+{
+	run->op.leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_2M;
+}
+
+static void allow_1g(struct run *run)
+{
+	run->op.leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G;
+}
+
+static void map_large(struct run *run)
+{
+	map_range(run, run->sizes->large);
+}
+
+static void verify_pages(struct run *run)
+{
+	verify_mapped(run, 0, run->sizes->bytes, PAGE_SIZE_4K, true);
+}
+
+static void verify_2m(struct run *run)
+{
+	verify_mapped(run, 0, run->sizes->large, PAGE_SIZE_2M, true);
+}
+
+static void verify_1g(struct run *run)
+{
+	verify_mapped(run, 0, run->sizes->large, PAGE_SIZE_1G, true);
+}
+
+/* W4, W4p: pages of no order. The neighbour of each is in the same table. */
+
+static void map_spread(struct run *run)
+{
+	const struct subject *subject = run->subject;
+	uint64_t count = run->sizes->random;
+	uint64_t failures = 0;
+
+	for (uint64_t i = 0; i < count; i++)
+		failures |= subject->map_to(&run->table, VIRT_BASE + run->spread[i],
+					    PHYS_BASE + run->spread[i], writable,
+					    &run->memory->allocator);
+	run->failures |= failures;
+}
+
+static void map_neighbours(struct run *run)
+{
+	const struct subject *subject = run->subject;
+	uint64_t count = run->sizes->random;
+	uint64_t failures = 0;
+
+	for (uint64_t i = 0; i < count; i++)
+		failures |=
+			subject->map_to(&run->table, VIRT_BASE + PAGE_SIZE_4K + run->shuffled[i],
+					PHYS_BASE + PAGE_SIZE_4K + run->shuffled[i], writable,
+					&run->memory->allocator);
+	run->failures |= failures;
+}
+
+static void verify_spread(struct run *run)
+{
+	REQUIRE(run->failures == 0, "%s: a call failed", run->subject->name);
+	for (uint64_t i = 0; i < run->sizes->random; i++)
+		verify_page(run, run->spread[i], true);
+}
+
+static void verify_neighbours(struct run *run)
+{
+	verify_spread(run);
+	for (uint64_t i = 0; i < run->sizes->random; i++)
+		verify_page(run, run->spread[i] + PAGE_SIZE_4K, true);
+}
+
+/* W5, W5r */
+
+static void query_within(struct run *run, uint64_t mask)
+{
+	const struct subject *subject = run->subject;
+	uint64_t count = run->sizes->random;
+	uint64_t failures = 0, sum = 0;
+	struct page_mapping mapping = { .phys = 0 };
+
+	for (uint64_t i = 0; i < count; i++) {
+		failures |= subject->query(&run->table, VIRT_BASE + (run->shuffled[i] & mask),
+					   &mapping);
+		sum += mapping.phys;
+	}
+	run->failures |= failures;
+	run->sum = sum;
+}
+
+static void query_bytes(struct run *run)
+{
+	query_within(run, run->sizes->bytes - 1);
+}
+
+static void query_spread(struct run *run)
+{
+	query_within(run, UINT64_MAX);
+}
+
+static void verify_query_bytes(struct run *run)
+{
+	verify_sum(run, run->shuffled, run->sizes->bytes - 1);
+}
+
+static void verify_query_spread(struct run *run)
+{
+	verify_sum(run, run->shuffled, UINT64_MAX);
+}
+
+/* W6, W7: of a table that a walker uses, so with a gather. */
+
+static void prepare_live(struct run *run)
+{
+	map_bytes(run);
+	run->op.gather = &run->gather;
+}
+
+static void change_pages(struct run *run,
+			 enum paging_status (*change)(struct page_table *, virt_addr, uint64_t,
+						      struct page_table_op *))
+{
+	uint64_t bytes = run->sizes->bytes;
+	uint64_t failures = 0;
+
+	for (uint64_t offset = 0; offset < bytes; offset += PAGE_SIZE_4K)
+		failures |= change(&run->table, VIRT_BASE + offset, PAGE_SIZE_4K, &run->op);
+	run->failures |= failures;
+}
+
+static void finish(struct run *run)
+{
+	tlb_gather_finish(&run->gather);
+}
+
+static void unmap_pages(struct run *run)
+{
+	change_pages(run, run->subject->unmap);
+	finish(run);
+}
+
+static void unmap_bytes(struct run *run)
+{
+	run->failures |= run->subject->unmap(&run->table, VIRT_BASE, run->sizes->bytes, &run->op);
+	finish(run);
+}
+
+static void protect_pages(struct run *run)
+{
+	change_pages(run, run->subject->write_protect);
+	finish(run);
+}
+
+static void protect_bytes(struct run *run)
+{
+	run->failures |=
+		run->subject->write_protect(&run->table, VIRT_BASE, run->sizes->bytes, &run->op);
+	finish(run);
+}
+
+static void verify_gone(struct run *run)
+{
+	verify_empty(run, run->sizes->bytes);
+}
+
+static void verify_protected(struct run *run)
+{
+	verify_mapped(run, 0, run->sizes->bytes, PAGE_SIZE_4K, false);
+}
+
+/* Floors: tables in a row in the table memory. */
+
+static uint64_t *floor_table(const struct run *run)
+{
+	return (uint64_t *)(void *)(run->memory->bytes + PAGE_SIZE_2M);
+}
+
+/* Each table zeroed, then an entry at a time. */
+static void floor_map_pages(const struct run *run)
+{
+	uint64_t *table = floor_table(run);
+	uint64_t pages = run->sizes->bytes / PAGE_SIZE_4K;
+
+	for (uint64_t i = 0; i < pages; i += 512) {
+		floor_zero(table + i, 512);
+		for (uint64_t j = i; j < i + 512; j++)
+			((volatile uint64_t *)table)[j] = PHYS_BASE + j * PAGE_SIZE_4K + 0x23;
+	}
+}
+
+static void floor_map_bytes(const struct run *run)
+{
+	floor_fill(floor_table(run), run->sizes->bytes / PAGE_SIZE_4K, PHYS_BASE + 0x23,
+		   PAGE_SIZE_4K);
+}
+
+static void floor_map_2m(const struct run *run)
+{
+	floor_fill(floor_table(run), run->sizes->large / PAGE_SIZE_2M, PHYS_BASE + 0xa3,
+		   PAGE_SIZE_2M);
+}
+
+static void floor_clear_bytes(const struct run *run)
+{
+	floor_zero(floor_table(run), run->sizes->bytes / PAGE_SIZE_4K);
+}
+
+static void floor_clear_pages(const struct run *run)
+{
+	volatile uint64_t *table = floor_table(run);
+	uint64_t pages = run->sizes->bytes / PAGE_SIZE_4K;
+
+	for (uint64_t i = 0; i < pages; i++)
+		table[i] = 0;
+}
+
+static void floor_protect_pages(const struct run *run)
+{
+	volatile uint64_t *table = floor_table(run);
+	uint64_t pages = run->sizes->bytes / PAGE_SIZE_4K;
+
+	for (uint64_t i = 0; i < pages; i++)
+		table[i] &= ~UINT64_C(2);
+}
+
+static void floor_protect_bytes(const struct run *run)
+{
+	floor_protect(floor_table(run), run->sizes->bytes / PAGE_SIZE_4K, 2);
+}
+
+/* Where the page's entry is if all tables lie in a row. */
+static uint64_t *floor_entry(const struct run *run, uint64_t offset)
+{
+	return floor_table(run) + offset / PAGE_SIZE_4K;
+}
+
+/* As many tables as pages, about: each zeroed when it is come to, as an allocator would give it. */
+static void floor_spread(const struct run *run)
+{
+	uint64_t *table = floor_table(run);
+
+	for (uint64_t i = 0; i < run->sizes->random; i++) {
+		uint64_t *entry = floor_entry(run, run->spread[i]);
+
+		/* Every second page meets a new table: 2^17 of them, 2^18 pages. */
+		if (i % 2 == 0)
+			floor_zero(table + i / 2 * 512, 512);
+		*(volatile uint64_t *)entry = PHYS_BASE + run->spread[i];
+	}
+}
+
+static void floor_neighbours(const struct run *run)
+{
+	for (uint64_t i = 0; i < run->sizes->random; i++)
+		*(volatile uint64_t *)floor_entry(run, run->shuffled[i]) = PHYS_BASE;
+}
+
+static void floor_query_bytes(const struct run *run)
+{
+	for (uint64_t i = 0; i < run->sizes->random; i++)
+		(void)*(volatile uint64_t *)floor_entry(run,
+							run->shuffled[i] & (run->sizes->bytes - 1));
+}
+
+static void floor_query_spread(const struct run *run)
+{
+	for (uint64_t i = 0; i < run->sizes->random; i++)
+		(void)*(volatile uint64_t *)floor_entry(run, run->shuffled[i]);
+}
+
+static uint64_t pages_of(const struct sizes *sizes)
+{
+	return sizes->bytes / PAGE_SIZE_4K;
+}
+
+static uint64_t large_2m(const struct sizes *sizes)
+{
+	return sizes->large / PAGE_SIZE_2M;
+}
+
+static uint64_t large_1g(const struct sizes *sizes)
+{
+	return sizes->large / PAGE_SIZE_1G;
+}
+
+static uint64_t randoms(const struct sizes *sizes)
+{
+	return sizes->random;
+}
+
+const struct workload workloads[] = {
+	{ "W1", "map 1 GiB, a call a page", pages_of, nothing, map_pages, verify_pages,
+	  floor_map_pages },
+	{ "W2", "map 1 GiB in 4K leaves, one call", pages_of, nothing, map_bytes, verify_pages,
+	  floor_map_bytes },
+	{ "W3", "map 64 GiB in 1G leaves, one call", large_1g, allow_1g, map_large, verify_1g,
+	  NULL },
+	{ "W3m", "map 64 GiB in 2M leaves, one call", large_2m, allow_2m, map_large, verify_2m,
+	  floor_map_2m },
+	{ "W4", "map pages all over 256 GiB", randoms, nothing, map_spread, verify_spread,
+	  floor_spread },
+	{ "W4p", "the same where tables are", randoms, map_spread, map_neighbours,
+	  verify_neighbours, floor_neighbours },
+	{ "W5", "query pages all over 1 GiB", randoms, map_bytes, query_bytes, verify_query_bytes,
+	  floor_query_bytes },
+	{ "W5r", "query pages all over 256 GiB", randoms, map_spread, query_spread,
+	  verify_query_spread, floor_query_spread },
+	{ "W6p", "unmap 1 GiB, a call a page", pages_of, prepare_live, unmap_pages, verify_gone,
+	  floor_clear_pages },
+	{ "W6r", "unmap 1 GiB, one call", pages_of, prepare_live, unmap_bytes, verify_gone,
+	  floor_clear_bytes },
+	{ "W7p", "write-protect 1 GiB, a call a page", pages_of, prepare_live, protect_pages,
+	  verify_protected, floor_protect_pages },
+	{ "W7r", "write-protect 1 GiB, one call", pages_of, prepare_live, protect_bytes,
+	  verify_protected, floor_protect_bytes },
+	{ "W7o", "the same, a table no walker uses", pages_of, map_bytes, protect_bytes,
+	  verify_protected, floor_protect_bytes },
+};
+const size_t workload_count = sizeof(workloads) / sizeof(workloads[0]);
