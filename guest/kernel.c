@@ -217,6 +217,16 @@ void kernel_halves(struct input_range halves[2])
 		count += page_table_ranges(&kernel.tables[i], &halves[count]);
 }
 
+void kernel_touch(void)
+{
+	for (size_t i = 0; i < kernel.memory.ram_count; i++) {
+		const struct memory_range *ram = &kernel.memory.ram[i];
+
+		for (phys_addr at = ram->start; at < ram->end; at += PAGE_SIZE_4K)
+			(void)*(const volatile uint8_t *)direct(at);
+	}
+}
+
 static void dump_line(void *context, const char *line)
 {
 	(void)context;

@@ -5,6 +5,7 @@
 #include "guest/check.h"
 #include "guest/kernel.h"
 #include "guest/options.h"
+#include "guest/outside.h"
 #include "guest/print.h"
 #include "guest/sabotage.h"
 #include "guest/selftest.h"
@@ -48,10 +49,12 @@ _Noreturn void guest_main(char *command_line)
 	print_summary();
 	if (guest_options.dump)
 		kernel_dump();
+	if (guest_options.touch)
+		kernel_touch();
 	selftest_start();
 	if (guest_options.hypervisor)
 		hypervisor_start();
 	sabotage_enter(SABOTAGE_SELFTEST);
 	failed = checks_run(guest_options.test);
-	arch_exit(failed == 0 ? GUEST_PASSED : GUEST_FAILED);
+	outside_end(failed == 0 ? GUEST_PASSED : GUEST_FAILED);
 }

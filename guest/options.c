@@ -24,6 +24,10 @@ static void option(const char *key, char *value)
 {
 	if (text_equal(key, "dump")) {
 		guest_options.dump = parse_switch(key, value);
+	} else if (text_equal(key, "hypercalls")) {
+		guest_options.hypercalls = parse_switch(key, value);
+	} else if (text_equal(key, "touch")) {
+		guest_options.touch = parse_switch(key, value);
 	} else if (text_equal(key, "mode")) {
 		if (!text_equal(value, "selftest") && !text_equal(value, "hypervisor"))
 			panic("command line: mode=%s: expected selftest or hypervisor", value);

@@ -4,7 +4,7 @@
 
 #include <stdarg.h>
 
-#include "guest/arch.h"
+#include "guest/outside.h"
 #include "guest/print.h"
 
 _Noreturn void panic(const char *format, ...)
@@ -16,5 +16,5 @@ _Noreturn void panic(const char *format, ...)
 	print_list(format, arguments);
 	va_end(arguments);
 	print("\n");
-	arch_exit(GUEST_PANICKED);
+	outside_end(GUEST_PANICKED);
 }

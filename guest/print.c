@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "guest/arch.h"
+#include "guest/outside.h"
 
 /* Where formatted characters go: into a buffer, or by way of one to the console. */
 struct sink {
@@ -22,7 +22,7 @@ static void console_put(char c)
 {
 	line[line_length++] = c;
 	if (c == '\n' || line_length == sizeof(line)) {
-		arch_console_write(line, line_length);
+		outside_write(line, line_length);
 		line_length = 0;
 	}
 }

@@ -23,6 +23,8 @@ static void set_up(void)
 		.has_debug_exit = true,
 		.debug_exit_base = 0x90f0000,
 		.debug_exit_size = 4,
+		.has_memory_control = true,
+		.memory_control_base = 0x90e0000,
 		.memory = { { 0x40000000, 0x10000000 }, { 0x100000000, 0x200000 } },
 		.memory_count = 2,
 		.command_line = "console=ttyAMA0 \"x\"",
@@ -108,6 +110,10 @@ Test(device_tree, says)
 	has("/intc@8000000", "compatible", "arm,gic-v3", 11);
 	has("/pl011@9000000", "reg", "\0\0\0\0\x09\0\0\0\0\0\0\0\0\0\x10\0", 16);
 	has("/pl011@9000000", "interrupts", "\0\0\0\0\0\0\0\1\0\0\0\4", 12);
+	has("/pvpanic@90d0000", "compatible", "qemu,pvpanic-mmio", 18);
+	has("/pvpanic@90d0000", "reg", "\0\0\0\0\x09\x0d\0\0\0\0\0\0\0\0\0\2", 16);
+	has("/memory-control@90e0000", "compatible", "twofold,memory-control", 23);
+	has("/memory-control@90e0000", "reg", "\0\0\0\0\x09\x0e\0\0\0\0\0\0\0\0\0\x08", 16);
 	has("/debug-exit@90f0000", "compatible", "twofold,debug-exit", 19);
 	has("/debug-exit@90f0000", "reg", "\0\0\0\0\x09\x0f\0\0\0\0\0\0\0\0\0\4", 16);
 }

@@ -49,6 +49,7 @@ suite.add("without the device its port is nobody's, and the guest halts", ends, 
 suite.add("the device at another port is not at this one", ends, "hello",
           ["--device", "isa-debug-exit,iobase=0x501"], 46, "hello\n", "the guest halted .*")
 suite.add("reset: status 32", ends, "reset", EXIT, 32, "", "the guest asked for a reset")
+suite.add("crash: status 34", ends, "panic", EXIT, 34, "", "the guest reported a crash")
 suite.add("triple fault: status 38, with the instruction", ends, "triple", EXIT, 38, "",
           "triple fault; " + WHERE.format("0f 0b .*"))
 suite.add("halt with interrupts off: status 46", ends, "halt", EXIT, 46, "halting\n",

@@ -34,17 +34,37 @@ union format_words {
 };
 static union format_words format_here;
 
-static _Noreturn void give_up(void)
+/*
+ * The console is known from the device tree, and this is said where there is none that can be used.
+ * But each machine this kernel is made for (QEMU's "virt", our VMM) has a PL011 here.
+ */
+#define PL011_DATA    UINT64_C(0x09000000)
+#define PL011_CONTROL UINT64_C(0x09000030)
+#define CONTROL_ON    (UINT32_C(1) << 0 | UINT32_C(1) << 8 | UINT32_C(1) << 9)
+
+static bool started_at_el2;
+
+/* PSCI's conduit is in the tree, too; it is SMC where the loader is at EL2 or below the guest's
+ * EL1. */
+static _Noreturn void give_up(const char *why)
 {
+	register uint64_t function __asm__("x0") = UINT32_C(0x84000008); /* SYSTEM_OFF */
+
+	*(volatile uint32_t *)PL011_CONTROL = CONTROL_ON;
+	for (const char *c = why; *c != '\0'; c++)
+		*(volatile uint32_t *)PL011_DATA = (uint8_t)*c;
+	if (started_at_el2)
+		__asm__ volatile("smc #0" : "+r"(function) : : "x1", "x2", "x3", "memory");
+	else
+		__asm__ volatile("hvc #0" : "+r"(function) : : "x1", "x2", "x3", "memory");
 	for (;;)
 		__asm__ volatile("wfi");
 }
 
-/* Nobody can be told of an error yet: the console is known from the device tree. */
 static void must(enum paging_status status)
 {
 	if (status != PAGING_OK)
-		give_up();
+		give_up("Bail out! the boot tables cannot be built\n");
 }
 
 static uint32_t big_endian(const volatile uint32_t *word)
@@ -82,7 +102,7 @@ static void make(const struct aarch64_cpu *cpu, struct page_table *table, uint32
 
 	config.format = &format_here.format;
 	if (aarch64_config(cpu, &config, NULL) != REGISTER_OK)
-		give_up();
+		give_up("Bail out! this CPU has no granule of 4K, which the boot tables need\n");
 	config.features = features;
 	config.access.clean = clean;
 	must(page_table_init(table, &config, &pool.allocator));
@@ -102,12 +122,14 @@ static void find_tree(phys_addr dtb)
 {
 	const volatile uint32_t *header = (const volatile uint32_t *)(uintptr_t)dtb;
 
-	if ((dtb & 7) != 0 || big_endian(&header[0]) != DTB_MAGIC)
-		give_up();
+	if ((dtb & 7) != 0)
+		give_up("Bail out! x0 is no device tree: it is not a multiple of 8\n");
+	if (big_endian(&header[0]) != DTB_MAGIC)
+		give_up("Bail out! x0 is no device tree: there is no d00dfeed\n");
 	boot.dtb = dtb;
 	boot.dtb_size = big_endian(&header[1]);
 	if (boot.dtb_size > DTB_SIZE_MAX)
-		give_up();
+		give_up("Bail out! the device tree is larger than 2 MiB\n");
 }
 
 static void map_tree(void)
@@ -118,10 +140,10 @@ static void map_tree(void)
 	map(&upper, BOOT_DTB_BASE + start, start, end - start, false, false);
 }
 
-const struct aarch64_stage1_registers *boot_build(phys_addr dtb);
+const struct aarch64_stage1_registers *boot_build(phys_addr dtb, uint64_t current_el);
 
 /* Until the kernel has tables of its own the image is writable and executable as a whole. */
-const struct aarch64_stage1_registers *boot_build(phys_addr dtb)
+const struct aarch64_stage1_registers *boot_build(phys_addr dtb, uint64_t current_el)
 {
 	struct table_access access = { .clean = clean };
 	struct aarch64_walk walk = { .accessed = false };
@@ -129,7 +151,9 @@ const struct aarch64_stage1_registers *boot_build(phys_addr dtb)
 	phys_addr arena_start = (phys_addr)(uintptr_t)arena;
 	struct aarch64_cpu cpu;
 
+	image_keep_data();
 	boot.image = (phys_addr)(uintptr_t)image_start;
+	started_at_el2 = current_el >> 2 == 2; /* CurrentEL.EL */
 	find_tree(dtb);
 	copy_format(image_size);
 	frame_pool_init(&pool, arena_start, arena_start + ARENA_SIZE, &access);
@@ -141,7 +165,7 @@ const struct aarch64_stage1_registers *boot_build(phys_addr dtb)
 	map_tree();
 	if (aarch64_stage1_registers(&cpu, &lower, &upper, 0, &walk, &boot.registers, NULL) !=
 	    REGISTER_OK)
-		give_up();
+		give_up("Bail out! this CPU has no registers for the boot tables\n");
 	return &boot.registers;
 }
 

@@ -38,6 +38,7 @@ entry:
 	msr daifset, #15
 	mov x19, x0
 	mrs x0, CurrentEL
+	mov x21, x0
 	cmp x0, #(2 << 2)
 	b.ne at_el1
 
@@ -83,7 +84,8 @@ at_el1:
 	mov x0, x19
 	cbnz x0, 1f
 	ldr x0, =RAM_START
-1:	bl boot_build		/* returns struct aarch64_stage1_registers */
+1:	mov x1, x21
+	bl boot_build		/* returns struct aarch64_stage1_registers */
 	mov x20, x0
 	bl clean_image		/* and what they hold since is out of date */
 

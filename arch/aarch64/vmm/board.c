@@ -12,11 +12,13 @@
 #include "arm_layout.h"
 #include "kvm.h"
 #include "pl011.h"
+#include "pvpanic.h"
 #include "supervisor.h"
 
 #define FIRST_SPI 32
 
 static struct pl011 uart;
+static struct device panic_device;
 static unsigned int gic_version; /* 0: not made */
 static int gic_fd = -1;
 
@@ -181,5 +183,6 @@ static bool add_debug_exit(struct machine *machine, struct failure *failure)
 bool arch_devices_init(struct machine *machine, struct failure *failure)
 {
 	return add_uart(machine, failure) &&
+	       pvpanic_init(&panic_device, &machine->mmio, PVPANIC_BASE, machine, failure) &&
 	       (!machine->config->debug_exit.present || add_debug_exit(machine, failure));
 }

@@ -211,6 +211,17 @@ static void add_uart(struct writer *writer, bool interrupts)
 	end(writer);
 }
 
+/* Linux's binding qemu,pvpanic-mmio: "reg" is the register and one byte more. */
+static void add_pvpanic(struct writer *writer)
+{
+	static const struct device_tree_range where = { PVPANIC_BASE, 2 };
+
+	begin(writer, "pvpanic", PVPANIC_BASE);
+	text(writer, "compatible", "qemu,pvpanic-mmio");
+	reg(writer, &where, 1);
+	end(writer);
+}
+
 static void add_debug_exit(struct writer *writer, const struct device_tree_machine *machine)
 {
 	const struct device_tree_range where = { machine->debug_exit_base,
@@ -251,6 +262,7 @@ static void add_root(struct writer *writer, const struct device_tree_machine *ma
 		add_gic(writer, machine->gic);
 	}
 	add_uart(writer, machine->gic != 0);
+	add_pvpanic(writer);
 	if (machine->has_debug_exit)
 		add_debug_exit(writer, machine);
 	if (machine->has_memory_control)

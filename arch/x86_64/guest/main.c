@@ -12,6 +12,7 @@ _Noreturn void x86_main(phys_addr start_info)
 {
 	static char command_line[1024];
 
+	image_keep_data();
 	/* The local APIC. It is mapped whether or not it is there: a mapping touches nothing. */
 	kernel_add_device("local APIC", 0xfee00000, PAGE_SIZE_4K);
 	descriptors_load();

@@ -111,3 +111,31 @@ void pvh_read(phys_addr start_info, struct memory_map *map, char *command_line, 
 	read_modules(info, map);
 	read_command_line(info, map, command_line, size);
 }
+
+void pvh_write(void *page, phys_addr phys, const struct memory_range *ram, const char *command_line)
+{
+	struct {
+		struct pvh_start_info info;
+		struct pvh_region region;
+		char command_line[256];
+	} *written = page;
+	size_t length = 0;
+
+	written->info = (struct pvh_start_info){
+		.magic = PVH_MAGIC,
+		.version = 1,
+		.command_line = phys + (uint64_t)((char *)written->command_line - (char *)page),
+		.memory_map = phys + (uint64_t)((char *)&written->region - (char *)page),
+		.memory_map_count = 1,
+	};
+	written->region = (struct pvh_region){
+		.start = ram->start,
+		.size = ram->end - ram->start,
+		.type = PVH_REGION_RAM,
+	};
+	do {
+		if (length == sizeof(written->command_line))
+			panic("an inner guest's command line is too long");
+		written->command_line[length] = command_line[length];
+	} while (command_line[length++] != '\0');
+}

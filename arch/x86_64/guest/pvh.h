@@ -14,4 +14,9 @@
  */
 void pvh_read(phys_addr start_info, struct memory_map *map, char *command_line, size_t size);
 
+/* The other way: start information at `page`, which its reader finds at physical address `phys`,
+ * for a machine with this RAM. One page holds it. */
+void pvh_write(void *page, phys_addr phys, const struct memory_range *ram,
+	       const char *command_line);
+
 #endif

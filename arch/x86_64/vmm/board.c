@@ -10,6 +10,7 @@
 
 #include "arch.h"
 #include "kvm.h"
+#include "pvpanic.h"
 #include "serial.h"
 #include "supervisor.h"
 #include "x86_layout.h"
@@ -23,7 +24,7 @@
 
 #define KEYBOARD_RESET 0xfe
 
-static struct device power_device, reset_device;
+static struct device power_device, reset_device, panic_device;
 static struct serial serial_port;
 
 static void power_io(void *owner, uint64_t offset, void *data, unsigned int size, bool is_write)
@@ -127,6 +128,7 @@ bool arch_devices_init(struct machine *machine, struct failure *failure)
 					.do_io = reset_io };
 	return add_serial(machine, failure) && bus_add(&machine->io, &power_device, failure) &&
 	       bus_add(&machine->io, &reset_device, failure) &&
+	       pvpanic_init(&panic_device, &machine->io, PORT_PVPANIC, machine, failure) &&
 	       (!machine->config->debug_exit.present || add_debug_exit(machine, failure));
 }
 

@@ -21,6 +21,7 @@
 #define PORT_KEYBOARD_CONTROLLER 0x64
 #define PORT_DEBUG_EXIT          0xf4
 #define PORT_SERIAL              0x3f8
+#define PORT_PVPANIC             0x505 /* as in QEMU */
 #define PORT_PM1_CONTROL         0x604
 #define SERIAL_IRQ               4
 

@@ -14,6 +14,9 @@ void arch_console_write(const char *text, size_t length);
 /* Ends the run with that outcome; says so and halts where nothing can take it. */
 _Noreturn void arch_exit(enum guest_outcome outcome);
 
+/* Asks the hypervisor that runs this kernel, if it is one of ours (guest/inner.h): the answer. */
+uint64_t arch_hypercall(uint64_t call, const uint64_t arguments[3]);
+
 /*
  * Sizes of leaves, as the self-test goes through them: pages, and the two sizes above that an entry
  * of a table can have. The CPU need not have the largest (page_table_config.leaf_sizes says).

@@ -37,12 +37,25 @@ extern char image_start[], image_end[];
 extern char image_text_start[], image_text_end[];
 extern char image_user_start[]; /* the part of text that user code may be given */
 extern char image_rodata_start[], image_rodata_end[];
-extern char image_data_start[];
+extern char image_data_start[], image_data_end[]; /* what is after that is zero at first */
+extern char image_data_copy[];                    /* room for as much as data is */
+
+/* Keeps data as the loader left it, for an inner guest that is this image again: the first thing
+ * that C does. */
+static inline void image_keep_data(void)
+{
+	for (size_t i = 0; i < (size_t)(image_data_end - image_data_start); i++)
+		image_data_copy[i] = image_data_start[i];
+}
 
 /* Builds the tables and makes the CPU walk them. */
 void kernel_start(void);
 
 void kernel_dump(void);
+
+/* Reads a byte of each page of RAM: a hypervisor that maps it when it is touched has then mapped it
+ * all. */
+void kernel_touch(void);
 
 /* Says what the kernel's tables have at an address. */
 void kernel_explain_address(virt_addr address);

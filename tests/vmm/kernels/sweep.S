@@ -8,6 +8,8 @@ start:
 	jb 2f
 	cmpw $0xf8, %dx
 	jb 3f
+	cmpw $0x505, %dx
+	je 3f
 2:	movb $0x01, %al
 	outb %al, %dx
 3:	incw %dx

@@ -2,9 +2,23 @@
 /* Ways to run guests on AArch64: none yet that the kernel, which runs at EL1, could use. */
 #include "guest/inner.h"
 
+#include "guest/arch.h"
+#include "guest/kernel.h"
+
 #define BR_X9 UINT32_C(0xd61f0120)
 
 const struct inner_backend *const inner_backends[] = { NULL };
+
+uint64_t arch_hypercall(uint64_t call, const uint64_t arguments[3])
+{
+	register uint64_t x0 __asm__("x0") = call;
+	register uint64_t x1 __asm__("x1") = arguments[0];
+	register uint64_t x2 __asm__("x2") = arguments[1];
+	register uint64_t x3 __asm__("x3") = arguments[2];
+
+	__asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "memory");
+	return x0;
+}
 
 /* probe_guest.S has left the way back in x9. */
 void inner_landing_write(void *where)
@@ -14,4 +28,19 @@ void inner_landing_write(void *where)
 			 :
 			 : "r"(where)
 			 : "memory");
+}
+
+phys_addr inner_image_entry(void)
+{
+	return image_phys(image_start);
+}
+
+void inner_boot_information(void *page, phys_addr inner, const struct memory_range *ram,
+			    const char *command_line)
+{
+	(void)page;
+	(void)inner;
+	(void)ram;
+	(void)command_line;
+	panic("no backend");
 }

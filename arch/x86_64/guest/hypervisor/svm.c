@@ -9,6 +9,7 @@
 #include "guest/text.h"
 #include "svm_vmcb.h"
 #include "twofold/x86_64.h"
+#include "twofold/x86_64_fault.h"
 #include "twofold/x86_64_registers.h"
 #include "twofold/x86_64_tlb.h"
 
@@ -35,15 +36,6 @@
 #define SEGMENT_DATA         0xc93
 #define SEGMENT_TSS          0x08b
 #define SEGMENT_LDT          0x082
-
-/* EXITINFO1 of a nested page fault: 15.25.6. */
-enum npf {
-	NPF_PRESENT = 1 << 0,
-	NPF_WRITE = 1 << 1,
-	NPF_RESERVED = 1 << 3,
-	NPF_FETCH = 1 << 4,
-};
-#define NPF_TABLES (UINT64_C(1) << 33)
 
 static struct {
 	struct x86_64_cpu cpu;
@@ -301,6 +293,18 @@ static void emulate_msr(struct inner_vcpu *vcpu, struct svm_vcpu *state, struct 
 	vcpu->pc += 2;
 }
 
+/*
+ * IN or OUT: APM vol. 2 15.10.2. Bits 31:16: the port; bit 2: of a string; bit 0: IN. EXITINFO2 is
+ * the next RIP.
+ */
+static enum inner_reason port_exit(struct inner_vcpu *vcpu, const struct svm_vmcb *vmcb)
+{
+	if ((vmcb->exit_info1 & 5) != 0 || vmcb->exit_info1 >> 16 != INNER_PORT)
+		return INNER_OTHER;
+	vcpu->pc = vmcb->exit_info2;
+	return INNER_HYPERCALL;
+}
+
 static enum inner_reason reason_of(struct inner_vcpu *vcpu, const struct svm_vmcb *vmcb)
 {
 	switch (vmcb->exit_code) {
@@ -311,11 +315,7 @@ static enum inner_reason reason_of(struct inner_vcpu *vcpu, const struct svm_vmc
 	case SVM_EXIT_SHUTDOWN:
 		return INNER_SHUTDOWN;
 	case SVM_EXIT_PORT:
-		/* Bits 31:16: the port; bit 0: IN. EXITINFO2 is the next RIP. */
-		if ((vmcb->exit_info1 & 1) != 0 || vmcb->exit_info1 >> 16 != INNER_PORT)
-			return INNER_OTHER;
-		vcpu->pc = vmcb->exit_info2;
-		return INNER_HYPERCALL;
+		return port_exit(vcpu, vmcb);
 	default:
 		return INNER_OTHER;
 	}
@@ -344,21 +344,10 @@ static void svm_run(struct inner_vcpu *vcpu, struct inner_exit *exit)
 	exit->reason = reason_of(vcpu, vmcb);
 }
 
-static void svm_explain(const struct inner_vcpu *vcpu, const struct inner_exit *exit,
-			struct inner_fault *fault)
+static struct page_fault svm_explain(const struct inner_vcpu *vcpu, const struct inner_exit *exit)
 {
-	uint64_t info = exit->raw[1];
-
 	(void)vcpu;
-	fault->address = exit->raw[2];
-	fault->walk = (info & NPF_TABLES) != 0;
-	fault->write = (info & NPF_WRITE) != 0;
-	fault->fetch = (info & NPF_FETCH) != 0 && !fault->walk;
-	fault->read = !fault->write && !fault->fetch;
-	if ((info & NPF_RESERVED) != 0)
-		fault->cause = INNER_MISCONFIGURED;
-	else
-		fault->cause = (info & NPF_PRESENT) != 0 ? INNER_NOT_ALLOWED : INNER_NOT_MAPPED;
+	return x86_64_explain_npf(exit->raw[1], exit->raw[2]);
 }
 
 static void svm_flush(const struct tlb_gather *gather, void *context)

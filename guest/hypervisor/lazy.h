@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * This kernel as its own guest, in memory that is mapped when it is first touched: each fault is
+ * satisfied by page_table_map_to, and what is whole is collapsed to larger leaves.
+ */
+#ifndef GUEST_LAZY_H
+#define GUEST_LAZY_H
+
+#include "hypervisor.h"
+
+#define LAZY_CHUNK  UINT64_C(0x200000) /* backed by memory in one piece, so that it can collapse */
+#define LAZY_CHUNKS 8
+
+struct lazy_guest {
+	struct inner_guest guest;
+	struct inner_vcpu vcpu;
+	struct memory_range ram;          /* inner-physical */
+	phys_addr information;            /* what a loader would leave */
+	struct frame chunks[LAZY_CHUNKS]; /* size 0: not touched yet */
+	uint64_t touched[LAZY_CHUNKS];    /* pages of it that are mapped */
+	struct frame empty;               /* what is read where there is nothing: all ones */
+	const char *command_line;
+
+	/* What happened. */
+	uint64_t faults, collapsed;
+	phys_addr last_fault;       /* no page faults twice */
+	enum guest_outcome outcome; /* 0: it has not ended */
+	uint64_t passed, failed, planned;
+	char line[256];
+	size_t line_length;
+};
+
+void lazy_start(struct lazy_guest *lazy, const char *command_line);
+/* Runs it to its end; false, and the check has failed, if it does not get there. */
+bool lazy_run(struct lazy_guest *lazy);
+void lazy_end(struct lazy_guest *lazy);
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* Faults explained: register values written by hand from the manuals, and what they say. */
+#include <inttypes.h>
+
+#include <criterion/criterion.h>
+
+#include "require.h"
+#include "twofold/aarch64_fault.h"
+#include "twofold/x86_64_fault.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define ALL          UINT64_MAX
+#define R            FAULT_READ
+#define W            FAULT_WRITE
+#define X            FAULT_EXECUTE
+
+#define LINEAR   UINT64_C(0xffff800012345678)
+#define PHYSICAL UINT64_C(0x000000023456789a)
+
+static void require_cause(const struct page_fault *seen, enum fault_cause cause,
+			  unsigned int access, size_t row)
+{
+	REQUIRE(seen->cause == cause, "row %zu: %s, not %s", row, fault_cause_text(seen->cause),
+		fault_cause_text(cause));
+	REQUIRE(seen->access == access, "row %zu: access %u, not %u", row, seen->access, access);
+}
+
+/* SDM vol. 3A figure 4-12. */
+Test(fault, x86_64_page_fault)
+{
+	static const struct {
+		uint64_t code;
+		enum fault_cause cause;
+		unsigned int access;
+		bool user;
+	} rows[] = {
+		{ 0x0, FAULT_NOT_MAPPED, R, false },     { 0x2, FAULT_NOT_MAPPED, W, false },
+		{ 0x4, FAULT_NOT_MAPPED, R, true },      { 0x10, FAULT_NOT_MAPPED, X, false },
+		{ 0x1, FAULT_PERMISSION, R, false },     { 0x3, FAULT_PERMISSION, W, false },
+		{ 0x7, FAULT_PERMISSION, W, true },      { 0x15, FAULT_PERMISSION, X, true },
+		{ 0x9, FAULT_MISCONFIGURED, R, false },  { 0xb, FAULT_MISCONFIGURED, W, false },
+		{ 0x25, FAULT_PROTECTION_KEY, R, true }, { 0x8007, FAULT_OTHER, W, true }, /* SGX */
+		{ 0x80000007, FAULT_OTHER, W, true },                                      /* RMP */
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct page_fault seen = x86_64_explain_page_fault(rows[i].code, LINEAR);
+
+		require_cause(&seen, rows[i].cause, rows[i].access, i);
+		REQUIRE(seen.stage == 1 && !seen.walk && seen.level == FAULT_NO_LEVEL, "row %zu",
+			i);
+		REQUIRE(seen.privilege_known && seen.user == rows[i].user, "row %zu: privilege", i);
+		REQUIRE(seen.virt == LINEAR && seen.virt_exact == ALL && seen.phys_exact == 0,
+			"row %zu: addresses", i);
+	}
+}
+
+/* SDM vol. 3C table 27-7. */
+Test(fault, ept_violation)
+{
+	static const struct {
+		uint64_t qualification;
+		enum fault_cause cause;
+		unsigned int access;
+		bool walk, linear;
+	} rows[] = {
+		{ 0x181, FAULT_NOT_MAPPED, R, false, true },
+		{ 0x182, FAULT_NOT_MAPPED, W, false, true },
+		{ 0x184, FAULT_NOT_MAPPED, X, false, true },
+		{ 0x183, FAULT_NOT_MAPPED, R | W, false, true },
+		{ 0x18a, FAULT_PERMISSION, W, false, true }, /* readable */
+		{ 0x1a1, FAULT_PERMISSION, R, false, true }, /* executable only */
+		{ 0x1c4, FAULT_PERMISSION, X, false, true }, /* executable by user mode only */
+		{ 0x081, FAULT_NOT_MAPPED, R, true, true },  /* of the guest's own walk */
+		{ 0x08b, FAULT_PERMISSION, R | W, true, true },
+		{ 0x001, FAULT_NOT_MAPPED, R, false, false },
+		{ 0x101, FAULT_NOT_MAPPED, R, false, false }, /* bit 8 without bit 7 says nothing */
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct page_fault seen =
+			x86_64_explain_ept_violation(rows[i].qualification, PHYSICAL, LINEAR);
+
+		require_cause(&seen, rows[i].cause, rows[i].access, i);
+		REQUIRE(seen.stage == 2 && seen.walk == rows[i].walk, "row %zu: walk", i);
+		REQUIRE(seen.phys == PHYSICAL && seen.phys_exact == ALL, "row %zu: physical", i);
+		REQUIRE(seen.virt == (rows[i].linear ? LINEAR : 0) &&
+				seen.virt_exact == (rows[i].linear ? ALL : 0),
+			"row %zu: linear", i);
+		REQUIRE(!seen.privilege_known && seen.level == FAULT_NO_LEVEL, "row %zu", i);
+	}
+}
+
+Test(fault, ept_misconfiguration)
+{
+	struct page_fault seen = x86_64_explain_ept_misconfiguration(PHYSICAL);
+
+	require_cause(&seen, FAULT_MISCONFIGURED, 0, 0);
+	REQUIRE(seen.stage == 2 && seen.phys == PHYSICAL && seen.phys_exact == ALL &&
+			seen.virt_exact == 0,
+		"addresses");
+}
+
+/* APM vol. 2 15.25.6; bit 2 is always set, bit 32 or 33 too. */
+Test(fault, nested_page_fault)
+{
+	static const struct {
+		uint64_t info;
+		enum fault_cause cause;
+		unsigned int access;
+		bool walk;
+	} rows[] = {
+		{ 0x100000004, FAULT_NOT_MAPPED, R, false },
+		{ 0x100000006, FAULT_NOT_MAPPED, W, false },
+		{ 0x100000014, FAULT_NOT_MAPPED, X, false },
+		{ 0x100000005, FAULT_PERMISSION, R, false },
+		{ 0x100000007, FAULT_PERMISSION, W, false },
+		{ 0x100000015, FAULT_PERMISSION, X, false },
+		{ 0x10000000d, FAULT_MISCONFIGURED, R, false },
+		{ 0x10000001d, FAULT_MISCONFIGURED, X, false },
+		{ 0x200000006, FAULT_NOT_MAPPED, W, true },
+		{ 0x200000007, FAULT_PERMISSION, W, true },
+		{ 0x180000007, FAULT_OTHER, W, false }, /* RMP */
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct page_fault seen = x86_64_explain_npf(rows[i].info, PHYSICAL);
+
+		require_cause(&seen, rows[i].cause, rows[i].access, i);
+		REQUIRE(seen.stage == 2 && seen.walk == rows[i].walk, "row %zu: walk", i);
+		REQUIRE(seen.phys == PHYSICAL && seen.phys_exact == ALL && seen.virt_exact == 0,
+			"row %zu: addresses", i);
+		REQUIRE(!seen.privilege_known && seen.level == FAULT_NO_LEVEL, "row %zu", i);
+	}
+}
+
+/* DDI 0487, ESR_EL1: class in 31:26, 16 or 32-bit instruction in 25, syndrome below. */
+Test(fault, aarch64_stage1)
+{
+	static const struct {
+		uint64_t esr;
+		enum fault_cause cause;
+		unsigned int access, level;
+	} rows[] = {
+		{ 0x96000004, FAULT_NOT_MAPPED, R, 3 },
+		{ 0x96000047, FAULT_NOT_MAPPED, W, 0 },
+		{ 0x92000006, FAULT_NOT_MAPPED, R, 1 },
+		{ 0x86000005, FAULT_NOT_MAPPED, X, 2 },
+		{ 0x8200000f, FAULT_PERMISSION, X, 0 },
+		{ 0x9600004f, FAULT_PERMISSION, W, 0 },
+		{ 0x9600000d, FAULT_PERMISSION, R, 2 },
+		{ 0x9600000b, FAULT_ACCESS_FLAG, R, 0 },
+		{ 0x96000049, FAULT_ACCESS_FLAG, W, 2 },
+		{ 0x96000000, FAULT_ADDRESS_SIZE, R, 3 },
+		{ 0x96000003, FAULT_ADDRESS_SIZE, R, 0 },
+		{ 0x96000029, FAULT_ADDRESS_SIZE, R, 4 },
+		{ 0x9600002b, FAULT_NOT_MAPPED, R, 4 },
+		{ 0x96000146, FAULT_NOT_MAPPED, 0, 1 }, /* cache maintenance */
+		{ 0x96000021, FAULT_OTHER, R, FAULT_NO_LEVEL },
+		{ 0x96000010, FAULT_OTHER, R, FAULT_NO_LEVEL },
+		{ 0x96000017, FAULT_OTHER, R, FAULT_NO_LEVEL },
+		{ 0x96000030, FAULT_OTHER, R, FAULT_NO_LEVEL },
+		{ 0x96000028, FAULT_OTHER, R, FAULT_NO_LEVEL },
+		{ 0x96000012, FAULT_UNKNOWN, R, FAULT_NO_LEVEL },
+		{ 0x9600002a, FAULT_UNKNOWN, R, FAULT_NO_LEVEL },
+		{ 0x9600003f, FAULT_UNKNOWN, R, FAULT_NO_LEVEL },
+	};
+	struct page_fault seen;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		REQUIRE(aarch64_explain_stage1(rows[i].esr, LINEAR, &seen), "row %zu: no abort", i);
+		require_cause(&seen, rows[i].cause, rows[i].access, i);
+		REQUIRE(seen.stage == 1 && seen.level == rows[i].level, "row %zu: level %u", i,
+			seen.level);
+		REQUIRE(seen.virt == LINEAR && seen.virt_exact == ALL && seen.phys_exact == 0,
+			"row %zu: addresses", i);
+		REQUIRE(!seen.walk && !seen.privilege_known, "row %zu", i);
+	}
+	REQUIRE(aarch64_explain_stage1(0x96000410, LINEAR, &seen) && seen.virt == 0 &&
+			seen.virt_exact == 0,
+		"FAR is not valid");
+}
+
+/* HPFAR_EL2 bits 43:4 are IPA bits 51:12. */
+Test(fault, aarch64_stage2)
+{
+	static const struct {
+		uint64_t esr;
+		enum fault_cause cause;
+		unsigned int access, level;
+		bool walk;
+		phys_addr phys;
+		uint64_t exact;
+	} rows[] = {
+		{ 0x92000006, FAULT_NOT_MAPPED, R, 1, false, 0xabcd123456678, ALL },
+		{ 0x92000047, FAULT_NOT_MAPPED, W, 0, false, 0xabcd123456678, ALL },
+		{ 0x82000007, FAULT_NOT_MAPPED, X, 0, false, 0xabcd123456678, ALL },
+		{ 0x9200000b, FAULT_ACCESS_FLAG, R, 0, false, 0xabcd123456678, ALL },
+		{ 0x92000000, FAULT_ADDRESS_SIZE, R, 3, false, 0xabcd123456678, ALL },
+		{ 0x9200004f, FAULT_PERMISSION, W, 0, false, 0, 0 },
+		{ 0x8200000e, FAULT_PERMISSION, X, 1, false, 0, 0 },
+		{ 0x920000cf, FAULT_PERMISSION, W, 0, true, 0xabcd123456000, ~UINT64_C(0xfff) },
+		{ 0x92000086, FAULT_NOT_MAPPED, R, 1, true, 0xabcd123456000, ~UINT64_C(0xfff) },
+		{ 0x92000406, FAULT_NOT_MAPPED, R, 1, false, 0xabcd123456000, ~UINT64_C(0xfff) },
+		{ 0x92000010, FAULT_OTHER, R, FAULT_NO_LEVEL, false, 0, 0 },
+	};
+	const uint64_t hpfar = UINT64_C(0x00000abcd1234560);
+	struct page_fault seen;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		REQUIRE(aarch64_explain_stage2(rows[i].esr, LINEAR, hpfar, &seen),
+			"row %zu: no abort", i);
+		require_cause(&seen, rows[i].cause, rows[i].access, i);
+		REQUIRE(seen.stage == 2 && seen.level == rows[i].level && seen.walk == rows[i].walk,
+			"row %zu: level %u", i, seen.level);
+		REQUIRE(seen.phys == rows[i].phys && seen.phys_exact == rows[i].exact,
+			"row %zu: 0x%" PRIx64 ", 0x%" PRIx64 " exact", i, seen.phys,
+			seen.phys_exact);
+	}
+}
+
+/* Hypervisor call, system register, SError, watchpoint: nothing is written. */
+Test(fault, aarch64_no_abort)
+{
+	static const uint64_t others[] = { 0x5a000000, 0x62000000, 0xbe000011, 0xd2000022,
+					   0x8a000000, 0x9a000000, 0 };
+
+	for (size_t i = 0; i < COUNT(others); i++) {
+		struct page_fault seen = { .cause = FAULT_NONE, .stage = 77 };
+
+		REQUIRE(!aarch64_explain_stage1(others[i], LINEAR, &seen) &&
+				!aarch64_explain_stage2(others[i], LINEAR, 0, &seen) &&
+				seen.stage == 77,
+			"0x%" PRIx64 " is an abort", others[i]);
+	}
+}
+
+Test(fault, prediction)
+{
+	static const struct {
+		struct page_flags flags;
+		unsigned int access;
+		bool user, marks;
+		enum fault_cause cause;
+	} rows[] = {
+		{ { .read = 1 }, R, false, true, FAULT_NONE },
+		{ { .read = 1 }, W, false, true, FAULT_PERMISSION },
+		{ { .read = 1 }, R | W, false, true, FAULT_PERMISSION },
+		{ { .read = 1 }, X, false, true, FAULT_PERMISSION },
+		{ { .write = 1 }, W, false, true, FAULT_NONE },
+		{ { .write = 1 }, R | W, false, true, FAULT_PERMISSION },
+		{ { .read = 1, .write = 1 }, R | W, false, true, FAULT_NONE },
+		{ { .execute = 1 }, X, true, true, FAULT_NONE },
+		{ { .execute = 1 }, R, true, true, FAULT_PERMISSION },
+		{ { .read = 1, .execute_user = 1 }, X, true, true, FAULT_NONE },
+		{ { .read = 1, .execute_user = 1 }, X, false, true, FAULT_PERMISSION },
+		{ { .read = 1, .execute_privileged = 1 }, X, false, true, FAULT_NONE },
+		{ { .read = 1, .execute_privileged = 1 }, X, true, true, FAULT_PERMISSION },
+		{ { .read = 1, .idle = 1 }, R, false, true, FAULT_NONE },
+		{ { .read = 1, .idle = 1 }, R, false, false, FAULT_ACCESS_FLAG },
+		{ { .read = 1, .idle = 1 }, W, false, false, FAULT_ACCESS_FLAG },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct page_mapping mapping = { .size = PAGE_SIZE_4K,
+						      .flags = rows[i].flags };
+		enum fault_cause cause =
+			page_fault_predict(&mapping, rows[i].access, rows[i].user, rows[i].marks);
+
+		REQUIRE(cause == rows[i].cause, "row %zu: %s", i, fault_cause_text(cause));
+	}
+	REQUIRE(page_fault_predict(NULL, R, false, false) == FAULT_NOT_MAPPED, "a hole");
+}
