@@ -19,7 +19,7 @@ export CFLAGS CPPFLAGS LDFLAGS PACKAGES
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
-.PHONY: help run build test test-long fuzz mutation lint format clean
+.PHONY: help run build test test-long bench fuzz mutation lint format clean
 
 # Quiet when there is nothing to do. With an argument: only these targets.
 build_in = @ninja -C "$(1)" -n $(2) | grep -q 'no work to do' || \
@@ -36,6 +36,8 @@ help:
 	@echo '              SHARD=1/8: one part of eight of the mutants)'
 	@echo 'make mutation the mutants alone'
 	@echo 'make fuzz     fuzz for FUZZ_SECONDS (default: 600) a target'
+	@echo 'make bench    measure the library and the VMM: build/bench/report.html, results.json'
+	@echo '              (BENCH="--runs 9 --formats x86_64-ept --workloads W1,W2 --parts time,count")'
 	@echo 'make lint     run the lint tests alone (clang-tidy, cppcheck, clang-format, ...)'
 	@echo 'make format   format the C files in place with clang-format'
 	@echo 'make clean    remove the build directory'
@@ -96,6 +98,14 @@ mutation:
 	@configs/configure-build "$(BUILD)" $(MESON_OPTIONS)
 	$(call build,tests/paging/test-paging tests/parallel/test-parallel)
 	@tests/mutation/mutate --shard $(SHARD) . "$(BUILD)"
+
+BENCH :=
+
+bench:
+	@configs/install-packages build qemu
+	@configs/configure-build "$(BUILD)" $(MESON_OPTIONS)
+	$(call build,tests/bench/bench vmm/vmm tests/vmm/test-kernel-exit.elf tests/vmm/test-kernel-spin.elf)
+	@tests/bench/run-bench "$(BUILD)" $(BENCH)
 
 lint:
 	@$(MAKE) --no-print-directory test SUITES=lint

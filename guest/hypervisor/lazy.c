@@ -107,17 +107,16 @@ static bool touch(struct lazy_guest *lazy, phys_addr inner)
 
 static bool fault(struct lazy_guest *lazy, const struct inner_exit *exit)
 {
-	struct inner_fault fault;
+	struct page_fault fault = hypervisor.backend->explain(&lazy->vcpu, exit);
+	phys_addr page = addr_align_down(fault.phys, page_size());
 
-	hypervisor.backend->explain(&lazy->vcpu, exit, &fault);
-	fault.address = addr_align_down(fault.address, page_size());
-	if (fault.cause != INNER_NOT_MAPPED || fault.address == lazy->last_fault) {
+	if (fault.cause != FAULT_NOT_MAPPED || page == lazy->last_fault) {
 		complain_exit("the inner kernel", &lazy->vcpu, exit);
 		return false;
 	}
 	lazy->faults++;
-	lazy->last_fault = fault.address;
-	return touch(lazy, fault.address);
+	lazy->last_fault = page;
+	return touch(lazy, page);
 }
 
 static uint64_t number(const char *text)

@@ -72,71 +72,72 @@ static void trial_unmap(struct trial *trial)
 		      PAGING_OK);
 }
 
-/*
- * What flags (NULL: a hole) mean for an order. False: nothing is refused. Of an instruction that
- * reads and writes either may come first, where both are refused.
- */
-static bool predict(const struct page_flags *flags, enum inner_order order, phys_addr address,
-		    struct inner_fault *fault)
-{
-	bool write = order == INNER_WRITE || order == INNER_MODIFY;
+static const unsigned int accesses[] = { FAULT_READ, FAULT_WRITE, FAULT_EXECUTE,
+					 FAULT_READ | FAULT_WRITE };
 
-	*fault = (struct inner_fault){
-		.cause = flags ? INNER_NOT_ALLOWED : INNER_NOT_MAPPED,
-		.address = address,
-		.read = order == INNER_READ || (order == INNER_MODIFY && (!flags || !flags->read)),
-		.write = write,
-		.fetch = order == INNER_FETCH,
-	};
-	if (!flags)
-		return true;
-	if (order == INNER_FETCH)
-		return !flags->execute;
-	if (order == INNER_READ)
-		return !flags->read;
-	return !flags->write || (order == INNER_MODIFY && !flags->read);
+/*
+ * What flags (NULL: a hole) mean for an order; FAULT_NONE: nothing is refused. Of an instruction
+ * that reads and writes either may come first, where both are refused.
+ */
+static struct page_fault predict(const struct page_flags *flags, enum inner_order order,
+				 phys_addr address)
+{
+	struct page_mapping mapping = { 0 };
+	struct page_fault fault = { .phys = address, .stage = 2 };
+
+	if (flags)
+		mapping.flags = *flags;
+	fault.cause = page_fault_predict(flags ? &mapping : NULL, accesses[order], false,
+					 hypervisor.cpu.hardware_accessed);
+	fault.access = (uint8_t)accesses[order];
+	if (order == INNER_MODIFY && flags && flags->read)
+		fault.access = FAULT_WRITE;
+	return fault;
 }
 
-static const char *const causes[] = { "not mapped", "not allowed", "misconfigured" };
-
-static void say(char *text, size_t size, bool faults, const struct inner_fault *f)
+static void say(char *text, size_t size, const struct page_fault *f)
 {
-	if (faults)
-		format_text(text, size, "%s%s%s%s, %s, at 0x%lx", f->read ? "read" : "",
-			    f->write ? "write" : "", f->fetch ? "fetch" : "",
-			    f->walk ? " by its own walk" : "", causes[f->cause], f->address);
-	else
+	if (f->cause == FAULT_NONE)
 		format_text(text, size, "no fault");
+	else
+		format_text(text, size, "%s%s%s%s, %s, at 0x%lx",
+			    (f->access & FAULT_READ) != 0 ? "read " : "",
+			    (f->access & FAULT_WRITE) != 0 ? "write " : "",
+			    (f->access & FAULT_EXECUTE) != 0 ? "fetch " : "",
+			    f->walk ? "by its own walk" : "", fault_cause_text(f->cause), f->phys);
 }
 
 /* EPT says nothing of an access that met a misconfigured entry. */
-static bool same_access(const struct inner_fault *f, const struct inner_fault *expected)
+static bool same_access(const struct page_fault *f, const struct page_fault *expected)
 {
-	if (f->cause == INNER_MISCONFIGURED && !f->read && !f->write && !f->fetch)
+	if (f->cause == FAULT_MISCONFIGURED && f->access == 0)
 		return true;
-	return f->fetch == expected->fetch &&
-	       (f->write ? expected->write : f->read == expected->read);
+	if ((f->access & FAULT_WRITE) != 0)
+		return (expected->access & FAULT_WRITE) != 0;
+	return f->access != 0 && (f->access & ~(unsigned int)expected->access) == 0;
 }
 
-static bool same(const struct inner_fault *f, const struct inner_fault *expected)
+static bool same(const struct page_fault *f, const struct page_fault *expected)
 {
-	phys_addr page = ~(page_size() - 1);
+	phys_addr known = ~(page_size() - 1) & f->phys_exact;
 
-	return f->cause == expected->cause && f->walk == expected->walk &&
-	       same_access(f, expected) && (f->address & page) == (expected->address & page);
+	if (f->cause != expected->cause || f->cause == FAULT_NONE)
+		return f->cause == expected->cause;
+	return f->stage == 2 && f->walk == expected->walk && same_access(f, expected) &&
+	       known != 0 && ((f->phys ^ expected->phys) & known) == 0;
 }
 
-static void expect_answer(const char *what, const struct probe_answer *answer, bool faults,
-			  const struct inner_fault *expected)
+static void expect_answer(const char *what, const struct probe_answer *answer,
+			  const struct page_fault *expected)
 {
 	char text[256], got[96], wanted[96];
 
 	if (!answer->done && !answer->faulted)
 		return; /* complained about */
-	if (answer->faulted == faults && (!faults || same(&answer->fault, expected)))
+	if (same(&answer->fault, expected))
 		return;
-	say(wanted, sizeof(wanted), faults, expected);
-	say(got, sizeof(got), answer->faulted, &answer->fault);
+	say(wanted, sizeof(wanted), expected);
+	say(got, sizeof(got), &answer->fault);
 	format_text(text, sizeof(text), "%s: expected %s; got %s", what, wanted, got);
 	check_fail(text);
 }
@@ -164,16 +165,15 @@ static void try_order(struct trial *trial, enum inner_order order, const struct 
 	struct inner_guest *guest = &trial->probe.guest;
 	struct page_mapping m;
 	bool mapped = page_table_query(&guest->table, at, &m) == PAGING_OK;
-	struct inner_fault by_request, by_query;
-	bool refused = predict(asked, order, at, &by_request);
-	bool predicted = predict(mapped ? &m.flags : NULL, order, at, &by_query);
+	struct page_fault by_request = predict(asked, order, at);
+	struct page_fault by_query = predict(mapped ? &m.flags : NULL, order, at);
 	struct probe_answer answer = probe_order(&trial->probe, order, at, SECOND_BYTE);
 	char text[64];
 
 	format_text(text, sizeof(text), "%s, as it was asked for", order_names[order]);
-	expect_answer(text, &answer, refused, &by_request);
+	expect_answer(text, &answer, &by_request);
 	format_text(text, sizeof(text), "%s, as query predicts", order_names[order]);
-	expect_answer(text, &answer, predicted, &by_query);
+	expect_answer(text, &answer, &by_query);
 	expect_effect(trial, order, &answer);
 }
 
@@ -294,13 +294,12 @@ static void try_misconfigured(struct trial *trial, const struct inner_misconfigu
 	*(volatile uint64_t *)descriptor = (good | m->set) & ~m->clear;
 	guest_forget(&trial->probe.guest);
 	for (unsigned int order = INNER_READ; order <= INNER_MODIFY; order++) {
-		struct inner_fault expected;
+		struct page_fault expected = predict(NULL, (enum inner_order)order, trial->address);
 		struct probe_answer answer;
 
-		predict(NULL, (enum inner_order)order, trial->address, &expected);
-		expected.cause = INNER_MISCONFIGURED;
+		expected.cause = FAULT_MISCONFIGURED;
 		answer = probe_order(&trial->probe, (enum inner_order)order, trial->address, 0);
-		expect_answer(m->name, &answer, true, &expected);
+		expect_answer(m->name, &answer, &expected);
 	}
 	*(volatile uint64_t *)descriptor = good;
 	guest_forget(&trial->probe.guest);
@@ -356,20 +355,15 @@ static bool find_own(void *context, const struct page_visit *visit)
 static void try_walk(struct trial *trial, phys_addr table, enum inner_order order,
 		     const struct page_flags *flags)
 {
-	bool refused = !flags || !flags->read || (!flags->write && hypervisor.cpu.walk_writes);
-	struct inner_fault expected = {
-		.cause = flags ? INNER_NOT_ALLOWED : INNER_NOT_MAPPED,
-		.address = table,
-		.write = hypervisor.cpu.walk_writes,
-		.read = !hypervisor.cpu.walk_writes,
-		.walk = true,
-	};
+	enum inner_order walk = hypervisor.cpu.walk_writes ? INNER_MODIFY : INNER_READ;
+	struct page_fault expected = predict(flags, walk, table);
 	struct probe_answer answer;
 	char text[64];
 
 	answer = probe_order(&trial->probe, order, probe_far(&trial->probe) + DATA_OFFSET, 0);
+	expected.walk = true;
 	format_text(text, sizeof(text), "own table at 0x%lx, for a %s", table, order_names[order]);
-	expect_answer(text, &answer, refused, &expected);
+	expect_answer(text, &answer, &expected);
 }
 
 static void try_own_table(struct trial *trial, phys_addr table, const struct page_flags *flags)
@@ -412,7 +406,7 @@ static void check_walk(const struct check *check)
 /* A page in tables that are made for it. */
 static void check_tables(const struct check *check)
 {
-	struct inner_fault none = { 0 };
+	struct page_fault none = { .cause = FAULT_NONE };
 	struct trial trial;
 	phys_addr inner;
 	uint64_t tables;
@@ -432,7 +426,7 @@ static void check_tables(const struct check *check)
 				&trial.probe, (enum inner_order)order,
 				at + (order == INNER_FETCH ? 0 : DATA_OFFSET), SECOND_BYTE);
 
-			expect_answer(order_names[order], &answer, false, &none);
+			expect_answer(order_names[order], &answer, &none);
 			expect_effect(&trial, (enum inner_order)order, &answer);
 		}
 		expect_true("tables were made", trial.probe.guest.table.tables >= tables + 2);

@@ -104,7 +104,7 @@ struct probe_answer probe_order(struct probe_guest *probe, enum inner_order orde
 	answer.faulted = exit.reason == INNER_FAULT;
 	answer.done = exit.reason == INNER_HYPERCALL && vcpu->arguments[0] == INNER_CALL_READY;
 	if (answer.faulted)
-		hypervisor.backend->explain(vcpu, &exit, &answer.fault);
+		answer.fault = hypervisor.backend->explain(vcpu, &exit);
 	else if (answer.done)
 		answer.value = vcpu->arguments[1] & 0xff;
 	else

@@ -43,7 +43,7 @@ void probe_guest_end(struct probe_guest *probe);
 struct probe_answer {
 	bool done;    /* nothing stopped it */
 	bool faulted; /* the second stage refused it; neither: the check has failed */
-	struct inner_fault fault;
+	struct page_fault fault;
 	uint64_t value; /* of a read */
 };
 

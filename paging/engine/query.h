@@ -86,10 +86,10 @@ struct query_walk {
 	unsigned int level;
 };
 
-/* Whether the walk goes on below its entry: one test, where the format has it so. */
+/* Whether the walk goes on below its entry. */
 static ALWAYS_INLINE bool query_goes_on(const struct encoder *e, const struct query_walk *w)
 {
-	return e->is_present(&w->view, w->d, w->level) & !e->is_leaf(w->d, w->level);
+	return e->is_present(&w->view, w->d, w->level) && !e->is_leaf(w->d, w->level);
 }
 
 /* Reads the entry of `level`, a constant, which is not the root's. False: the walk ends there. */

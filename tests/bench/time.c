@@ -74,6 +74,9 @@ int bench_time(const struct request *request)
 	unsigned int done = 0;
 
 	REQUIRE(run != NULL, "no memory");
+	printf("{\"cycles_by\":\"%s\",\"floor_stores\":\"%s\"}\n",
+	       clock_begin() ? "hardware counter" : "time-stamp counter",
+	       floor_is_wide() ? "AVX2" : "64-bit");
 	run->sizes = &request->sizes;
 	run->memory = memory_create(request->sizes.span / 512 + (UINT64_C(64) << 20));
 	run->spread = random_spread(run->sizes);

@@ -68,9 +68,8 @@ Test(fault, ept_violation)
 		{ 0x182, FAULT_NOT_MAPPED, W, false, true },
 		{ 0x184, FAULT_NOT_MAPPED, X, false, true },
 		{ 0x183, FAULT_NOT_MAPPED, R | W, false, true },
-		{ 0x18a, FAULT_PERMISSION, W, false, true },          /* readable */
-		mode * / { 0x19c, FAULT_PERMISSION, X, false, true }, /* readable, writable */
-		{ 0x1a1, FAULT_PERMISSION, R, false, true },          /* executable only */
+		{ 0x18a, FAULT_PERMISSION, W, false, true }, /* readable */
+		{ 0x1a1, FAULT_PERMISSION, R, false, true }, /* executable only */
 		{ 0x1c4, FAULT_PERMISSION, X, false, true }, /* executable by user mode only */
 		{ 0x081, FAULT_NOT_MAPPED, R, true, true },  /* of the guest's own walk */
 		{ 0x08b, FAULT_PERMISSION, R | W, true, true },

@@ -2,6 +2,8 @@
 /* Exception syndromes of AArch64: Arm ARM DDI 0487, D19.2.37 (ESR_EL1) and ESR_EL2, HPFAR_EL2. */
 #include "twofold/aarch64_fault.h"
 
+#include "fault_blank.h"
+
 /* Exception classes, ESR[31:26]: aborts from a lower exception level, and from the same. */
 #define CLASS_SHIFT       26
 #define CLASS_FETCH_LOWER 0x20
@@ -64,7 +66,7 @@ static bool explain(uint64_t esr, uint64_t far, uint8_t stage, struct page_fault
 
 	if (!data && class != CLASS_FETCH && class != CLASS_FETCH_LOWER)
 		return false;
-	*fault = (struct page_fault){ .stage = stage, .level = FAULT_NO_LEVEL };
+	fault_blank(fault, stage);
 	explain_status(esr & STATUS, fault);
 	if (!data)
 		fault->access = FAULT_EXECUTE;

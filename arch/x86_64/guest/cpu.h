@@ -24,11 +24,11 @@ enum exception_vector {
 
 /* Error code of a page fault. */
 enum page_fault_code {
-	FAULT_PRESENT = 1 << 0,
-	FAULT_WRITE = 1 << 1,
-	FAULT_USER = 1 << 2,
-	FAULT_RESERVED = 1 << 3,
-	FAULT_FETCH = 1 << 4,
+	PAGE_FAULT_PRESENT = 1 << 0,
+	PAGE_FAULT_WRITE = 1 << 1,
+	PAGE_FAULT_USER = 1 << 2,
+	PAGE_FAULT_RESERVED = 1 << 3,
+	PAGE_FAULT_FETCH = 1 << 4,
 };
 
 struct cpuid {

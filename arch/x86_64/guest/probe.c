@@ -93,13 +93,13 @@ struct probe_result probe_expect(const struct page_flags *flags, enum probe_acce
 	    (flags->execute || access != PROBE_FETCH))
 		return (struct probe_result){ .faulted = false };
 	if (flags)
-		result.code |= FAULT_PRESENT;
+		result.code |= PAGE_FAULT_PRESENT;
 	if (access == PROBE_WRITE)
-		result.code |= FAULT_WRITE;
+		result.code |= PAGE_FAULT_WRITE;
 	if (user)
-		result.code |= FAULT_USER;
+		result.code |= PAGE_FAULT_USER;
 	if (access == PROBE_FETCH && no_execute)
-		result.code |= FAULT_FETCH;
+		result.code |= PAGE_FAULT_FETCH;
 	result.address = address;
 	return result;
 }

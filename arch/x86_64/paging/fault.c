@@ -2,6 +2,8 @@
 /* Error codes and exit qualifications of x86_64. */
 #include "twofold/x86_64_fault.h"
 
+#include "fault_blank.h"
+
 #define ALL_BITS UINT64_MAX
 
 /* Error codes of #PF; a nested page fault has bits 4:0 in the same places. */
@@ -25,13 +27,6 @@
 #define EPT_LINEAR      (UINT64_C(1) << 7)   /* the guest-linear address is valid */
 #define EPT_TRANSLATION (UINT64_C(1) << 8)   /* of its translation, not of its walk */
 
-static struct page_fault fault_of_stage(uint8_t stage)
-{
-	return (struct page_fault){ .cause = FAULT_UNKNOWN,
-				    .stage = stage,
-				    .level = FAULT_NO_LEVEL };
-}
-
 static enum fault_cause code_cause(uint64_t code)
 {
 	if ((code & CODE_RESERVED) != 0)
@@ -48,8 +43,9 @@ static uint8_t code_access(uint64_t code)
 
 struct page_fault x86_64_explain_page_fault(uint64_t error_code, uint64_t cr2)
 {
-	struct page_fault fault = fault_of_stage(1);
+	struct page_fault fault;
 
+	fault_blank(&fault, 1);
 	fault.cause = code_cause(error_code);
 	if ((error_code & (CODE_SGX | CODE_RMP)) != 0)
 		fault.cause = FAULT_OTHER;
@@ -66,8 +62,9 @@ struct page_fault x86_64_explain_page_fault(uint64_t error_code, uint64_t cr2)
 struct page_fault x86_64_explain_ept_violation(uint64_t qualification, phys_addr physical,
 					       virt_addr linear)
 {
-	struct page_fault fault = fault_of_stage(2);
+	struct page_fault fault;
 
+	fault_blank(&fault, 2);
 	fault.cause = (qualification & EPT_ALLOWED) != 0 ? FAULT_PERMISSION : FAULT_NOT_MAPPED;
 	fault.access = ((qualification & EPT_READ) != 0 ? FAULT_READ : 0) |
 		       ((qualification & EPT_WRITE) != 0 ? FAULT_WRITE : 0) |
@@ -84,8 +81,9 @@ struct page_fault x86_64_explain_ept_violation(uint64_t qualification, phys_addr
 
 struct page_fault x86_64_explain_ept_misconfiguration(phys_addr physical)
 {
-	struct page_fault fault = fault_of_stage(2);
+	struct page_fault fault;
 
+	fault_blank(&fault, 2);
 	fault.cause = FAULT_MISCONFIGURED;
 	fault.phys = physical;
 	fault.phys_exact = ALL_BITS;
@@ -94,8 +92,9 @@ struct page_fault x86_64_explain_ept_misconfiguration(phys_addr physical)
 
 struct page_fault x86_64_explain_npf(uint64_t exit_info1, uint64_t exit_info2)
 {
-	struct page_fault fault = fault_of_stage(2);
+	struct page_fault fault;
 
+	fault_blank(&fault, 2);
 	/* To the nested tables every access is a user's: bit 2 says nothing of the guest. */
 	fault.cause = code_cause(exit_info1);
 	if ((exit_info1 & CODE_RMP) != 0)

@@ -16,23 +16,8 @@
 #include <stdint.h>
 
 #include "guest/memory_map.h"
+#include "twofold/fault.h"
 #include "twofold/page_table.h"
-
-enum inner_cause {
-	INNER_NOT_MAPPED,
-	INNER_NOT_ALLOWED,
-	INNER_MISCONFIGURED,
-};
-
-/* What the second stage refused. */
-struct inner_fault {
-	enum inner_cause cause;
-	phys_addr address; /* inner-physical; exact, or only its page */
-	/* One of them; of an access that reads and writes `write` is set and `read` says nothing.
-	 */
-	bool read, write, fetch;
-	bool walk; /* the guest's own walk, of a table at `address` */
-};
 
 /* What this CPU has for a hypervisor; filled in by inner_backend.start. */
 struct inner_cpu {
@@ -96,7 +81,7 @@ struct inner_vcpu {
 
 enum inner_reason {
 	/* The second stage refused an access; nothing of the instruction has happened. Running on
-	 * makes it again. `inner_explain` says what it was. */
+	 * makes it again. inner_backend.explain says what it was. */
 	INNER_FAULT,
 	/*
 	 * The guest asked for something: arguments[0] is enum inner_call, the rest its arguments.
@@ -196,8 +181,7 @@ struct inner_backend {
 	/* Runs it until something happens. */
 	void (*run)(struct inner_vcpu *vcpu, struct inner_exit *exit);
 	/* An INNER_FAULT in the library's words. */
-	void (*explain)(const struct inner_vcpu *vcpu, const struct inner_exit *exit,
-			struct inner_fault *fault);
+	struct page_fault (*explain)(const struct inner_vcpu *vcpu, const struct inner_exit *exit);
 	/* tlb_gather.flush: `context` is the struct inner_guest. */
 	void (*flush)(const struct tlb_gather *gather, void *context);
 	/* NULL, or the CPU writes the pages that it marks dirty into a log: moves up to `capacity`

@@ -9,6 +9,7 @@
 #include "guest/text.h"
 #include "svm_vmcb.h"
 #include "twofold/x86_64.h"
+#include "twofold/x86_64_fault.h"
 #include "twofold/x86_64_registers.h"
 #include "twofold/x86_64_tlb.h"
 
@@ -35,15 +36,6 @@
 #define SEGMENT_DATA         0xc93
 #define SEGMENT_TSS          0x08b
 #define SEGMENT_LDT          0x082
-
-/* EXITINFO1 of a nested page fault: 15.25.6. */
-enum npf {
-	NPF_PRESENT = 1 << 0,
-	NPF_WRITE = 1 << 1,
-	NPF_RESERVED = 1 << 3,
-	NPF_FETCH = 1 << 4,
-};
-#define NPF_TABLES (UINT64_C(1) << 33)
 
 static struct {
 	struct x86_64_cpu cpu;
@@ -352,21 +344,10 @@ static void svm_run(struct inner_vcpu *vcpu, struct inner_exit *exit)
 	exit->reason = reason_of(vcpu, vmcb);
 }
 
-static void svm_explain(const struct inner_vcpu *vcpu, const struct inner_exit *exit,
-			struct inner_fault *fault)
+static struct page_fault svm_explain(const struct inner_vcpu *vcpu, const struct inner_exit *exit)
 {
-	uint64_t info = exit->raw[1];
-
 	(void)vcpu;
-	fault->address = exit->raw[2];
-	fault->walk = (info & NPF_TABLES) != 0;
-	fault->write = (info & NPF_WRITE) != 0;
-	fault->fetch = (info & NPF_FETCH) != 0 && !fault->walk;
-	fault->read = !fault->write && !fault->fetch;
-	if ((info & NPF_RESERVED) != 0)
-		fault->cause = INNER_MISCONFIGURED;
-	else
-		fault->cause = (info & NPF_PRESENT) != 0 ? INNER_NOT_ALLOWED : INNER_NOT_MAPPED;
+	return x86_64_explain_npf(exit->raw[1], exit->raw[2]);
 }
 
 static void svm_flush(const struct tlb_gather *gather, void *context)

@@ -150,8 +150,8 @@ static void expect_reserved_fault(const char *what, struct probe_result result, 
 	struct probe_result expected = { .faulted = true, .vector = VECTOR_PAGE_FAULT };
 
 	expected.address = at;
-	expected.code = FAULT_RESERVED | FAULT_PRESENT | access;
-	result.code |= FAULT_PRESENT;
+	expected.code = PAGE_FAULT_RESERVED | PAGE_FAULT_PRESENT | access;
+	result.code |= PAGE_FAULT_PRESENT;
 	expect_verdict(what, result, expected);
 }
 
@@ -170,7 +170,7 @@ static void check_reserved(const struct check *check)
 	invalidate_page(at);
 	expect_reserved_fault("read, with a reserved bit", probe(PROBE_READ, at, false), at, 0);
 	expect_reserved_fault("user write, with a reserved bit", probe(PROBE_WRITE, at, true), at,
-			      FAULT_WRITE | FAULT_USER);
+			      PAGE_FAULT_WRITE | PAGE_FAULT_USER);
 	*entry &= ~(UINT64_C(1) << 14);
 	invalidate_page(at);
 	expect_rights("without it", at, &flags);
