@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What this CPU's MMU has, and how it is switched on. */
 #include "cpu.h"
+#include "debug_exit.h"
 #include "guest/arch.h"
+#include "guest/panic.h"
+#include "guest/text.h"
 #include "layout.h"
 #include "mmu.h"
 #include "msr.h"
@@ -21,13 +24,15 @@ struct arch_layout arch_layout = {
 	.boot_reach = BOOT_DIRECT_SIZE,
 };
 
-const char arch_options_text[] = "";
+const char arch_options_text[] = " and exit=device|bochs";
 
 bool arch_option(const char *key, const char *value)
 {
-	(void)key;
-	(void)value;
-	return false;
+	if (!text_equal(key, "exit"))
+		return false;
+	if (!debug_exit_choose(value))
+		panic("command line: exit=%s: expected device or bochs", value);
+	return true;
 }
 
 uint64_t arch_leaf_size(unsigned int rank)
