@@ -5,6 +5,7 @@
 BUILD := build
 MESON_OPTIONS :=
 ARCH :=
+MODE := selftest
 SUITES :=
 
 # make's own default for CC is no choice of the user's.
@@ -47,6 +48,7 @@ help:
 	@echo '  BUILD=DIRECTORY            where to build (default: build)'
 	@echo '  MESON_OPTIONS="-Dx=y ..."  more options for meson setup'
 	@echo '  ARCH=aarch64               make run: the same on AArch64, with the KVM of an emulated Linux'
+	@echo '  MODE=hypervisor            make run: the kernel as hypervisor, itself as its guest, in QEMU'
 	@echo '  SUITES="paging vmm"        the test suites that make test runs (default: all)'
 	@echo '  PACKAGES=have              do not look for Debian packages, and install none'
 
@@ -57,6 +59,15 @@ run:
 	@configs/configure-build "$(BUILD)/aarch64" --cross-file configs/aarch64.ini
 	$(call build_aarch64,vmm/vmm guest/twofold-guest.elf tests/nested/l1/nested-init)
 	@tests/tools/run-selftest "$(BUILD)" aarch64
+else ifeq ($(MODE),hypervisor)
+run:
+	@configs/install-packages build qemu
+	@configs/configure-build "$(BUILD)" $(MESON_OPTIONS)
+	$(call build,guest/twofold-guest.elf)
+	@tests/tools/run-selftest "$(BUILD)" hypervisor
+else ifneq ($(MODE),selftest)
+run:
+	@echo 'make run: MODE=$(MODE): expected selftest or hypervisor' >&2; exit 2
 else
 run:
 	@configs/install-packages build

@@ -47,7 +47,7 @@ _Noreturn void guest_main(char *command_line)
 	checks_plan(guest_options.test);
 	kernel_start();
 	print_summary();
-	if (guest_options.dump)
+	if (guest_options.dump && !guest_options.hypervisor)
 		kernel_dump();
 	if (guest_options.touch)
 		kernel_touch();

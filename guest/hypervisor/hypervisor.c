@@ -10,6 +10,8 @@ struct hypervisor hypervisor;
 
 const struct check_list *const hypervisor_lists[] = {
 	&hypervisor_probe_checks,
+	&hypervisor_change_checks,
+	&hypervisor_isolation_checks,
 	&hypervisor_itself_checks,
 };
 const size_t hypervisor_list_count = sizeof(hypervisor_lists) / sizeof(hypervisor_lists[0]);

@@ -23,6 +23,7 @@ void hypervisor_start(void);
 extern const struct check_list *const hypervisor_lists[];
 extern const size_t hypervisor_list_count;
 extern const struct check_list hypervisor_probe_checks, hypervisor_itself_checks;
+extern const struct check_list hypervisor_change_checks, hypervisor_isolation_checks;
 
 /* A guest with an empty second stage, `leaf_sizes` of it (0: all). Panics where frames lack. */
 void guest_create(struct inner_guest *guest, uint64_t leaf_sizes);

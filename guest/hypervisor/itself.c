@@ -2,13 +2,21 @@
 /* This kernel as its own guest: it passes its own self-test on tables of both dimensions that the
  * library wrote. */
 #include "guest/kernel.h"
+#include "guest/options.h"
 #include "guest/print.h"
 #include "guest/sabotage.h"
 #include "guest/selftest.h"
 #include "lazy.h"
+#include "twofold/dump.h"
 #include "twofold/statistics.h"
 
 static struct lazy_guest lazy;
+
+static void dump_line(void *context, const char *text)
+{
+	(void)context;
+	print("# %s\n", text);
+}
 
 static void report(const struct lazy_guest *guest)
 {
@@ -26,6 +34,8 @@ static void report(const struct lazy_guest *guest)
 	}
 	print("; %lu times collapsed; %lu of %lu KiB\n", guest->collapsed, statistics.mapped >> 10,
 	      (guest->ram.end - guest->ram.start) >> 10);
+	if (guest_options.dump)
+		page_table_dump(&guest->guest.table, dump_line, NULL);
 }
 
 static bool run(const char *command_line)

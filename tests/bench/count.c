@@ -36,14 +36,15 @@ static void count(struct run *run, const struct workload *workload, const struct
 
 int bench_count(const struct request *request)
 {
-	struct run *run = calloc(1, sizeof(*run));
+	struct run *run;
 	unsigned int done = 0;
 
-	REQUIRE(run != NULL, "no memory");
 	if (RUNNING_ON_VALGRIND == 0) {
 		(void)fprintf(stderr, "bench: count: only under valgrind --tool=callgrind\n");
 		return 2;
 	}
+	run = calloc(1, sizeof(*run));
+	REQUIRE(run != NULL, "no memory");
 	run->sizes = &request->sizes;
 	run->memory = memory_create(request->sizes.span / 512 + (UINT64_C(64) << 20));
 	run->spread = random_spread(run->sizes);

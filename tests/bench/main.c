@@ -92,7 +92,7 @@ int main(int argc, char **argv)
 			return usage();
 	request.sizes = (struct sizes){
 		.bytes = GIB / scale,
-		.large = 64 * GIB / scale,
+		.large = 64 * GIB, /* few leaves as it is */
 		.span = 256 * GIB / scale,
 		.random = (UINT64_C(1) << 18) / scale,
 	};

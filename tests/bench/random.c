@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The same pages in every run. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "../paging/require.h"
 #include "../paging/rng.h"
@@ -33,11 +34,13 @@ uint64_t *random_shuffled(const uint64_t *spread, uint64_t count)
 	uint64_t state = 2;
 
 	REQUIRE(offsets != NULL, "no memory");
-	for (uint64_t i = 0; i < count; i++) {
-		uint64_t j = rng_below(&state, i + 1);
+	memcpy(offsets, spread, count * sizeof(*offsets));
+	for (uint64_t i = count; i > 1; i--) {
+		uint64_t j = rng_below(&state, i);
+		uint64_t last = offsets[i - 1];
 
-		offsets[i] = offsets[j];
-		offsets[j] = spread[i];
+		offsets[i - 1] = offsets[j];
+		offsets[j] = last;
 	}
 	return offsets;
 }

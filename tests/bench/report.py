@@ -184,7 +184,7 @@ def sizes_plot(lines):
         shown = [value for (kind, _, _), value in medians.items()
                  if kind == what or (what == '4K' and kind == 'naive')]
         plot = Plot(min(shown), max(shown))
-        step = (plot.WIDTH - plot.LEFT - 20) / max(1, len(sizes) - 1)
+        step = (plot.WIDTH - plot.LEFT - 40) / max(1, len(sizes) - 1)
         x = {size: plot.LEFT + 10 + i * step for i, size in enumerate(sizes)}
         for i, form in enumerate(formats):
             plot.line([(x[size], medians[what, form, size]) for size in sizes], COLOURS[i])
@@ -201,7 +201,7 @@ def threads_plot(details):
     ups = speed_ups(details)
     width, height = 860, 40 + 22 * len(ups)
     parts = []
-    scale = (width - 420) / 2.2
+    scale = (width - 570) / 2.2
     for goal in (1, 2):
         x = 340 + goal * scale
         parts.append(f'<line x1="{x}" x2="{x}" y1="10" y2="{height - 20}" class="grid"/>')
@@ -213,7 +213,7 @@ def threads_plot(details):
         parts.append(f'<rect x="340" y="{y}" width="{one / two * scale:.1f}" height="16" '
                      f'fill="{COLOURS[0]}"/>')
         parts.append(f'<text x="{346 + one / two * scale:.1f}" y="{y + 13}">{one / two:.2f} x '
-                     f'({one:.1f} -&gt; {two:.1f} ns a page)</text>')
+                     f'({one:.2f} -&gt; {two:.2f} ns)</text>')
     return (f'<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" '
             f'width="{width}">{"".join(parts)}</svg>')
 

@@ -9,9 +9,11 @@ static struct walk_result walk(struct run *run, uint64_t offset, enum walk_kind 
 {
 	const struct format_case *model = &run->format->model;
 	struct walk_memory memory = memory_walk(run->memory);
+	struct walk_result result;
 
-	return model->translate(model, run->table.root, &memory, VIRT_BASE + offset,
-				(struct walk_access){ .kind = kind });
+	result = model->translate(model, run->table.root, &memory, VIRT_BASE + offset,
+				  (struct walk_access){ .kind = kind });
+	return result;
 }
 
 static void check(struct run *run, uint64_t offset, uint64_t leaf, bool write)

@@ -287,6 +287,31 @@ static uint64_t entry_software(struct world *world, virt_addr virt)
 }
 
 /* What hardware has marked in single leaves of a group stays there. */
+/* A full table, one entry of which is annotated: what its count says is not that all is mapped. */
+FORMAT_TEST(annotations, left_in_a_full_table)
+{
+	uint64_t span = format->level_size[1], granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+	struct model_op left = { .kind = MODEL_UNMAP, .size = granule, .note = NOTE };
+	struct model_op all = { .kind = MODEL_UNMAP, .virt = virt, .size = span };
+	struct model_op pages = { .kind = MODEL_MAP, .virt = virt, .size = span };
+	struct world world;
+
+	pages.flags = (struct page_flags){ .read = 1, .write = 1, .execute = 1 };
+	pages.leaf_sizes = granule;
+	left.virt = virt + span / 2;
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	world_must(&world, &pages);
+	world_must(&world, &left);
+	refused(&world, &all, PAGING_NOT_MAPPED);
+	all.mode = PAGING_SKIP_HOLES;
+	world_must(&world, &all);
+	REQUIRE(hole(&world, left.virt).annotation == NOTE, "the annotation went");
+	annotate(&world, left.virt, granule, 0);
+	REQUIRE(world.memory->live == 1, "%" PRIu64 " tables", world.memory->live);
+	world_close(&world);
+}
+
 FORMAT_TEST(annotations, software_bits_of_groups)
 {
 	uint16_t software = (uint16_t)((1u << format->software_bits) - 1);

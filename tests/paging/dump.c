@@ -128,6 +128,7 @@ static void check_totals(struct world *world, const char *line)
 	}
 	rest = strchr(line, ';');
 	REQUIRE(rest != NULL && sscanf(rest, "; %llu table", &tables) == 1 &&
+			(rest[strlen(rest) - 1] == 's') == (tables != 1) &&
 			tables == model_tables(&world->model),
 		"%s", line);
 }

@@ -10,6 +10,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define ALL          UINT64_MAX
+#define NO_OFFSET    (~UINT64_C(0xfff))
 #define R            FAULT_READ
 #define W            FAULT_WRITE
 #define X            FAULT_EXECUTE
@@ -199,9 +200,18 @@ Test(fault, aarch64_stage2)
 		{ 0x92000000, FAULT_ADDRESS_SIZE, R, 3, false, 0xabcd123456678, ALL },
 		{ 0x9200004f, FAULT_PERMISSION, W, 0, false, 0, 0 },
 		{ 0x8200000e, FAULT_PERMISSION, X, 1, false, 0, 0 },
-		{ 0x920000cf, FAULT_PERMISSION, W, 0, true, 0xabcd123456000, ~UINT64_C(0xfff) },
-		{ 0x92000086, FAULT_NOT_MAPPED, R, 1, true, 0xabcd123456000, ~UINT64_C(0xfff) },
-		{ 0x92000406, FAULT_NOT_MAPPED, R, 1, false, 0xabcd123456000, ~UINT64_C(0xfff) },
+		/* S1PTW, of a store, a load and a fetch: the walk of each only reads, or it marks.
+		 */
+		{ 0x920000cf, FAULT_PERMISSION, R | W, 0, true, 0xabcd123456000, NO_OFFSET },
+		{ 0x9200008f, FAULT_PERMISSION, R | W, 0, true, 0xabcd123456000, NO_OFFSET },
+		{ 0x8200008f, FAULT_PERMISSION, R | W, 0, true, 0xabcd123456000, NO_OFFSET },
+		{ 0x92000086, FAULT_NOT_MAPPED, R, 1, true, 0xabcd123456000, NO_OFFSET },
+		{ 0x920000c6, FAULT_NOT_MAPPED, R, 1, true, 0xabcd123456000, NO_OFFSET },
+		{ 0x82000086, FAULT_NOT_MAPPED, R, 1, true, 0xabcd123456000, NO_OFFSET },
+		{ 0x820000ab, FAULT_NOT_MAPPED, R, 4, true, 0xabcd123456000, NO_OFFSET },
+		{ 0x920000ca, FAULT_ACCESS_FLAG, R, 1, true, 0xabcd123456000, NO_OFFSET },
+		{ 0x820000a9, FAULT_ADDRESS_SIZE, R, 4, true, 0xabcd123456000, NO_OFFSET },
+		{ 0x92000406, FAULT_NOT_MAPPED, R, 1, false, 0xabcd123456000, NO_OFFSET },
 		{ 0x92000010, FAULT_OTHER, R, FAULT_NO_LEVEL, false, 0, 0 },
 	};
 	const uint64_t hpfar = UINT64_C(0x00000abcd1234560);

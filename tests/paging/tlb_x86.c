@@ -167,6 +167,28 @@ Test(tlb_x86, threshold)
 	gathering_close(&g);
 }
 
+/* What the first of several ranges alone says is heeded: that it was global, or tables. */
+Test(tlb_x86, the_first_range)
+{
+	struct x86_64_tlb other = {
+		.space = X86_64_TLB_OTHER, .pcid_enabled = true, .invpcid = true, .pcid = 0x77
+	};
+	struct gathering g;
+
+	gathering_open(&g, "x86-48");
+	gathering_map(&g, 0x40200000, 0x1000, true);
+	gathering_map(&g, 0x40000000, 0x100000, false);
+	gathering_protect(&g, 0x40200000, 0x1000);
+	gathering_protect(&g, 0x40000000, 0x21000);
+	cr_assert_eq(g.gather.range_count, 2);
+	expect_only(&current, &g.gather, X86_64_TOGGLE_PGE, 0, 0);
+	g.gather.ranges[0].global = false;
+	g.gather.ranges[0].tables = true;
+	g.gather.ranges[1].last = g.gather.ranges[1].start + 0xfff;
+	expect_only(&other, &g.gather, X86_64_INVPCID, INVPCID_SINGLE, 0x77);
+	gathering_close(&g);
+}
+
 /* The ranges did not fit in the gather. */
 Test(tlb_x86, everything)
 {

@@ -91,11 +91,25 @@ static bool hpfar_valid(const struct page_fault *fault)
 	       fault->cause == FAULT_ACCESS_FLAG || fault->cause == FAULT_ADDRESS_SIZE;
 }
 
+/*
+ * The syndrome is of the instruction, whose class and WnR say nothing of what its walk did: that
+ * read a descriptor, and may have gone on to mark it (FEAT_HAFDBS). Only permission can refuse the
+ * second and not the first.
+ */
+static uint8_t walk_access(enum fault_cause cause)
+{
+	if (cause == FAULT_PERMISSION)
+		return FAULT_READ | FAULT_WRITE;
+	return FAULT_READ;
+}
+
 bool aarch64_explain_stage2(uint64_t esr, uint64_t far, uint64_t hpfar, struct page_fault *fault)
 {
 	if (!explain(esr, far, 2, fault))
 		return false;
 	fault->walk = (esr & STAGE1_WALK) != 0;
+	if (fault->walk)
+		fault->access = walk_access(fault->cause);
 	if (!hpfar_valid(fault))
 		return true;
 	fault->phys = (hpfar & HPFAR_ADDRESS) << HPFAR_SHIFT;

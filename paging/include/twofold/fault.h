@@ -38,7 +38,7 @@ enum fault_access {
 struct page_fault {
 	enum fault_cause cause;
 	/* enum fault_access, OR-ed; 0: not told. Of an instruction that reads and writes
-	 * FAULT_WRITE is always there, and FAULT_READ may be. */
+	 * FAULT_WRITE is always there, and FAULT_READ may be. If `walk`: what the walk did. */
 	uint8_t access;
 	uint8_t stage; /* whose tables refused it: 1, or 2 for EPT, NPT and Arm's stage 2 */
 	/* Stage 2: the access was the guest's own walk of its stage-1 tables. */

@@ -43,7 +43,9 @@ enum memory_operation {
 	 * [address, address + size) that were written to since the round began, and bit n of
 	 * `bitmap` (its guest-physical address, a multiple of 8; 0: nobody wants it) is page n of
 	 * the range; the last word is filled up with zeros. Counted are writes of vCPUs and the
-	 * VMM's own; also those to a page that is no memory any more. Address and size are whole
+	 * VMM's own; also those to a page that is no memory any more. None is missed, but KVM may
+	 * count a page that was only read, when it maps it for the first time: in the first round,
+	 * and in one with a MEMORY_SET. Address and size are whole
 	 * pages; nothing need be mapped there. `round` is the number of the round, from 1 on.
 	 */
 	MEMORY_ROUND = 2,

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A second stage that changes while its guest runs: dirty logging, by write-protection and by the
+ * CPU's own marks, large leaves split and collapsed; and what guests have of each other.
+ */
+#include "guest/kernel.h"
+#include "guest/panic.h"
+#include "guest/print.h"
+#include "guest/sabotage.h"
+#include "guest/selftest.h"
+#include "guest/text.h"
+#include "probe_guest.h"
+
+#define REGION                                                                            \
+	UINT64_C(0x200000) /* of the guest's memory that is logged: at probe_slot(REGION) \
+			    */
+#define ROUNDS 6
+#define WRITES 24
+
+static const struct page_flags all = { .read = 1, .write = 1, .execute = 1 };
+static const struct page_flags read_only = { .read = 1, .execute = 1 };
+
+static struct probe_guest first, second;
+
+/* Bit n: page n of the region. */
+struct page_set {
+	uint64_t words[REGION / PAGE_SIZE_4K / 64];
+};
+
+static void set_add(struct page_set *set, uint64_t page)
+{
+	set->words[page / 64] |= UINT64_C(1) << page % 64;
+}
+
+static uint64_t set_count(const struct page_set *set)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < sizeof(set->words) / sizeof(set->words[0]); i++) {
+		for (uint64_t word = set->words[i]; word != 0; word &= word - 1)
+			count++;
+	}
+	return count;
+}
+
+static void expect_same_pages(uint64_t round, const struct page_set *found,
+			      const struct page_set *written)
+{
+	char what[48];
+
+	format_text(what, sizeof(what), "round %lu: pages found", round);
+	expect_equal(what, set_count(found), set_count(written));
+	for (size_t i = 0; i < sizeof(found->words) / sizeof(found->words[0]); i++) {
+		format_text(what, sizeof(what), "round %lu: pages %zu and on", round, i * 64);
+		expect_equal(what, found->words[i], written->words[i]);
+	}
+}
+
+/* The guest with the region in the largest leaves, over one frame. */
+static bool region_start(struct frame *frame)
+{
+	if ((hypervisor.cpu.config.leaf_sizes & REGION) == 0) {
+		check_skip("second stages have no leaves of 2M here");
+		return false;
+	}
+	sabotage_enter(SABOTAGE_SELFTEST);
+	*frame = test_frame(REGION);
+	memset(frame_bytes(*frame), 0, REGION);
+	if (!probe_guest_start(&first)) {
+		probe_guest_end(&first);
+		test_frame_free(*frame);
+		return false;
+	}
+	sabotage_enter(SABOTAGE_INNER);
+	return expect_status("map",
+			     guest_map(&first.guest, REGION, frame->start, REGION, all, REGION),
+			     PAGING_OK);
+}
+
+static void region_end(struct frame frame, uint64_t frames)
+{
+	sabotage_enter(SABOTAGE_SELFTEST);
+	probe_guest_end(&first);
+	test_frame_free(frame);
+	expect_equal("frames in use", kernel.pool.in_use, frames);
+}
+
+/* Which page the nth write of a round goes to: some of them come again, and neighbours are there.
+ */
+static uint64_t page_of(uint64_t round, uint64_t n)
+{
+	return (round * 37 + n * n * 5 + n / 3) % (REGION / page_size());
+}
+
+/*
+ * The guest writes to a page; a write that is refused is logged, and the page may be written from
+ * then on. Writes the same value, which nothing but the log can tell from no write.
+ */
+static void logged_write(uint64_t page, struct page_set *found)
+{
+	virt_addr at = REGION + page * page_size() + 8;
+	struct probe_answer answer = probe_order(&first, INNER_WRITE, at, 0x11);
+
+	if (answer.faulted) {
+		expect_equal("the page that faulted",
+			     addr_align_down(answer.fault.phys, page_size()),
+			     REGION + page * page_size());
+		expect_true("a write to what is write-protected",
+			    answer.fault.cause == FAULT_PERMISSION &&
+				    (answer.fault.access & FAULT_WRITE) != 0);
+		set_add(found, page);
+		expect_status(
+			"protect",
+			guest_protect(&first.guest, REGION + page * page_size(), page_size(), all),
+			PAGING_OK);
+		answer = probe_order(&first, INNER_WRITE, at, 0x11);
+	}
+	expect_true("the write is done", answer.done);
+}
+
+static void expect_one_leaf(const char *what)
+{
+	struct page_mapping m;
+
+	if (expect_status(what, page_table_query(&first.guest.table, REGION, &m), PAGING_OK))
+		expect_equal(what, m.size, REGION);
+}
+
+static void check_write_protect(const struct check *check)
+{
+	uint64_t frames = kernel.pool.in_use;
+	struct frame frame;
+
+	(void)check;
+	if (!region_start(&frame))
+		return;
+	for (uint64_t round = 0; round < ROUNDS; round++) {
+		struct page_set written = { { 0 } }, found = { { 0 } };
+
+		expect_status("write-protect", guest_write_protect(&first.guest, REGION, REGION),
+			      PAGING_OK);
+		for (uint64_t n = 0; n < WRITES; n++) {
+			set_add(&written, page_of(round, n));
+			logged_write(page_of(round, n), &found);
+		}
+		expect_same_pages(round, &found, &written);
+	}
+	expect_status("protect", guest_protect(&first.guest, REGION, REGION, all), PAGING_OK);
+	expect_status("collapse", guest_collapse(&first.guest, REGION, REGION), PAGING_OK);
+	expect_one_leaf("one leaf again");
+	region_end(frame, frames);
+}
+
+static bool found_dirty(void *context, const struct page_visit *visit)
+{
+	struct page_set *found = context;
+
+	expect_equal("the size of a leaf that is dirty", visit->mapping.size, page_size());
+	set_add(found, (visit->mapping.virt - REGION) / page_size());
+	return true;
+}
+
+static void check_dirty_bits(const struct check *check)
+{
+	uint64_t frames = kernel.pool.in_use;
+	struct page_set nothing = { { 0 } };
+	struct frame frame;
+
+	(void)check;
+	if (!hypervisor.cpu.hardware_dirty) {
+		check_skip("this CPU does not mark leaves of second stages dirty");
+		return;
+	}
+	if (!region_start(&frame))
+		return;
+	expect_status("split", guest_split(&first.guest, REGION, REGION, page_size()), PAGING_OK);
+	for (uint64_t round = 0; round < ROUNDS; round++) {
+		struct page_set written = { { 0 } }, found = { { 0 } };
+
+		for (uint64_t n = 0; n < WRITES; n++) {
+			set_add(&written, page_of(round, n));
+			logged_write(page_of(round, n), &nothing);
+		}
+		expect_status("harvest",
+			      guest_harvest(&first.guest, REGION, REGION, PAGE_MARK_DIRTY,
+					    found_dirty, &found),
+			      PAGING_OK);
+		expect_same_pages(round, &found, &written);
+	}
+	expect_equal("writes that faulted", set_count(&nothing), 0);
+	expect_status("collapse", guest_collapse(&first.guest, REGION, REGION), PAGING_OK);
+	expect_one_leaf("one leaf again");
+	region_end(frame, frames);
+}
+
+static void expect_order(const char *what, struct probe_guest *guest, enum inner_order order,
+			 virt_addr at, enum fault_cause cause)
+{
+	struct probe_answer answer = probe_order(guest, order, at, 0x77);
+
+	if (answer.done || answer.faulted)
+		expect_equal(what, answer.fault.cause, cause);
+}
+
+/* One page in the middle of a large leaf becomes ROM, a hole, another frame's; the rest stays. */
+static void check_live(const struct check *check)
+{
+	uint64_t frames = kernel.pool.in_use;
+	phys_addr page = REGION + REGION / 2;
+	struct frame frame, elsewhere;
+
+	(void)check;
+	if (!region_start(&frame))
+		return;
+	elsewhere = test_frame(page_size());
+	frame_bytes(elsewhere)[0] = 0x99;
+	frame_bytes(frame)[REGION / 2] = 0x42;
+	expect_equal("before", probe_order(&first, INNER_READ, page, 0).value, 0x42);
+	expect_status("protect", guest_protect(&first.guest, page, page_size(), read_only),
+		      PAGING_OK);
+	expect_order("ROM is written", &first, INNER_WRITE, page, FAULT_PERMISSION);
+	expect_order("ROM is read", &first, INNER_READ, page, FAULT_NONE);
+	expect_order("the page before is written", &first, INNER_WRITE, page - 1, FAULT_NONE);
+	expect_order("the page behind is written", &first, INNER_WRITE, page + page_size(),
+		     FAULT_NONE);
+	expect_equal("ROM", frame_bytes(frame)[REGION / 2], 0x42);
+	expect_status("unmap", guest_unmap(&first.guest, page, page_size()), PAGING_OK);
+	expect_order("a hole is read", &first, INNER_READ, page, FAULT_NOT_MAPPED);
+	expect_order("a hole is written", &first, INNER_WRITE, page, FAULT_NOT_MAPPED);
+	expect_status("map", guest_map(&first.guest, page, elsewhere.start, page_size(), all, 0),
+		      PAGING_OK);
+	expect_equal("another frame", probe_order(&first, INNER_READ, page, 0).value, 0x99);
+	expect_status("unmap", guest_unmap(&first.guest, page, page_size()), PAGING_OK);
+	expect_status("map",
+		      guest_map(&first.guest, page, frame.start + REGION / 2, page_size(), all, 0),
+		      PAGING_OK);
+	expect_status("collapse", guest_collapse(&first.guest, REGION, REGION), PAGING_OK);
+	expect_one_leaf("one leaf again");
+	expect_equal("as before", probe_order(&first, INNER_READ, page, 0).value, 0x42);
+	test_frame_free(elsewhere);
+	region_end(frame, frames);
+}
+
+/* Two guests, and a page that both have, one of them to read. */
+static void check_two_guests(const struct check *check)
+{
+	phys_addr shared = probe_slot(page_size());
+	uint64_t frames = kernel.pool.in_use;
+	struct frame page;
+	bool both;
+
+	(void)check;
+	sabotage_enter(SABOTAGE_SELFTEST);
+	page = test_frame(page_size());
+	frame_bytes(page)[0] = 0x31;
+	both = probe_guest_start(&first);
+	both = probe_guest_start(&second) && both;
+	if (both) {
+		sabotage_enter(SABOTAGE_INNER);
+		expect_true("identifiers differ", first.guest.space != second.guest.space);
+		expect_status("map",
+			      guest_map(&first.guest, shared, page.start, page_size(), all, 0),
+			      PAGING_OK);
+		expect_order("before the other has it", &second, INNER_READ, shared,
+			     FAULT_NOT_MAPPED);
+		expect_status(
+			"map",
+			guest_map(&second.guest, shared, page.start, page_size(), read_only, 0),
+			PAGING_OK);
+		expect_order("the one writes", &first, INNER_WRITE, shared, FAULT_NONE);
+		expect_equal("the other reads it",
+			     probe_order(&second, INNER_READ, shared, 0).value, 0x77);
+		expect_order("the other writes", &second, INNER_WRITE, shared, FAULT_PERMISSION);
+		expect_status("unmap", guest_unmap(&first.guest, shared, page_size()), PAGING_OK);
+		expect_order("the one has it no more", &first, INNER_READ, shared,
+			     FAULT_NOT_MAPPED);
+		expect_order("the other still has", &second, INNER_READ, shared, FAULT_NONE);
+	}
+	sabotage_enter(SABOTAGE_SELFTEST);
+	probe_guest_end(&second);
+	probe_guest_end(&first);
+	test_frame_free(page);
+	expect_equal("frames in use", kernel.pool.in_use, frames);
+}
+
+static const struct check checks[] = {
+	{ "dirty log: write-protection finds what is written", check_write_protect, 0, { 0 }, 0 },
+	{ "dirty log: the CPU's marks find what is written", check_dirty_bits, 0, { 0 }, 0 },
+	{ "changes: ROM, a hole, another frame inside a large leaf", check_live, 0, { 0 }, 0 },
+	{ "changes: two guests, one page with different rights", check_two_guests, 0, { 0 }, 0 },
+};
+
+const struct check_list hypervisor_change_checks = CHECK_LIST(checks);
