@@ -24,14 +24,21 @@ struct arch_layout arch_layout = {
 	.boot_reach = BOOT_DIRECT_SIZE,
 };
 
-const char arch_options_text[] = " and exit=device|bochs";
+const char arch_options_text[] = " and int3=1 and exit=device|bochs";
 
+bool breakpoint_wanted;
+
+/* int3=1: run the check that KVMs that interpret would end the run at. */
 bool arch_option(const char *key, const char *value)
 {
-	if (!text_equal(key, "exit"))
+	if (text_equal(key, "exit")) {
+		if (!debug_exit_choose(value))
+			panic("command line: exit=%s: expected device or bochs", value);
+		return true;
+	}
+	if (!text_equal(key, "int3") || !text_equal(value, "1"))
 		return false;
-	if (!debug_exit_choose(value))
-		panic("command line: exit=%s: expected device or bochs", value);
+	breakpoint_wanted = true;
 	return true;
 }
 
