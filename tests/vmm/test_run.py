@@ -360,6 +360,41 @@ def stats_json_bad():
           "stderr")
 
 
+WRITTEN = {0x500, 0x601, 0x602, 0xFFF}  # pages that the test kernel writes to
+READ = {0x100, 0x400, 0x408}  # KVM may count what it maps for the first time
+
+
+@suite.point("--dirty-log=json:FILE has the pages that were written to")
+def dirty_log():
+    path = os.path.join(vmm.scratch, "dirty.json")
+    ends("dirty", [*EXIT, "-m", "16", f"--dirty-log=json:{path}"], 33)
+    with open(path, encoding="utf-8") as file:
+        rounds = [json.loads(line) for line in file]
+    equal([entry["round"] for entry in rounds], [1], "rounds")
+    pages = set()
+    for entry in rounds[0]["ranges"]:
+        first = int(entry["base"], 16) // 4096
+        pages |= set(range(first, first + entry["size"] // 4096))
+    equal(len(pages), rounds[0]["pages"], "number of pages")
+    check(WRITTEN <= pages <= WRITTEN | READ, f"pages {sorted(map(hex, pages))}")
+
+
+@suite.point("--dirty-log=json:FILE that cannot be written: status 6")
+def dirty_log_bad():
+    need_kvm()
+    seen = vmm.run(*EXIT, "--dirty-log=json:/nonexistent/x", vmm.kernel("hello"))
+    equal((seen.status, seen.err), (6, "vmm: --dirty-log: /nonexistent/x: cannot be written: No such "
+                                       "file or directory\n"), "status and stderr")
+
+
+@suite.point("--memory-control where there is memory: status 2")
+def memory_control_in_memory():
+    path = vmm.file("control.json", json.dumps({"memory-regions": [
+        {"base": "0xd0000000", "size": "4K", "kind": "ram"}]}))
+    vmm.refuses(["--config", path, "--memory-control", vmm.kernel("hello")],
+                "--memory-control: there is memory at 0xd0000000; expected none where its register is")
+
+
 @suite.point("--dump-stage2 prints, then boots")
 def dump_and_boot():
     need_kvm()

@@ -15,11 +15,15 @@
 enum exception_vector {
 	VECTOR_DIVIDE = 0,
 	VECTOR_NMI = 2,
+	VECTOR_BREAKPOINT = 3,
 	VECTOR_INVALID_OPCODE = 6,
 	VECTOR_DOUBLE_FAULT = 8,
 	VECTOR_GENERAL_PROTECTION = 13,
 	VECTOR_PAGE_FAULT = 14,
-	VECTORS = 32,
+	VECTORS = 32,        /* of exceptions */
+	VECTOR_FLUSH = 0x40, /* interrupts of the second CPU */
+	VECTOR_WAKE,
+	VECTOR_SPURIOUS = 0xff,
 };
 
 /* Error code of a page fault. */
@@ -99,6 +103,19 @@ static inline void write_msr(uint32_t msr, uint64_t value)
 			 :
 			 : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
 			 : "memory");
+}
+
+static inline uint64_t read_tsc(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
+}
+
+static inline void cpu_pause(void)
+{
+	__asm__ volatile("pause" : : : "memory");
 }
 
 static inline void invalidate_page(uint64_t address)

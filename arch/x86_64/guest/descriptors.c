@@ -9,11 +9,13 @@
 #include "exceptions.h"
 #include "guest/stack.h"
 #include "layout.h"
+#include "second_cpu.h"
 
 DEFINE_STACK(kernel_stack);
 static DEFINE_STACK(page_fault_stack);
 static DEFINE_STACK(double_fault_stack);
 static DEFINE_STACK(exception_stack);
+DEFINE_STACK(second_cpu_stack);
 
 const struct named_stack guest_stacks[] = {
 	{ "kernel", &kernel_stack },
@@ -21,6 +23,7 @@ const struct named_stack guest_stacks[] = {
 	{ "double-fault", &double_fault_stack },
 	{ "exception", &exception_stack },
 	{ "self-test", &selftest_stack },
+	{ "second CPU", &second_cpu_stack },
 };
 const size_t guest_stack_count = sizeof(guest_stacks) / sizeof(guest_stacks[0]);
 
@@ -51,7 +54,7 @@ struct table_pointer {
 #define TSS_AVAILABLE  (UINT64_C(0x89) << 40)
 
 static struct tss tss;
-static struct gate idt[VECTORS];
+static struct gate idt[VECTORS], second_idt[VECTOR_SPURIOUS + 1];
 static uint64_t gdt[7] = {
 	[KERNEL_CS / 8] = UINT64_C(0x00af9b000000ffff),
 	[KERNEL_DS / 8] = UINT64_C(0x00cf93000000ffff),
@@ -82,20 +85,41 @@ static enum exception_stack stack_of_vector(unsigned int vector)
 	return EXCEPTION_STACK_OTHER;
 }
 
+/* `stack` 0: the one that is in use. */
+static void gate_fill(struct gate *gate, const void *handler, unsigned int stack)
+{
+	uint64_t entry = (uint64_t)(uintptr_t)handler;
+
+	*gate = (struct gate){
+		.offset_low = (uint16_t)entry,
+		.selector = KERNEL_CS,
+		.stack = (uint8_t)stack,
+		.type = INTERRUPT_GATE,
+		.offset_middle = (uint16_t)(entry >> 16),
+		.offset_high = (uint32_t)(entry >> 32),
+	};
+}
+
 static void idt_fill(void)
 {
-	for (unsigned int vector = 0; vector < VECTORS; vector++) {
-		uint64_t entry = (uint64_t)(uintptr_t)exception_entry(vector);
+	for (unsigned int vector = 0; vector < VECTORS; vector++)
+		gate_fill(&idt[vector], exception_entry(vector), stack_of_vector(vector));
+}
 
-		idt[vector] = (struct gate){
-			.offset_low = (uint16_t)entry,
-			.selector = KERNEL_CS,
-			.stack = (uint8_t)stack_of_vector(vector),
-			.type = INTERRUPT_GATE,
-			.offset_middle = (uint16_t)(entry >> 16),
-			.offset_high = (uint32_t)(entry >> 32),
-		};
-	}
+/* It runs supervisor code only and takes everything on its one stack, so it needs no TSS. */
+void descriptors_load_second(void)
+{
+	struct table_pointer gdtr = { sizeof(gdt) - 1, (uint64_t)(uintptr_t)gdt };
+	struct table_pointer idtr = { sizeof(second_idt) - 1, (uint64_t)(uintptr_t)second_idt };
+
+	for (unsigned int vector = 0; vector < VECTORS; vector++)
+		gate_fill(&second_idt[vector], exception_entry(vector), 0);
+	gate_fill(&second_idt[VECTOR_PAGE_FAULT], second_cpu_page_fault, 0);
+	gate_fill(&second_idt[VECTOR_FLUSH], second_cpu_flush_entry, 0);
+	gate_fill(&second_idt[VECTOR_WAKE], second_cpu_wake_entry, 0);
+	gate_fill(&second_idt[VECTOR_SPURIOUS], second_cpu_spurious_entry, 0);
+	__asm__ volatile("lgdt %0" : : "m"(gdtr));
+	__asm__ volatile("lidt %0" : : "m"(idtr));
 }
 
 void descriptors_load(void)

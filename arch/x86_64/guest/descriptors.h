@@ -15,6 +15,9 @@ enum exception_stack {
 /* Loads all three. From here on exceptions are taken. */
 void descriptors_load(void);
 
+/* The same on the second CPU, which has an IDT of its own. */
+void descriptors_load_second(void);
+
 /* Moves one of the exception stacks; returns where it was. */
 uint64_t exception_stack_move(enum exception_stack which, uint64_t top);
 

@@ -15,8 +15,27 @@
 #define CR4_PAE	   (1 << 5)
 #define MSR_EFER   0xc0000080
 #define EFER_LME   (1 << 8)
+#define BOOT_CS32  0x18
 #define UART_PORT  0x3f8
 #define DEBUG_EXIT 0xf4
+
+	/* From 32-bit protected mode, paging off, to 64-bit code in the image where it lies. */
+	.macro enter_long_mode where
+	mov %cr4, %eax
+	or $CR4_PAE, %eax
+	mov %eax, %cr4
+	mov $boot_root_phys, %eax
+	mov %eax, %cr3
+	mov $MSR_EFER, %ecx
+	rdmsr
+	or $EFER_LME, %eax
+	wrmsr
+	mov %cr0, %eax
+	or $(CR0_PG | CR0_WP | CR0_PE), %eax
+	mov %eax, %cr0
+	lgdt PHYS(boot_gdt_pointer)
+	ljmp $KERNEL_CS, $PHYS(\where)
+	.endm
 
 	.section .note.Xen, "a", @note
 	.balign 4
@@ -46,20 +65,7 @@ entry32:
 	bt $29, %edx
 	jnc no_long_mode
 
-	mov %cr4, %eax
-	or $CR4_PAE, %eax
-	mov %eax, %cr4
-	mov $boot_root_phys, %eax
-	mov %eax, %cr3
-	mov $MSR_EFER, %ecx
-	rdmsr
-	or $EFER_LME, %eax
-	wrmsr
-	mov %cr0, %eax
-	or $(CR0_PG | CR0_WP | CR0_PE), %eax
-	mov %eax, %cr0
-	lgdt PHYS(boot_gdt_pointer)
-	ljmp $KERNEL_CS, $PHYS(entry64_low)
+	enter_long_mode entry64_low
 
 	.code64
 entry64_low:
@@ -79,6 +85,45 @@ entry64:
 	call x86_main
 	ud2
 	.size entry32, . - entry32
+
+	/*
+	 * The way in of the second CPU: real mode, in a page below 1 MiB that this was copied to, CS =
+	 * that page, IP = 0. By the same boot tables to C, which goes over to the kernel's own.
+	 */
+	.code16
+	.global trampoline, trampoline_end
+trampoline:
+	cli
+	cld
+	mov %cs, %ax
+	mov %ax, %ds
+	lgdtl trampoline_gdt_pointer - trampoline
+	mov %cr0, %eax
+	or $CR0_PE, %eax
+	mov %eax, %cr0
+	ljmpl $BOOT_CS32, $PHYS(second_entry32)
+	.balign 4
+trampoline_gdt_pointer:
+	.word boot_gdt_end - boot_gdt - 1
+	.long PHYS(boot_gdt)
+trampoline_end:
+
+	.code32
+second_entry32:
+	mov $KERNEL_DS, %eax
+	mov %eax, %ds
+	mov %eax, %es
+	mov %eax, %ss
+	enter_long_mode second_entry64_low
+	.code64
+second_entry64_low:
+	movabs $second_entry64, %rax
+	jmp *%rax
+second_entry64:
+	mov $(second_cpu_stack + STACK_GUARD_SIZE + STACK_SIZE), %rsp
+	xor %ebp, %ebp
+	call second_cpu_main
+	ud2
 
 	/* A CPU without long mode cannot run C that was compiled for it: say so from here. */
 	.code32
@@ -105,6 +150,7 @@ boot_gdt:
 	.quad 0
 	.quad 0x00af9b000000ffff	/* KERNEL_CS: 64-bit code */
 	.quad 0x00cf93000000ffff	/* KERNEL_DS */
+	.quad 0x00cf9b000000ffff	/* BOOT_CS32: 32-bit code */
 boot_gdt_end:
 boot_gdt_pointer:
 	.word boot_gdt_end - boot_gdt - 1

@@ -3,6 +3,7 @@
 #include "flush.h"
 
 #include "guest/arch.h"
+#include "second_cpu.h"
 #include "twofold/x86_64_tlb_execute.h"
 
 /* The kernel's address space is the only one. INVPCID is left alone: KVMs that interpret do not
@@ -20,7 +21,7 @@ void flush_exactly(const struct tlb_gather *gather, void *context)
  * its jump cache), so that a fetch from there does not fault. Flushing everything is what it
  * honours.
  */
-void arch_flush(const struct tlb_gather *gather, void *context)
+void flush_here(const struct tlb_gather *gather, void *context)
 {
 	flush_exactly(gather, context);
 	for (size_t i = 0; i < gather->range_count; i++) {
@@ -34,4 +35,10 @@ void arch_flush(const struct tlb_gather *gather, void *context)
 			return;
 		}
 	}
+}
+
+void arch_flush(const struct tlb_gather *gather, void *context)
+{
+	flush_here(gather, context);
+	second_cpu_flush(gather);
 }

@@ -8,4 +8,7 @@
 /* Does what the gather asks for and nothing more. */
 void flush_exactly(const struct tlb_gather *gather, void *context);
 
+/* That, and what QEMU wants besides; arch_flush also has the second CPU do it. */
+void flush_here(const struct tlb_gather *gather, void *context);
+
 #endif

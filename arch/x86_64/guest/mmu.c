@@ -2,6 +2,7 @@
 /* What this CPU's MMU has, and how it is switched on. */
 #include "cpu.h"
 #include "guest/arch.h"
+#include "guest/text.h"
 #include "layout.h"
 #include "mmu.h"
 #include "msr.h"
@@ -21,13 +22,17 @@ struct arch_layout arch_layout = {
 	.boot_reach = BOOT_DIRECT_SIZE,
 };
 
-const char arch_options_text[] = "";
+const char arch_options_text[] = " and int3=1";
 
+bool breakpoint_wanted;
+
+/* int3=1: run the check that KVMs that interpret would end the run at. */
 bool arch_option(const char *key, const char *value)
 {
-	(void)key;
-	(void)value;
-	return false;
+	if (!text_equal(key, "int3") || !text_equal(value, "1"))
+		return false;
+	breakpoint_wanted = true;
+	return true;
 }
 
 uint64_t arch_leaf_size(unsigned int rank)

@@ -14,11 +14,18 @@ enum sabotage_phase {
 	SABOTAGE_INNER,    /* while an inner guest's second stage is changed */
 };
 
+/* Steps of a shoot-down, which can be left out. */
+enum sabotage_step {
+	SABOTAGE_INTERRUPT,       /* asking the second CPU */
+	SABOTAGE_ACKNOWLEDGEMENT, /* waiting for its answer */
+};
+
 #ifdef PAGING_SABOTAGE
 /* Takes the option sabotage=NAME; false for any other key. */
 bool sabotage_option(const char *key, const char *value);
 /* Breaks what was asked for, if it was meant for that phase, else mends it. */
 void sabotage_enter(enum sabotage_phase phase);
+bool sabotage_omits(enum sabotage_step step);
 #else
 static inline bool sabotage_option(const char *key, const char *value)
 {
@@ -29,6 +36,11 @@ static inline bool sabotage_option(const char *key, const char *value)
 static inline void sabotage_enter(enum sabotage_phase phase)
 {
 	(void)phase;
+}
+static inline bool sabotage_omits(enum sabotage_step step)
+{
+	(void)step;
+	return false;
 }
 #endif
 

@@ -14,6 +14,7 @@ extern const struct check_list kernel_checks, rights_checks, mapping_checks, cha
 extern const struct check_list accessed_dirty_checks, error_checks, guest_memory_checks;
 /* The architecture's: single bits of descriptors, the MMU's registers and TLB, exceptions. */
 extern const struct check_list arch_descriptor_checks, arch_mmu_checks, arch_exception_checks;
+extern const struct check_list arch_smp_checks; /* two CPUs; may be empty */
 
 static inline uint64_t page_size(void)
 {

@@ -46,6 +46,11 @@ void sabotage_enter(enum sabotage_phase phase)
 		crash();
 }
 
+bool sabotage_omits(enum sabotage_step step)
+{
+	return armed && (chosen->omits >> step & 1) != 0;
+}
+
 /* A leaf that leads to a page one can land on. */
 static uint64_t not_cleared(unsigned int level)
 {

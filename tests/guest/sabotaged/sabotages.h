@@ -32,7 +32,8 @@ struct sabotage {
 	unsigned int points;
 	unsigned int levels;
 	uint64_t set, clear, flip;
-	uint64_t only; /* if not 0: only where the descriptor has this address */
+	unsigned int omits; /* bits of enum sabotage_step */
+	uint64_t only;      /* if not 0: only where the descriptor has this address */
 };
 
 #define SELFTEST SABOTAGE_SELFTEST

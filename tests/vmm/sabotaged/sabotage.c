@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A VMM that is broken on purpose, in the way that $SABOTAGE names: tests/nested/test-run demands that
- * its tests turn red. The linker puts each __wrap_ function in the place of the one that it is called
- * after (--wrap).
+ * A VMM that is broken on purpose, in the way that $SABOTAGE names: tests/nested/test-run demands
+ * that its tests turn red. The linker puts each __wrap_ function in the place of the one that it is
+ * called after (--wrap).
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -6,7 +6,11 @@
 #include "guest/selftest.h"
 #include "guest/stack.h"
 #include "guest/userland.h"
+#include "mmu.h"
 #include "probe_code.h"
+
+#define INT3          0xcc
+#define KVM_SIGNATURE UINT32_C(0x4b4d564b) /* "KVMK" */
 
 static const struct named_stack *stack_of(uint64_t address)
 {
@@ -49,6 +53,45 @@ static void check_user(const struct check *check)
 	expect_exception("a privileged instruction", privileged, privileged,
 			 VECTOR_GENERAL_PROTECTION, 0);
 	test_unmap_leaf(check->leaf);
+}
+
+/* On KVM nothing tells one that interprets, and cannot do int3, from one that does not. */
+static bool breakpoint_possible(void)
+{
+	struct cpuid hypervisor = cpuid(UINT32_C(0x40000000));
+	bool kvm = (cpuid(1).ecx >> 31 & 1) != 0 && hypervisor.ebx == KVM_SIGNATURE;
+
+	return !kvm || breakpoint_wanted;
+}
+
+/* Its gate is for supervisors, so user code gets #GP (SDM vol. 3A 6.12.1.2). */
+static void check_breakpoint(const struct check *check)
+{
+	struct frame frame;
+	struct excursion e;
+	virt_addr at;
+
+	if (!breakpoint_possible()) {
+		check_skip("a KVM that interprets would end the run here; int3=1 says that it is "
+			   "another");
+		return;
+	}
+	frame = test_frame(PAGE_SIZE_4K);
+	frame_bytes(frame)[0] = INT3;
+	at = test_map_leaf(frame, check->leaf,
+			   (struct page_flags){ .read = 1, .execute = 1, .user = 1 });
+	if (at != 0) {
+		run_to_fault(at, 0, 0, false, stack_top(&selftest_stack), &e);
+		expect_equal("a supervisor's int3", e.frame.vector, VECTOR_BREAKPOINT);
+		expect_equal("its error code", e.frame.error_code, 0);
+		expect_equal("its address", e.frame.rip, at + 1); /* a trap */
+		/* The error code has the gate's number, but QEMU 7.2 has it in another place. */
+		run_to_fault(at, 0, 0, true, 0, &e);
+		expect_equal("a user's int3", e.frame.vector, VECTOR_GENERAL_PROTECTION);
+		expect_equal("its address", e.frame.rip, at);
+		test_unmap_leaf(check->leaf);
+	}
+	test_frame_free(frame);
 }
 
 /* The byte inside an end of the hole between the halves is mapped, the one outside cannot be. */
@@ -99,6 +142,9 @@ static void check_double_fault(const struct check *check)
 static const struct check checks[] = {
 	{ .name = "exceptions: #UD, #DE and #GP of user code",
 	  .run = check_user,
+	  .rank = LEAF_PAGE },
+	{ .name = "exceptions: #BP of int3, which user code may not use",
+	  .run = check_breakpoint,
 	  .rank = LEAF_PAGE },
 	{ .name = "exceptions: an address that is not canonical", .run = check_not_canonical },
 	{ .name = "exceptions: a page fault without a stack is a double fault",

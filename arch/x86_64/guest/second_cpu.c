@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* The second CPU: how it is started, how it is spoken to, and what it does. */
+#include "second_cpu.h"
+
+#include <stdatomic.h>
+
+#include "cpu.h"
+#include "descriptors.h"
+#include "flush.h"
+#include "guest/kernel.h"
+#include "guest/panic.h"
+#include "guest/sabotage.h"
+
+/* The local APIC's registers (SDM vol. 3A 11.4.1, 11.6.1), mapped as device memory. */
+#define LOCAL_APIC     UINT64_C(0xfee00000)
+#define APIC_ID        0x20
+#define APIC_EOI       0xb0
+#define APIC_SPURIOUS  0xf0
+#define APIC_ENABLE    0x100
+#define APIC_ICR_LOW   0x300
+#define APIC_ICR_HIGH  0x310
+#define ICR_FIXED      0x4000 /* these with "assert" */
+#define ICR_INIT       0x4500
+#define ICR_STARTUP    0x4600
+#define ICR_PENDING    0x1000
+#define LOW_MEMORY     UINT64_C(0xa0000)
+#define WAIT_CYCLES    (UINT64_C(1) << 32)
+#define STARTUP_CYCLES (UINT64_C(1) << 22)
+#define DEAF_CYCLES    (UINT64_C(1) << 26)
+
+extern const char trampoline[], trampoline_end[];
+
+_Noreturn void second_cpu_main(void);
+void second_cpu_flush_request(void);
+void second_cpu_wake_request(void);
+
+enum task {
+	TASK_NONE,
+	TASK_WATCH,  /* to access and wait */
+	TASK_LOOK,   /* to go on, and do so again */
+	TASK_DEAFEN, /* to turn interrupts off for a while */
+};
+
+/* What the first CPU asks for and what the second one answers. The answer is written before the
+ * atomic that announces it. */
+static struct {
+	bool started;
+	uint32_t apic_id;
+	/* For second_cpu_main, as the first CPU has them. */
+	uint64_t cr0, cr3, cr4, efer, pat;
+	atomic_bool here;
+	uint64_t cr3_seen;
+
+	_Atomic(enum task) task;
+	virt_addr address;
+	bool write;
+	atomic_bool watching, hears;
+	uint32_t result;
+
+	const struct tlb_gather *gather;
+	atomic_uint flushes_asked, flushes_done, flushes_expected;
+} second;
+
+static volatile uint32_t *apic_register(unsigned int offset)
+{
+	return (volatile uint32_t *)(uintptr_t)(arch_layout.device_base + LOCAL_APIC + offset);
+}
+
+static void apic_enable(void)
+{
+	*apic_register(APIC_SPURIOUS) = APIC_ENABLE | VECTOR_SPURIOUS;
+}
+
+static void send(uint32_t command)
+{
+	while (*apic_register(APIC_ICR_LOW) & ICR_PENDING)
+		cpu_pause();
+	*apic_register(APIC_ICR_HIGH) = second.apic_id << 24;
+	*apic_register(APIC_ICR_LOW) = command;
+}
+
+/* Waits for at most so many cycles. */
+static bool arrives(uint64_t cycles)
+{
+	uint64_t start = read_tsc();
+
+	while (!atomic_load(&second.here)) {
+		if (read_tsc() - start > cycles)
+			return false;
+		cpu_pause();
+	}
+	return true;
+}
+
+bool second_cpu_exists(void)
+{
+	return (cpuid(1).ebx >> 16 & 0xff) > 1;
+}
+
+/* A free page where a CPU in real mode can begin. */
+static phys_addr place_trampoline(void)
+{
+	struct memory_range within = { PAGE_SIZE_4K, LOW_MEMORY };
+	struct memory_range range = memory_map_largest(&kernel.memory, within);
+	phys_addr page = addr_align_up(range.start, PAGE_SIZE_4K);
+	uint8_t *to = direct(page);
+
+	if (page + PAGE_SIZE_4K > range.end)
+		panic("no page below 0x%lx is free for the second CPU to start in", LOW_MEMORY);
+	for (size_t i = 0; i < (size_t)(trampoline_end - trampoline); i++)
+		to[i] = (uint8_t)trampoline[i];
+	return page;
+}
+
+bool second_cpu_start(void)
+{
+	uint32_t startup;
+
+	if (second.started)
+		return true;
+	second.cr0 = read_cr0();
+	second.cr3 = read_cr3();
+	second.cr4 = read_cr4();
+	second.efer = read_msr(MSR_EFER);
+	second.pat = read_msr(MSR_PAT);
+	apic_enable();
+	second.apic_id = (*apic_register(APIC_ID) >> 24) ^ 1;
+	startup = ICR_STARTUP | (uint32_t)(place_trampoline() >> 12);
+	/* SDM vol. 3A 9.4.4.1: INIT, a while, STARTUP, and once more if nothing came of it. */
+	send(ICR_INIT);
+	(void)arrives(STARTUP_CYCLES);
+	send(startup);
+	if (!arrives(STARTUP_CYCLES))
+		send(startup);
+	second.started = arrives(WAIT_CYCLES);
+	return second.started;
+}
+
+uint64_t second_cpu_cr3(void)
+{
+	return second.cr3_seen;
+}
+
+static void give(enum task task)
+{
+	atomic_store(&second.task, task);
+	send(ICR_FIXED | VECTOR_WAKE);
+}
+
+void second_cpu_join(void)
+{
+	while (atomic_load(&second.task) != TASK_NONE)
+		cpu_pause();
+}
+
+uint32_t second_cpu_watch(virt_addr address, bool write)
+{
+	second.write = write;
+	second.address = address;
+	atomic_store(&second.watching, false);
+	give(TASK_WATCH);
+	while (!atomic_load(&second.watching))
+		cpu_pause();
+	return second.result;
+}
+
+uint32_t second_cpu_look(void)
+{
+	atomic_store(&second.task, TASK_LOOK);
+	second_cpu_join();
+	return second.result;
+}
+
+void second_cpu_deafen(void)
+{
+	atomic_store(&second.hears, true);
+	atomic_store(&second.flushes_expected, atomic_load(&second.flushes_asked) + 1);
+	give(TASK_DEAFEN);
+	while (atomic_load(&second.hears))
+		cpu_pause();
+}
+
+bool second_cpu_hears(void)
+{
+	return atomic_load(&second.hears);
+}
+
+void second_cpu_flush(const struct tlb_gather *gather)
+{
+	unsigned int request;
+
+	if (!second.started)
+		return;
+	second.gather = gather;
+	request = atomic_fetch_add(&second.flushes_asked, 1) + 1;
+	if (!sabotage_omits(SABOTAGE_INTERRUPT))
+		send(ICR_FIXED | VECTOR_FLUSH);
+	else
+		atomic_store(&second.flushes_done, request);
+	while (atomic_load(&second.flushes_done) != request &&
+	       !sabotage_omits(SABOTAGE_ACKNOWLEDGEMENT))
+		cpu_pause();
+}
+
+/* From here on: the second CPU. */
+
+void second_cpu_flush_request(void)
+{
+	unsigned int request = atomic_load(&second.flushes_asked);
+
+	flush_here(second.gather, NULL);
+	atomic_store(&second.flushes_done, request);
+	*apic_register(APIC_EOI) = 0;
+}
+
+void second_cpu_wake_request(void)
+{
+	*apic_register(APIC_EOI) = 0;
+}
+
+static void watch(void)
+{
+	second.result = second_cpu_read(second.address);
+	if (second.write)
+		(void)second_cpu_write(second.address);
+	atomic_store(&second.watching, true);
+	while (atomic_load(&second.task) == TASK_WATCH)
+		cpu_pause();
+	second.result =
+		second.write ? second_cpu_write(second.address) : second_cpu_read(second.address);
+}
+
+/* Interrupts off until a flush has been asked for, and for a while after that. */
+static void be_deaf(void)
+{
+	uint64_t start;
+
+	atomic_store(&second.hears, false);
+	while (atomic_load(&second.flushes_asked) != atomic_load(&second.flushes_expected))
+		cpu_pause();
+	start = read_tsc();
+	while (read_tsc() - start < DEAF_CYCLES)
+		cpu_pause();
+	atomic_store(&second.hears, true);
+	__asm__ volatile("sti" : : : "memory");
+}
+
+_Noreturn void second_cpu_main(void)
+{
+	write_msr(MSR_EFER, second.efer);
+	write_msr(MSR_PAT, second.pat);
+	write_cr4(second.cr4);
+	write_cr0(second.cr0);
+	write_cr3(second.cr3);
+	descriptors_load_second();
+	apic_enable();
+	second.cr3_seen = read_cr3();
+	atomic_store(&second.here, true);
+	for (;;) {
+		__asm__ volatile("cli" : : : "memory");
+		switch (atomic_load(&second.task)) {
+		case TASK_NONE:
+			/* STI takes effect after HLT has begun: no interrupt is lost between. */
+			__asm__ volatile("sti; hlt" : : : "memory");
+			continue;
+		case TASK_DEAFEN:
+			be_deaf();
+			break;
+		default:
+			__asm__ volatile("sti" : : : "memory");
+			watch();
+			break;
+		}
+		atomic_store(&second.task, TASK_NONE);
+	}
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two CPUs on one table: what one changes the other must see, which takes a TLB shoot-down wherever
+ * the other has the old translation.
+ */
+#include "cpu.h"
+#include "flush.h"
+#include "guest/selftest.h"
+#include "second_cpu.h"
+
+#define FIRST_TAG  0x31
+#define SECOND_TAG 0x32
+
+static bool second_cpu_runs(void)
+{
+	if (!second_cpu_exists()) {
+		check_skip("there is one CPU");
+		return false;
+	}
+	return expect_true("the second CPU starts", second_cpu_start());
+}
+
+static void check_same_tables(const struct check *check)
+{
+	struct frame frame;
+	virt_addr at;
+
+	if (!second_cpu_runs())
+		return;
+	expect_equal("its CR3", second_cpu_cr3(), read_cr3());
+	frame = test_frame(PAGE_SIZE_4K);
+	frame_bytes(frame)[0] = FIRST_TAG;
+	at = test_map_leaf(frame, check->leaf, test_data_flags(true));
+	if (at != 0) {
+		expect_equal("what it reads in a page mapped since", second_cpu_watch(at, false),
+			     FIRST_TAG);
+		frame_bytes(frame)[0] = SECOND_TAG;
+		expect_equal("and after a write of the first CPU's", second_cpu_look(), SECOND_TAG);
+		test_unmap_leaf(check->leaf);
+	}
+	test_frame_free(frame);
+}
+
+/* How a mapping of the page at `at` is changed. */
+enum change {
+	PROTECT, /* to read-only */
+	UNMAP,
+	REMAP, /* to the other frame */
+};
+
+struct pages {
+	struct frame first, second;
+	virt_addr at;
+};
+
+typedef void (*flush_function)(const struct tlb_gather *gather, void *context);
+
+static void change_page(const struct pages *pages, enum change change, flush_function flush)
+{
+	struct tlb_range ranges[4];
+	struct frame frames[4];
+	struct tlb_gather gather = { .ranges = ranges,
+				     .range_capacity = 4,
+				     .frames = frames,
+				     .frame_capacity = 4,
+				     .owner = &kernel.pool.allocator,
+				     .flush = flush };
+	struct page_table_op op = { .frames = &kernel.pool.allocator, .gather = &gather };
+	struct page_table *table = kernel_table(pages->at);
+	enum paging_status status;
+
+	if (change == PROTECT)
+		status = page_table_protect(table, pages->at, PAGE_SIZE_4K, test_data_flags(false),
+					    &op);
+	else
+		status = page_table_unmap(table, pages->at, PAGE_SIZE_4K, &op);
+	expect_status("change", status, PAGING_OK);
+	tlb_gather_finish(&gather);
+	if (change == REMAP)
+		expect_status("map again",
+			      kernel_map(pages->at, pages->second.start, PAGE_SIZE_4K,
+					 test_data_flags(true), PAGE_SIZE_4K),
+			      PAGING_OK);
+}
+
+/* What the second CPU's access comes to after the change, having read there before it. */
+static uint32_t seen_after(struct pages *pages, enum change change, flush_function flush)
+{
+	uint32_t seen;
+
+	pages->at = test_map_leaf(pages->first, PAGE_SIZE_4K, test_data_flags(true));
+	expect_equal("what the second CPU reads", second_cpu_watch(pages->at, change == PROTECT),
+		     FIRST_TAG);
+	change_page(pages, change, flush);
+	seen = second_cpu_look();
+	if (change != UNMAP)
+		test_unmap_leaf(PAGE_SIZE_4K);
+	return seen;
+}
+
+static const uint32_t stale_results[] = { [PROTECT] = 0, [UNMAP] = FIRST_TAG, [REMAP] = FIRST_TAG };
+
+/* The second CPU keeps what it has if only the first one is told; its TLB is then emptied. */
+static bool goes_stale(struct pages *pages, enum change change)
+{
+	struct tlb_gather all = { .everything = true, .everything_global = true };
+	uint32_t seen = seen_after(pages, change, flush_here);
+
+	second_cpu_flush(&all);
+	frame_bytes(pages->first)[0] = FIRST_TAG;
+	return seen == stale_results[change];
+}
+
+static void check_change(enum change change, uint32_t expected)
+{
+	struct pages pages;
+
+	if (!second_cpu_runs())
+		return;
+	pages.first = test_frame(PAGE_SIZE_4K);
+	pages.second = test_frame(PAGE_SIZE_4K);
+	frame_bytes(pages.first)[0] = FIRST_TAG;
+	frame_bytes(pages.second)[0] = SECOND_TAG;
+	if (goes_stale(&pages, change))
+		expect_equal("what the second CPU's access comes to",
+			     seen_after(&pages, change, arch_flush), expected);
+	else
+		check_skip("the second CPU keeps no stale translation here");
+	test_frame_free(pages.first);
+	test_frame_free(pages.second);
+}
+
+static void check_protect(const struct check *check)
+{
+	(void)check;
+	check_change(PROTECT, SECOND_CPU_FAULT);
+}
+
+static void check_unmap(const struct check *check)
+{
+	(void)check;
+	check_change(UNMAP, SECOND_CPU_FAULT);
+}
+
+static void check_remap(const struct check *check)
+{
+	(void)check;
+	check_change(REMAP, SECOND_TAG);
+}
+
+/* While its interrupts are off it cannot answer, so nobody may go on as if it had. */
+static void check_acknowledgement(const struct check *check)
+{
+	struct tlb_gather all = { .everything = true };
+
+	(void)check;
+	if (!second_cpu_runs())
+		return;
+	second_cpu_deafen();
+	expect_true("it is deaf when it is asked", !second_cpu_hears());
+	second_cpu_flush(&all);
+	expect_true("it hears when the shoot-down is over", second_cpu_hears());
+	second_cpu_join();
+}
+
+static const struct check checks[] = {
+	{ .name = "smp: the second CPU runs on the same tables",
+	  .run = check_same_tables,
+	  .rank = LEAF_PAGE },
+	{ .name = "smp: protect is seen by the second CPU", .run = check_protect },
+	{ .name = "smp: unmap is seen by the second CPU", .run = check_unmap },
+	{ .name = "smp: another frame is seen by the second CPU", .run = check_remap },
+	{ .name = "smp: a shoot-down waits for the acknowledgement", .run = check_acknowledgement },
+};
+const struct check_list arch_smp_checks = CHECK_LIST(checks);
