@@ -40,7 +40,7 @@ static void option(const char *key, char *value)
 		guest_options.test = value;
 	} else if (!arch_option(key, value) && !sabotage_option(key, value)) {
 		panic("command line: unknown option %s=%s: known are dump=0|1, "
-		      "mode=selftest|hypervisor and test=PREFIX%s",
+		      "hypercalls=0|1, mode=selftest|hypervisor, touch=0|1 and test=PREFIX%s",
 		      key, value, arch_options_text);
 	}
 }

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include <twofold/page_batch.h>
 #include <twofold/page_table.h>
 
 #include "../paging/formats.h"
@@ -41,6 +42,11 @@ struct subject {
 				    struct page_table_op *);
 	enum paging_status (*write_protect)(struct page_table *, virt_addr, uint64_t,
 					    struct page_table_op *);
+	enum paging_status (*translate)(const struct page_table *, virt_addr, phys_addr *);
+	enum paging_status (*map_batch)(struct page_table *, const struct page_pair *, size_t,
+					struct page_flags, struct frame_allocator *, size_t *);
+	enum paging_status (*translate_batch)(const struct page_table *, struct page_pair *, size_t,
+					      size_t *);
 	bool frees; /* unmapping gives empty tables back */
 };
 
@@ -83,8 +89,9 @@ struct run {
 	struct frame frames[FRAMES];
 	/* Offsets of pages, all of them even ones and different; and the same in another order. */
 	const uint64_t *spread, *shuffled;
-	uint64_t failures; /* statuses other than PAGING_OK, OR-ed */
-	uint64_t sum;      /* of the addresses that queries gave */
+	struct page_pair *pairs; /* `random` of them, for batches */
+	uint64_t failures;       /* statuses other than PAGING_OK, OR-ed */
+	uint64_t sum;            /* of the addresses that queries gave */
 };
 
 #define VIRT_BASE (UINT64_C(1) << 40)
@@ -103,6 +110,11 @@ struct workload {
 extern const struct workload workloads[];
 extern const size_t workload_count;
 
+/* Pages in a batch. */
+#define BATCH 64
+
+/* Memory, and pages in no order. */
+struct run *run_create(const struct sizes *sizes);
 /* An empty table of the run's format. */
 void run_begin(struct run *run);
 

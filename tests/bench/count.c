@@ -6,10 +6,8 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <valgrind/callgrind.h>
 
-#include "../paging/require.h"
 #include "bench.h"
 
 static void count(struct run *run, const struct workload *workload, const struct subject *subject)
@@ -43,12 +41,7 @@ int bench_count(const struct request *request)
 		(void)fprintf(stderr, "bench: count: only under valgrind --tool=callgrind\n");
 		return 2;
 	}
-	run = calloc(1, sizeof(*run));
-	REQUIRE(run != NULL, "no memory");
-	run->sizes = &request->sizes;
-	run->memory = memory_create(request->sizes.span / 512 + (UINT64_C(64) << 20));
-	run->spread = random_spread(run->sizes);
-	run->shuffled = random_shuffled(run->spread, run->sizes->random);
+	run = run_create(&request->sizes);
 	for (unsigned int i = 0; i < BENCH_FORMATS; i++) {
 		run->format = bench_format(i);
 		if (!request_has(request->formats, run->format->name))

@@ -17,6 +17,8 @@ CALL_AND_RETURN = 2
 NAME = re.compile(r'^desc: Trigger: Client Request: bench (\S+) (\S+) (\S+) (\d+)$', re.M)
 TOTAL = re.compile(r'^(?:totals|summary): (\d+)', re.M)
 RANGE_CALLS = {'W2', 'W3', 'W3m', 'W6r', 'W7r', 'W7o'}
+BATCH_CALLS = {'W4b', 'W5b'}
+BATCH = 64
 
 
 def count(program, arguments=()):
@@ -56,6 +58,8 @@ def per_operation(counts):
         if subject == 'empty':
             continue
         calls = 1 if workload in RANGE_CALLS else operations
+        if workload in BATCH_CALLS:
+            calls = operations // BATCH
         loop = counts[workload, form, 'empty'][0] - CALL_AND_RETURN * calls
         result[workload, form, subject] = (total - loop) / operations
     return result

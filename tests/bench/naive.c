@@ -127,6 +127,27 @@ INLINE enum paging_status naive_query(const struct bits *bits, const struct page
 	return PAGING_NOT_MAPPED; /* not reached: the last level ends the walk */
 }
 
+INLINE enum paging_status naive_translate(const struct bits *bits, const struct page_table *table,
+					  uint64_t virt, uint64_t *phys)
+{
+	const uint64_t *entries = at(table, table->root);
+
+#pragma GCC unroll 4
+	for (unsigned int shift = 39; shift >= 12; shift -= 9) {
+		uint64_t entry = entries[virt >> shift & 511];
+		uint64_t inside = (UINT64_C(1) << shift) - 1;
+
+		if ((entry & bits->present) == 0)
+			return PAGING_NOT_MAPPED;
+		if (shift == 12 || (entry & bits->leaf_mask) == bits->leaf_value) {
+			*phys = (entry & ADDRESS & ~inside) | (virt & inside);
+			return PAGING_OK;
+		}
+		entries = at(table, entry & ADDRESS);
+	}
+	return PAGING_NOT_MAPPED; /* not reached: the last level ends the walk */
+}
+
 INLINE enum paging_status naive_unmap(const struct bits *bits, const struct page_table *table,
 				      uint64_t virt, uint64_t size)
 {
@@ -156,41 +177,71 @@ INLINE enum paging_status naive_protect(const struct bits *bits, const struct pa
 	return PAGING_OK;
 }
 
-#define NAIVE(id, ...)                                                                            \
-	static const struct bits id##_bits = __VA_ARGS__;                                         \
-	static enum paging_status id##_map_to(struct page_table *t, virt_addr virt,               \
-					      phys_addr phys, struct page_flags flags,            \
-					      struct frame_allocator *frames)                     \
-	{                                                                                         \
-		(void)flags;                                                                      \
-		return naive_map_to(&id##_bits, t, virt, phys, 12, frames);                       \
-	}                                                                                         \
-	static enum paging_status id##_query(const struct page_table *t, virt_addr virt,          \
-					     struct page_mapping *mapping)                        \
-	{                                                                                         \
-		return naive_query(&id##_bits, t, virt, mapping);                                 \
-	}                                                                                         \
-	static enum paging_status id##_map(struct page_table *t, virt_addr virt, phys_addr phys,  \
-					   uint64_t size, struct page_flags flags,                \
-					   struct page_table_op *op)                              \
-	{                                                                                         \
-		(void)flags;                                                                      \
-		return naive_map(&id##_bits, t, virt, phys, size, op);                            \
-	}                                                                                         \
-	static enum paging_status id##_unmap(struct page_table *t, virt_addr virt, uint64_t size, \
-					     struct page_table_op *op)                            \
-	{                                                                                         \
-		(void)op;                                                                         \
-		return naive_unmap(&id##_bits, t, virt, size);                                    \
-	}                                                                                         \
-	static enum paging_status id##_protect(struct page_table *t, virt_addr virt,              \
-					       uint64_t size, struct page_table_op *op)           \
-	{                                                                                         \
-		(void)op;                                                                         \
-		return naive_protect(&id##_bits, t, virt, size);                                  \
-	}                                                                                         \
-	const struct subject id = { "naive",    id##_map_to,  id##_query, id##_map,               \
-				    id##_unmap, id##_protect, false }
+#define NAIVE(id, ...)                                                                             \
+	static const struct bits id##_bits = __VA_ARGS__;                                          \
+	static enum paging_status id##_map_to(struct page_table *t, virt_addr virt,                \
+					      phys_addr phys, struct page_flags flags,             \
+					      struct frame_allocator *frames)                      \
+	{                                                                                          \
+		(void)flags;                                                                       \
+		return naive_map_to(&id##_bits, t, virt, phys, 12, frames);                        \
+	}                                                                                          \
+	static enum paging_status id##_query(const struct page_table *t, virt_addr virt,           \
+					     struct page_mapping *mapping)                         \
+	{                                                                                          \
+		return naive_query(&id##_bits, t, virt, mapping);                                  \
+	}                                                                                          \
+	static enum paging_status id##_map(struct page_table *t, virt_addr virt, phys_addr phys,   \
+					   uint64_t size, struct page_flags flags,                 \
+					   struct page_table_op *op)                               \
+	{                                                                                          \
+		(void)flags;                                                                       \
+		return naive_map(&id##_bits, t, virt, phys, size, op);                             \
+	}                                                                                          \
+	static enum paging_status id##_unmap(struct page_table *t, virt_addr virt, uint64_t size,  \
+					     struct page_table_op *op)                             \
+	{                                                                                          \
+		(void)op;                                                                          \
+		return naive_unmap(&id##_bits, t, virt, size);                                     \
+	}                                                                                          \
+	static enum paging_status id##_protect(struct page_table *t, virt_addr virt,               \
+					       uint64_t size, struct page_table_op *op)            \
+	{                                                                                          \
+		(void)op;                                                                          \
+		return naive_protect(&id##_bits, t, virt, size);                                   \
+	}                                                                                          \
+	static enum paging_status id##_translate(const struct page_table *t, virt_addr virt,       \
+						 phys_addr *phys)                                  \
+	{                                                                                          \
+		return naive_translate(&id##_bits, t, virt, phys);                                 \
+	}                                                                                          \
+	static enum paging_status id##_map_batch(                                                  \
+		struct page_table *t, const struct page_pair *pages, size_t count,                 \
+		struct page_flags flags, struct frame_allocator *frames, size_t *done)             \
+	{                                                                                          \
+		for (*done = 0; *done < count; ++*done) {                                          \
+			enum paging_status status = id##_map_to(t, pages[*done].virt,              \
+								pages[*done].phys, flags, frames); \
+			if (status != PAGING_OK)                                                   \
+				return status;                                                     \
+		}                                                                                  \
+		return PAGING_OK;                                                                  \
+	}                                                                                          \
+	static enum paging_status id##_translate_batch(                                            \
+		const struct page_table *t, struct page_pair *pages, size_t count, size_t *done)   \
+	{                                                                                          \
+		for (*done = 0; *done < count; ++*done) {                                          \
+			enum paging_status status =                                                \
+				id##_translate(t, pages[*done].virt, &pages[*done].phys);          \
+			if (status != PAGING_OK)                                                   \
+				return status;                                                     \
+		}                                                                                  \
+		return PAGING_OK;                                                                  \
+	}                                                                                          \
+	const struct subject id = { "naive",        id##_map_to,    id##_query,                    \
+				    id##_map,       id##_unmap,     id##_protect,                  \
+				    id##_translate, id##_map_batch, id##_translate_batch,          \
+				    false }
 
 #define NX (UINT64_C(1) << 63)
 

@@ -6,8 +6,15 @@
 #include "bench.h"
 
 const struct subject subject_library = {
-	"library",      page_table_map_to, page_table_query,
-	page_table_map, page_table_unmap,  page_table_write_protect,
+	"library",
+	page_table_map_to,
+	page_table_query,
+	page_table_map,
+	page_table_unmap,
+	page_table_write_protect,
+	page_table_translate,
+	page_table_map_batch,
+	page_table_translate_batch,
 	true,
 };
 
@@ -39,8 +46,31 @@ static enum paging_status no_change(struct page_table *table, virt_addr virt, ui
 	return PAGING_OK;
 }
 
+static enum paging_status no_translate(const struct page_table *table, virt_addr virt,
+				       phys_addr *phys)
+{
+	(void)table, (void)virt, (void)phys;
+	return PAGING_OK;
+}
+
+static enum paging_status no_map_batch(struct page_table *table, const struct page_pair *pages,
+				       size_t count, struct page_flags flags,
+				       struct frame_allocator *frames, size_t *done)
+{
+	(void)table, (void)pages, (void)count, (void)flags, (void)frames, (void)done;
+	return PAGING_OK;
+}
+
+static enum paging_status no_translate_batch(const struct page_table *table,
+					     struct page_pair *pages, size_t count, size_t *done)
+{
+	(void)table, (void)pages, (void)count, (void)done;
+	return PAGING_OK;
+}
+
 const struct subject subject_empty = {
-	"empty", no_map_to, no_query, no_map, no_change, no_change, false,
+	"empty",      no_map_to,    no_query,           no_map, no_change, no_change,
+	no_translate, no_map_batch, no_translate_batch, false,
 };
 
 #define LEAVES (PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G)

@@ -4,9 +4,7 @@
  * whatever else the machine does hits all three; who is first changes from run to run.
  */
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "../paging/require.h"
 #include "bench.h"
 
 static void report(const struct run *run, const struct workload *workload, const char *subject,
@@ -70,17 +68,13 @@ static void measure_all(struct run *run, const struct workload *workload, int nu
 
 int bench_time(const struct request *request)
 {
-	struct run *run = calloc(1, sizeof(*run));
+	struct run *run;
 	unsigned int done = 0;
 
-	REQUIRE(run != NULL, "no memory");
 	printf("{\"cycles_by\":\"%s\",\"floor_stores\":\"%s\"}\n",
 	       clock_begin() ? "hardware counter" : "time-stamp counter",
 	       floor_is_wide() ? "AVX2" : "64-bit");
-	run->sizes = &request->sizes;
-	run->memory = memory_create(request->sizes.span / 512 + (UINT64_C(64) << 20));
-	run->spread = random_spread(run->sizes);
-	run->shuffled = random_shuffled(run->spread, run->sizes->random);
+	run = run_create(&request->sizes);
 	for (unsigned int i = 0; i < BENCH_FORMATS; i++) {
 		run->format = bench_format(i);
 		if (!request_has(request->formats, run->format->name))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* W1 to W7. The loops are the same for all who map, and call them through pointers. */
-#include <string.h>
+#include <stdlib.h>
 
 #include "../paging/require.h"
 #include "bench.h"
@@ -12,6 +12,20 @@ static void flush_nothing(const struct tlb_gather *gather, void *context)
 {
 	(void)gather;
 	(void)context;
+}
+
+struct run *run_create(const struct sizes *sizes)
+{
+	struct run *run = calloc(1, sizeof(*run));
+
+	REQUIRE(run != NULL, "no memory");
+	run->sizes = sizes;
+	run->memory = memory_create(sizes->span / 512 + (UINT64_C(64) << 20));
+	run->spread = random_spread(sizes);
+	run->shuffled = random_shuffled(run->spread, sizes->random);
+	run->pairs = calloc(sizes->random, sizeof(*run->pairs));
+	REQUIRE(run->pairs != NULL, "no memory");
+	return run;
 }
 
 void run_begin(struct run *run)
@@ -142,10 +156,36 @@ static void verify_neighbours(struct run *run)
 
 /* W5, W5r */
 
-static void query_within(struct run *run, uint64_t mask)
+static void translate_within(struct run *run, uint64_t mask)
 {
 	const struct subject *subject = run->subject;
 	uint64_t count = run->sizes->random;
+	uint64_t failures = 0, sum = 0;
+	phys_addr phys = 0;
+
+	for (uint64_t i = 0; i < count; i++) {
+		failures |= subject->translate(&run->table, VIRT_BASE + (run->shuffled[i] & mask),
+					       &phys);
+		sum += phys;
+	}
+	run->failures |= failures;
+	run->sum = sum;
+}
+
+static void translate_bytes(struct run *run)
+{
+	translate_within(run, run->sizes->bytes - 1);
+}
+
+static void translate_spread(struct run *run)
+{
+	translate_within(run, UINT64_MAX);
+}
+
+static void query_bytes(struct run *run)
+{
+	const struct subject *subject = run->subject;
+	uint64_t count = run->sizes->random, mask = run->sizes->bytes - 1;
 	uint64_t failures = 0, sum = 0;
 	struct page_mapping mapping = { .phys = 0 };
 
@@ -158,16 +198,6 @@ static void query_within(struct run *run, uint64_t mask)
 	run->sum = sum;
 }
 
-static void query_bytes(struct run *run)
-{
-	query_within(run, run->sizes->bytes - 1);
-}
-
-static void query_spread(struct run *run)
-{
-	query_within(run, UINT64_MAX);
-}
-
 static void verify_query_bytes(struct run *run)
 {
 	verify_sum(run, run->shuffled, run->sizes->bytes - 1);
@@ -176,6 +206,50 @@ static void verify_query_bytes(struct run *run)
 static void verify_query_spread(struct run *run)
 {
 	verify_sum(run, run->shuffled, UINT64_MAX);
+}
+
+/* W4b, W5b: in batches. */
+
+static void prepare_map_batch(struct run *run)
+{
+	map_spread(run);
+	for (uint64_t i = 0; i < run->sizes->random; i++)
+		run->pairs[i] = (struct page_pair){
+			.virt = VIRT_BASE + PAGE_SIZE_4K + run->shuffled[i],
+			.phys = PHYS_BASE + PAGE_SIZE_4K + run->shuffled[i],
+		};
+}
+
+static void map_batches(struct run *run)
+{
+	size_t done;
+
+	for (uint64_t i = 0; i < run->sizes->random; i += BATCH)
+		run->failures |= run->subject->map_batch(&run->table, run->pairs + i, BATCH,
+							 writable, &run->memory->allocator, &done);
+}
+
+static void prepare_translate_batch(struct run *run)
+{
+	map_spread(run);
+	for (uint64_t i = 0; i < run->sizes->random; i++)
+		run->pairs[i] = (struct page_pair){ .virt = VIRT_BASE + run->shuffled[i] };
+}
+
+static void translate_batches(struct run *run)
+{
+	size_t done;
+
+	for (uint64_t i = 0; i < run->sizes->random; i += BATCH)
+		run->failures |=
+			run->subject->translate_batch(&run->table, run->pairs + i, BATCH, &done);
+}
+
+static void verify_batches(struct run *run)
+{
+	for (uint64_t i = 0; i < run->sizes->random; i++)
+		run->sum += run->pairs[i].phys;
+	verify_query_spread(run);
 }
 
 /* W6, W7: of a table that a walker uses, so with a gather. */
@@ -371,10 +445,16 @@ const struct workload workloads[] = {
 	  floor_spread },
 	{ "W4p", "the same where tables are", randoms, map_spread, map_neighbours,
 	  verify_neighbours, floor_neighbours },
-	{ "W5", "query pages all over 1 GiB", randoms, map_bytes, query_bytes, verify_query_bytes,
-	  floor_query_bytes },
-	{ "W5r", "query pages all over 256 GiB", randoms, map_spread, query_spread,
+	{ "W4b", "W4p in batches of 64", randoms, prepare_map_batch, map_batches, verify_neighbours,
+	  floor_neighbours },
+	{ "W5", "translate pages all over 1 GiB", randoms, map_bytes, translate_bytes,
+	  verify_query_bytes, floor_query_bytes },
+	{ "W5q", "query them: size and rights too", randoms, map_bytes, query_bytes,
+	  verify_query_bytes, floor_query_bytes },
+	{ "W5r", "translate pages all over 256 GiB", randoms, map_spread, translate_spread,
 	  verify_query_spread, floor_query_spread },
+	{ "W5b", "W5r in batches of 64", randoms, prepare_translate_batch, translate_batches,
+	  verify_batches, floor_query_spread },
 	{ "W6p", "unmap 1 GiB, a call a page", pages_of, prepare_live, unmap_pages, verify_gone,
 	  floor_clear_pages },
 	{ "W6r", "unmap 1 GiB, one call", pages_of, prepare_live, unmap_bytes, verify_gone,
