@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What this CPU's MMU has, and how it is switched on. */
 #include "cpu.h"
+#include "debug_exit.h"
 #include "guest/arch.h"
+#include "guest/panic.h"
 #include "guest/text.h"
 #include "layout.h"
 #include "mmu.h"
@@ -22,13 +24,18 @@ struct arch_layout arch_layout = {
 	.boot_reach = BOOT_DIRECT_SIZE,
 };
 
-const char arch_options_text[] = " and int3=1";
+const char arch_options_text[] = " and int3=1 and exit=device|bochs";
 
 bool breakpoint_wanted;
 
 /* int3=1: run the check that KVMs that interpret would end the run at. */
 bool arch_option(const char *key, const char *value)
 {
+	if (text_equal(key, "exit")) {
+		if (!debug_exit_choose(value))
+			panic("command line: exit=%s: expected device or bochs", value);
+		return true;
+	}
 	if (!text_equal(key, "int3") || !text_equal(value, "1"))
 		return false;
 	breakpoint_wanted = true;
