@@ -28,9 +28,10 @@ void outside_write(const char *text, size_t length)
 
 _Noreturn void outside_end(enum guest_outcome outcome)
 {
-	uint64_t words[3] = { (uint64_t)outcome };
+	if (guest_options.hypercalls) {
+		uint64_t words[3] = { (uint64_t)outcome };
 
-	if (guest_options.hypercalls)
 		arch_hypercall(INNER_CALL_END, words);
+	}
 	arch_exit(outcome);
 }

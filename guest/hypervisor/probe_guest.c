@@ -64,7 +64,7 @@ bool probe_guest_start(struct probe_guest *probe)
 	probe->base = test_frame(PROBE_BASE_SIZE);
 	memset(frame_bytes(probe->base), 0, PROBE_BASE_SIZE);
 	memcpy(frame_bytes(probe->base), inner_probe_start,
-	       (size_t)(inner_probe_end - inner_probe_start));
+	       (size_t)((uintptr_t)inner_probe_end - (uintptr_t)inner_probe_start));
 	build_own(probe);
 	guest_create(&probe->guest, 0);
 	status = guest_map(&probe->guest, PROBE_BASE, probe->base.start, PROBE_BASE_SIZE, all,
@@ -94,20 +94,20 @@ struct probe_answer probe_order(struct probe_guest *probe, enum inner_order orde
 {
 	struct inner_vcpu *vcpu = &probe->vcpu;
 	struct probe_answer answer = { .done = false };
-	struct inner_exit exit;
+	struct inner_exit *exit = &probe->exit;
 
 	vcpu->pc = probe->ready;
 	vcpu->arguments[0] = order;
 	vcpu->arguments[1] = address;
 	vcpu->arguments[2] = value;
-	hypervisor.backend->run(vcpu, &exit);
-	answer.faulted = exit.reason == INNER_FAULT;
-	answer.done = exit.reason == INNER_HYPERCALL && vcpu->arguments[0] == INNER_CALL_READY;
+	hypervisor.backend->run(vcpu, exit);
+	answer.faulted = exit->reason == INNER_FAULT;
+	answer.done = exit->reason == INNER_HYPERCALL && vcpu->arguments[0] == INNER_CALL_READY;
 	if (answer.faulted)
-		answer.fault = hypervisor.backend->explain(vcpu, &exit);
+		answer.fault = hypervisor.backend->explain(vcpu, exit);
 	else if (answer.done)
 		answer.value = vcpu->arguments[1] & 0xff;
 	else
-		complain_exit("an order to the probe guest", vcpu, &exit);
+		complain_exit("an order to the probe guest", vcpu, exit);
 	return answer;
 }

@@ -21,7 +21,8 @@ struct probe_guest {
 	struct page_table own;
 	struct frame_pool own_frames; /* of inner-physical memory */
 	struct frame base;
-	uint64_t ready; /* where it waits for a command */
+	struct inner_exit exit; /* the last order's */
+	uint64_t ready;         /* where it waits for a command */
 };
 
 /* Where a leaf of that size is tried out. */
