@@ -17,6 +17,7 @@
  */
 struct memory {
 	struct frame_allocator allocator;
+	void *mapping; /* all of it, of which `bytes` is aligned */
 	uint8_t *bytes;
 	uint64_t size;
 	uint64_t next;
@@ -26,6 +27,7 @@ struct memory {
 };
 
 struct memory *memory_create(uint64_t size);
+void memory_destroy(struct memory *memory);
 /* Takes everything back. */
 void memory_reset(struct memory *memory);
 struct walk_memory memory_walk(struct memory *memory);
@@ -88,7 +90,7 @@ struct run {
 	struct tlb_range ranges[RANGES];
 	struct frame frames[FRAMES];
 	/* Offsets of pages, all of them even ones and different; and the same in another order. */
-	const uint64_t *spread, *shuffled;
+	uint64_t *spread, *shuffled;
 	struct page_pair *pairs; /* `random` of them, for batches */
 	uint64_t failures;       /* statuses other than PAGING_OK, OR-ed */
 	uint64_t sum;            /* of the addresses that queries gave */
@@ -115,6 +117,7 @@ extern const size_t workload_count;
 
 /* Memory, and pages in no order. */
 struct run *run_create(const struct sizes *sizes);
+void run_destroy(struct run *run);
 /* An empty table of the run's format. */
 void run_begin(struct run *run);
 

@@ -55,5 +55,6 @@ int bench_count(const struct request *request)
 			done++;
 		}
 	}
+	run_destroy(run);
 	return done != 0 ? 0 : 2;
 }

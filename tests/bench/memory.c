@@ -44,6 +44,7 @@ struct memory *memory_create(uint64_t size)
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	REQUIRE(memory != NULL && bytes != MAP_FAILED, "no memory");
+	memory->mapping = bytes;
 	memory->bytes = bytes;
 	memory->bytes += -(uintptr_t)bytes & (PAGE_SIZE_2M - 1);
 	memory->size = size;
@@ -57,6 +58,13 @@ struct memory *memory_create(uint64_t size)
 	memset(memory->freed, 0, size / PAGE_SIZE_4K * sizeof(*memory->freed));
 	memory_reset(memory);
 	return memory;
+}
+
+void memory_destroy(struct memory *memory)
+{
+	(void)munmap(memory->mapping, memory->size + PAGE_SIZE_2M);
+	free(memory->freed);
+	free(memory);
 }
 
 void memory_reset(struct memory *memory)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The same pages in every run. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "../paging/require.h"
 #include "../paging/rng.h"
@@ -34,7 +33,8 @@ uint64_t *random_shuffled(const uint64_t *spread, uint64_t count)
 	uint64_t state = 2;
 
 	REQUIRE(offsets != NULL, "no memory");
-	memcpy(offsets, spread, count * sizeof(*offsets));
+	for (uint64_t i = 0; i < count; i++)
+		offsets[i] = spread[i];
 	for (uint64_t i = count; i > 1; i--) {
 		uint64_t j = rng_below(&state, i);
 		uint64_t last = offsets[i - 1];

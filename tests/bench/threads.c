@@ -139,7 +139,7 @@ static double measure(struct halves *halves, unsigned int threads, bool range, b
 	for (unsigned int i = 0; i < THREADS; i++)
 		for (uint64_t done = 0; done < size; done += PAGE_SIZE_4K)
 			verify_page(run, pieces[i].virt - VIRT_BASE + done, true);
-	return ns / ((double)(THREADS * size) / (double)PAGE_SIZE_4K);
+	return ns / ((double)(THREADS * size) / PAGE_SIZE_4K);
 }
 
 static void report(const struct run *run, unsigned int threads, bool range, bool adjacent,

@@ -87,5 +87,6 @@ int bench_time(const struct request *request)
 			done++;
 		}
 	}
+	run_destroy(run);
 	return done != 0 ? 0 : 2;
 }

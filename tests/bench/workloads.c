@@ -28,6 +28,15 @@ struct run *run_create(const struct sizes *sizes)
 	return run;
 }
 
+void run_destroy(struct run *run)
+{
+	memory_destroy(run->memory);
+	free(run->spread);
+	free(run->shuffled);
+	free(run->pairs);
+	free(run);
+}
+
 void run_begin(struct run *run)
 {
 	struct page_table_config config = run->format->model.config;

@@ -137,8 +137,8 @@ static struct page_flags changed_flags(const struct world *world, const struct r
 		flags.idle = 1;
 	if (reshape->marks & PAGE_MARK_DIRTY)
 		flags.dirty = 0;
-	/* Where there are no such marks, the leaf stays as it is. It may grant nothing any more (write
-	 * alone, write-protected), which nobody can ask for but which can be marked. */
+	/* Where there are no such marks, the leaf stays as it is. It may grant nothing any more
+	 * (write alone, write-protected), which nobody can ask for but which can be marked. */
 	asked = flags;
 	asked.read = 1;
 	return world->format->expressible(world->format, asked) ? flags : old;
