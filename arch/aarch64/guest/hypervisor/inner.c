@@ -11,10 +11,11 @@ const struct inner_backend *const inner_backends[] = { NULL };
 
 uint64_t arch_hypercall(uint64_t call, const uint64_t arguments[3])
 {
+	const uint64_t first = arguments[0], second = arguments[1], third = arguments[2];
 	register uint64_t x0 __asm__("x0") = call;
-	register uint64_t x1 __asm__("x1") = arguments[0];
-	register uint64_t x2 __asm__("x2") = arguments[1];
-	register uint64_t x3 __asm__("x3") = arguments[2];
+	register uint64_t x1 __asm__("x1") = first;
+	register uint64_t x2 __asm__("x2") = second;
+	register uint64_t x3 __asm__("x3") = third;
 
 	__asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "memory");
 	return x0;
