@@ -57,7 +57,7 @@ run:
 	@configs/install-packages aarch64 build
 	@configs/configure-build "$(BUILD)" $(MESON_OPTIONS)
 	@configs/configure-build "$(BUILD)/aarch64" --cross-file configs/aarch64.ini
-	$(call build_aarch64,vmm/vmm guest/twofold-guest.elf tests/nested/l1/nested-init)
+	$(call build_aarch64,vmm/vmm guest/twofold-guest.img tests/nested/l1/nested-init)
 	@tests/tools/run-selftest "$(BUILD)" aarch64
 else ifeq ($(MODE),hypervisor)
 run:
