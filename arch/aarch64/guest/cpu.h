@@ -66,12 +66,12 @@ enum exception_class {
 };
 
 /* In the syndrome of an abort: the status, whose low two bits are a level, and WnR. */
-enum fault_status {
-	FAULT_ADDRESS_SIZE = 0x00,
-	FAULT_TRANSLATION = 0x04,
-	FAULT_ACCESS_FLAG = 0x08,
-	FAULT_PERMISSION = 0x0c,
-	FAULT_WRITE = 1 << 6,
+enum abort_syndrome {
+	SYNDROME_ADDRESS_SIZE = 0x00,
+	SYNDROME_TRANSLATION = 0x04,
+	SYNDROME_ACCESS_FLAG = 0x08,
+	SYNDROME_PERMISSION = 0x0c,
+	SYNDROME_WRITE = 1 << 6,
 };
 
 static inline void barrier_store_sync(void)

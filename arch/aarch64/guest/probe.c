@@ -109,14 +109,14 @@ static uint64_t fault_code(const struct page_flags *flags, enum probe_access acc
 			   virt_addr address)
 {
 	unsigned int level;
-	uint64_t code = access == PROBE_WRITE ? FAULT_WRITE : 0;
+	uint64_t code = access == PROBE_WRITE ? SYNDROME_WRITE : 0;
 
 	raw_end(address, &level);
 	if (!flags)
-		return code | FAULT_TRANSLATION | level;
+		return code | SYNDROME_TRANSLATION | level;
 	if (flags->idle && (read_tcr_el1() & TCR_HA) == 0)
-		return code | FAULT_ACCESS_FLAG | level;
-	return code | FAULT_PERMISSION | level;
+		return code | SYNDROME_ACCESS_FLAG | level;
+	return code | SYNDROME_PERMISSION | level;
 }
 
 static bool faults(const struct page_flags *flags, enum probe_access access, bool user)

@@ -49,7 +49,7 @@ static void expect_edge(const char *what, virt_addr inside, virt_addr outside)
 	struct page_flags flags = { .read = 1, .execute = 1 };
 	struct probe_result fault = { .faulted = true,
 				      .vector = CLASS_DATA_SAME,
-				      .code = FAULT_TRANSLATION,
+				      .code = SYNDROME_TRANSLATION,
 				      .address = outside };
 	struct page_mapping m;
 	virt_addr page = addr_align_down(inside, page_size());

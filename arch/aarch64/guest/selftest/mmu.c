@@ -260,7 +260,7 @@ static void check_access_flag(const struct check *check)
 		if (kernel.mmu.hardware_dirty)
 			expect_true("a write faults",
 				    probe(PROBE_WRITE, at, false).code ==
-					    (FAULT_PERMISSION | FAULT_WRITE | level));
+					    (SYNDROME_PERMISSION | SYNDROME_WRITE | level));
 		else
 			expect_data_rights("accessed", at, &flags);
 	}
@@ -345,7 +345,7 @@ static void check_pan(const struct check *check)
 	struct page_flags flags = { .read = 1, .user = 1 };
 	struct probe_result fault = { .faulted = true,
 				      .vector = CLASS_DATA_SAME,
-				      .code = FAULT_PERMISSION | 3 };
+				      .code = SYNDROME_PERMISSION | 3 };
 	virt_addr at;
 
 	if ((read_id_aa64mmfr1_el1() & MMFR1_PAN) == 0) {
@@ -374,7 +374,7 @@ static void check_write_protect(const struct check *check)
 	if (at == 0)
 		return;
 	raw_end(at, &level);
-	fault.code = FAULT_PERMISSION | level;
+	fault.code = SYNDROME_PERMISSION | level;
 	expect_rights("without WXN", at, &flags);
 	write_sctlr_el1(sctlr | SCTLR_WXN);
 	flush_everything();
