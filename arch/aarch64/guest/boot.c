@@ -42,8 +42,6 @@ static union format_words format_here;
 #define PL011_CONTROL UINT64_C(0x09000030)
 #define CONTROL_ON    (UINT32_C(1) << 0 | UINT32_C(1) << 8 | UINT32_C(1) << 9)
 
-static bool started_at_el2;
-
 /* PSCI's conduit is in the tree, too; it is SMC where the loader is at EL2 or below the guest's
  * EL1. */
 static _Noreturn void give_up(const char *why)
@@ -53,7 +51,7 @@ static _Noreturn void give_up(const char *why)
 	*(volatile uint32_t *)PL011_CONTROL = CONTROL_ON;
 	for (const char *c = why; *c != '\0'; c++)
 		*(volatile uint32_t *)PL011_DATA = (uint8_t)*c;
-	if (started_at_el2)
+	if (boot.started_at_el2)
 		__asm__ volatile("smc #0" : "+r"(function) : : "x1", "x2", "x3", "memory");
 	else
 		__asm__ volatile("hvc #0" : "+r"(function) : : "x1", "x2", "x3", "memory");
@@ -153,7 +151,7 @@ const struct aarch64_stage1_registers *boot_build(phys_addr dtb, uint64_t curren
 
 	image_keep_data();
 	boot.image = (phys_addr)(uintptr_t)image_start;
-	started_at_el2 = current_el >> 2 == 2; /* CurrentEL.EL */
+	boot.started_at_el2 = current_el >> 2 == 2; /* CurrentEL.EL */
 	find_tree(dtb);
 	copy_format(image_size);
 	frame_pool_init(&pool, arena_start, arena_start + ARENA_SIZE, &access);

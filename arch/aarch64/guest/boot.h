@@ -14,6 +14,7 @@ struct boot {
 	phys_addr image; /* where it was loaded */
 	phys_addr dtb;
 	uint64_t dtb_size;
+	bool started_at_el2;
 	struct aarch64_stage1_registers registers; /* entry.S knows the order */
 };
 extern struct boot boot;

@@ -27,6 +27,7 @@ DEFINE_SYSTEM_REGISTER(id_aa64mmfr1_el1)
 DEFINE_SYSTEM_REGISTER(id_aa64mmfr2_el1)
 DEFINE_SYSTEM_REGISTER(id_aa64pfr1_el1)
 DEFINE_SYSTEM_REGISTER(ctr_el0)
+DEFINE_SYSTEM_REGISTER(currentel) /* its level is where SPSR.M has it, too */
 DEFINE_SYSTEM_REGISTER(par_el1)
 DEFINE_WRITABLE_REGISTER(sctlr_el1)
 DEFINE_WRITABLE_REGISTER(tcr_el1)
@@ -43,6 +44,8 @@ static inline void read_cpu(struct aarch64_cpu *cpu)
 	cpu->id_aa64mmfr2 = read_id_aa64mmfr2_el1();
 	cpu->id_aa64pfr1 = read_id_aa64pfr1_el1();
 }
+
+#define CURRENT_EL2 (UINT64_C(2) << 2)
 
 #define SCTLR_WXN (UINT64_C(1) << 19)
 

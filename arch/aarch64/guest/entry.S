@@ -2,8 +2,10 @@
 /*
  * The way in, and the way from one set of tables to another. A loader leaves us at EL1 or EL2, MMU
  * off, x0 = physical address of the device tree (Linux's Documentation/arch/arm64/booting.rst), or as
- * QEMU starts an ELF: x0 = 0, the tree at the start of RAM. On to EL1; C makes tables where the image
- * lies (boot.c); up to the high half, and to the kernel.
+ * QEMU starts an ELF: x0 = 0, the tree at the start of RAM. EL2 is kept where the CPU has FEAT_VHE, with
+ * HCR_EL2.E2H and TGE: the kernel is none the wiser, for what it calls TTBR0_EL1 is TTBR0_EL2 then, and
+ * so on. Else on to EL1. C makes tables where the image lies (boot.c); up to the high half, and to the
+ * kernel, which leaves EL2 when it has read that it is not to run guests (el2_leave).
  */
 #include "guest/stack.h"
 #include "layout.h"
@@ -13,13 +15,18 @@
 #define SCTLR_M	  (1 << 0)
 #define SCTLR_ON  (SCTLR_OFF | SCTLR_M | 1 << 2 | 1 << 12)	/* M, C, I */
 #define HCR_RW	  (1 << 31)					/* EL1 is AArch64 */
+#define HCR_TGE	  (1 << 27)
+#define HCR_E2H	  (1 << 34)
 #define CPTR_NONE 0x33ff					/* EL2 traps no FP */
 #define SPSR_EL1H 0x3c5
+#define SPSR_EL1T 0x3c4
 #define CPACR_FP  (3 << 20)
 
 	.global layout_kernel_virt, layout_largest_page
 	.set layout_kernel_virt, KERNEL_VIRT
 	.set layout_largest_page, LARGEST_PAGE
+
+	.arch armv8.1-a		/* for the names of what FEAT_VHE has */
 
 	.section .text.head, "ax", @progbits
 	b entry
@@ -40,31 +47,42 @@ entry:
 	mrs x0, CurrentEL
 	mov x21, x0
 	cmp x0, #(2 << 2)
-	b.ne at_el1
+	b.ne set_up
 
-	mov x0, #HCR_RW
-	msr hcr_el2, x0
-	isb
-	mov x0, #3		/* the timers are EL1's */
-	msr cnthctl_el2, x0
 	msr cntvoff_el2, xzr
-	mov x0, #CPTR_NONE
-	msr cptr_el2, x0
 	msr hstr_el2, xzr
 	msr vttbr_el2, xzr
 	mrs x0, midr_el1
 	msr vpidr_el2, x0
 	mrs x0, mpidr_el1
 	msr vmpidr_el2, x0
+	mrs x0, id_aa64mmfr1_el1
+	ubfx x0, x0, #8, #4	/* VH */
+	cbz x0, drop
+	ldr x0, =HCR_RW | HCR_TGE | HCR_E2H
+	msr hcr_el2, x0
+	isb
+	mov x0, #(3 << 10)	/* as below, where E2H has it */
+	msr cnthctl_el2, x0
+	b set_up
+
+drop:
+	mov x0, #HCR_RW
+	msr hcr_el2, x0
+	isb
+	mov x0, #3		/* the timers are EL1's */
+	msr cnthctl_el2, x0
+	mov x0, #CPTR_NONE
+	msr cptr_el2, x0
 	ldr x0, =SCTLR_OFF
 	msr sctlr_el1, x0
 	mov x0, #SPSR_EL1H
 	msr spsr_el2, x0
-	adr x0, at_el1
+	adr x0, set_up
 	msr elr_el2, x0
 	eret
 
-at_el1:
+set_up:
 	ldr x0, =SCTLR_OFF
 	msr sctlr_el1, x0
 	mov x0, #CPACR_FP	/* libfdt may have been compiled to use it */
@@ -176,5 +194,32 @@ switch_regime:
 1:	/* Low. */
 	br x10
 	.size switch_regime, . - switch_regime
+
+	/*
+	 * void el2_leave(void): from EL2 to EL1, with all registers as they are and the same tables. E2H
+	 * stays: without it EL2 would have no upper half, which this code is in.
+	 */
+	.global el2_leave
+	.type el2_leave, @function
+el2_leave:
+	.irp register, sctlr, cpacr, tcr, ttbr0, ttbr1, mair, vbar
+	mrs x0, \register\()_el1
+	msr \register\()_el12, x0
+	.endr
+	msr spsel, #1
+	mov x0, sp
+	msr spsel, #0
+	msr sp_el1, x0
+	mov x0, #SPSR_EL1T
+	msr spsr_el2, x0
+	msr elr_el2, x30
+	ldr x0, =HCR_RW | HCR_E2H
+	msr hcr_el2, x0
+	dsb nsh
+	tlbi alle1		/* what a loader may have left */
+	dsb nsh
+	isb
+	eret
+	.size el2_leave, . - el2_leave
 
 	.ltorg

@@ -29,7 +29,7 @@ void run_to_fault(uint64_t code, uint64_t first, uint64_t second, bool user, uin
 {
 	struct excursion_start start = {
 		.pc = code,
-		.pstate = user ? PSTATE_USER : PSTATE_KERNEL,
+		.pstate = user ? PSTATE_USER : pstate_kernel(),
 		.sp = stack,
 		.x0 = first,
 		.x1 = second,

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cpu.h"
+
 /* Laid out by exceptions.S. */
 struct exception_frame {
 	uint64_t x[31];
@@ -41,11 +43,16 @@ struct excursion_start {
 	uint64_t x0, x1;
 };
 
-/* PSTATE to enter with, as SPSR_EL1 has it: all interrupts masked, EL0 or EL1, both on SP_EL0. */
+/* PSTATE to enter with, as SPSR has it: all interrupts masked, on SP_EL0; at EL0, or
+ * (pstate_kernel) where the kernel runs. */
 #define PSTATE_USER        UINT64_C(0x3c0)
-#define PSTATE_KERNEL      UINT64_C(0x3c4)
 #define PSTATE_BTYPE(type) ((uint64_t)(type) << 10) /* entered as by an indirect branch: 1 to 3 */
 #define PSTATE_PAN         (UINT64_C(1) << 22)
+
+static inline uint64_t pstate_kernel(void)
+{
+	return PSTATE_USER | read_currentel();
+}
 
 /* Enters by eret; returns when an exception came. It must come. */
 void excursion_begin(const struct excursion_start *start, struct excursion *excursion);

@@ -10,6 +10,7 @@
 #include "guest/panic.h"
 #include "guest/text.h"
 #include "layout.h"
+#include "level.h"
 #include "twofold/aarch64.h"
 
 #define MMFR1_HAFDBS UINT64_C(15) /* 0: hardware marks nothing; 2 and more: dirty, too */
@@ -43,7 +44,7 @@ void switch_regime(uint64_t from, const struct aarch64_stage1_registers *to, phy
 extern const char set_regime[];
 
 const char arch_options_text[] =
-	", exit=semihosting|device and granule=4k|16k|64k|4k-lpa2|16k-lpa2";
+	", el=1|2, exit=semihosting|device and granule=4k|16k|64k|4k-lpa2|16k-lpa2";
 
 static bool choose_granule(const char *value)
 {
@@ -65,6 +66,11 @@ bool arch_option(const char *key, const char *value)
 			panic("command line: granule=%s: expected 4k, 16k, 64k, 4k-lpa2 or "
 			      "16k-lpa2",
 			      value);
+		return true;
+	}
+	if (text_equal(key, "el")) {
+		if (!level_choose(value))
+			panic("command line: el=%s: expected 1 or 2", value);
 		return true;
 	}
 	if (!text_equal(key, "exit"))
@@ -91,6 +97,7 @@ void arch_mmu_start(struct arch_mmu *mmu)
 	struct register_refusal refusal;
 	enum register_status status;
 
+	level_settle();
 	read_cpu(&cpu);
 	mmu->config = (struct page_table_config){ .format = granule->format, .input_bits = 48 };
 	status = aarch64_config(&cpu, &mmu->config, &refusal);
