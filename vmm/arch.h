@@ -14,11 +14,13 @@
 #include "config.h"
 
 struct machine;
+struct vcpu;
 struct kernel;
 
 /* Where this architecture's machine differs from the others' in what a configuration says. */
 struct arch_board {
-	enum irqchip irqchip;         /* if none is asked for */
+	enum irqchip irqchip;         /* of one vCPU, if none is asked for */
+	unsigned int vcpus_max;
 	uint64_t debug_exit_iobase;   /* if none is asked for */
 	uint64_t debug_exit_last;     /* highest address that the register can have */
 	const char *debug_exit_units; /* what one counts there: ports, bytes */
@@ -73,14 +75,17 @@ bool arch_vm_init(struct machine *machine, struct failure *failure);
 bool arch_devices_init(struct machine *machine, struct failure *failure);
 /* Input for the console's device: takes as much as there is room for, returns how much. */
 size_t arch_console_input(struct machine *machine, const uint8_t *bytes, size_t count);
-/* After KVM_CREATE_VCPU: registers as `kernel` wants them at its entry. */
-bool arch_vcpu_init(struct machine *machine, const struct kernel *kernel, struct failure *failure);
+/* After all of KVM_CREATE_VCPU, for each: the first has the registers that `kernel` wants at its
+ * entry, the others wait to be started by it. */
+bool arch_vcpu_init(struct vcpu *vcpu, const struct kernel *kernel, struct failure *failure);
+/* After that, once. */
+bool arch_vcpus_ready(struct machine *machine, struct failure *failure);
 
 /* An exit that is the architecture's own. false: not mine either. */
-bool arch_vcpu_exit(struct machine *machine);
+bool arch_vcpu_exit(struct vcpu *vcpu);
 
 /* One line on where the vCPU is, for a message about its end; "" if KVM cannot say. */
-void arch_vcpu_where(struct machine *machine, char *text, size_t size);
+void arch_vcpu_where(struct vcpu *vcpu, char *text, size_t size);
 
 /* Whether this machine's KVM runs guests by an interpreter; and a few words on what it is. */
 bool arch_kvm_interprets(void);

@@ -37,7 +37,7 @@ void config_init(struct config *config)
 	memset(config, 0, sizeof(*config));
 	config->memory = DEFAULT_MEMORY;
 	config->vcpus = 1;
-	config->irqchip = arch_board.irqchip;
+	config->irqchip = IRQCHIP_NOT_SAID;
 	config->serial = SERIAL_STDIO;
 	config->escape = true;
 	config_set_string(&config->kvm_device, "/dev/kvm");
@@ -93,10 +93,10 @@ bool config_set_memory(struct config *config, const char *text, struct failure *
 
 bool config_check_vcpus(uint64_t count, struct failure *failure)
 {
-	if (count == 1)
+	if (count >= 1 && count <= arch_board.vcpus_max)
 		return true;
-	return fail(failure, STATUS_USAGE,
-		    "%" PRIu64 " vCPUs: this version runs guests with one; expected 1", count);
+	return fail(failure, STATUS_USAGE, "%" PRIu64 " vCPUs; expected 1 to %u", count,
+		    arch_board.vcpus_max);
 }
 
 bool config_set_vcpus(struct config *config, const char *text, struct failure *failure)
@@ -104,12 +104,30 @@ bool config_set_vcpus(struct config *config, const char *text, struct failure *f
 	uint64_t count;
 
 	if (!parse_number(text, &count))
-		return fail(failure, STATUS_USAGE, "\"%s\" is not a number of vCPUs; expected 1",
-			    text);
+		return fail(failure, STATUS_USAGE,
+			    "\"%s\" is not a number of vCPUs; expected 1 to %u", text,
+			    arch_board.vcpus_max);
 	if (!config_check_vcpus(count, failure))
 		return false;
 	config->vcpus = count;
 	return true;
+}
+
+/* Several vCPUs start and wake each other by their interrupt controllers. */
+void config_complete(struct config *config)
+{
+	if (config->irqchip == IRQCHIP_NOT_SAID)
+		config->irqchip = config->vcpus > 1 ? IRQCHIP_FULL : arch_board.irqchip;
+}
+
+bool config_check(const struct config *config, struct failure *failure)
+{
+	if (config->vcpus > 1 && config->irqchip == IRQCHIP_NONE)
+		return fail(failure, STATUS_USAGE,
+			    "--smp %" PRIu64 " with --irqchip none: nothing can start the second "
+			    "vCPU; expected an interrupt controller, or --smp 1",
+			    config->vcpus);
+	return arch_config_check(config, failure);
 }
 
 static const char *const irqchip_names[] = { "none", "split", "full", NULL };

@@ -16,7 +16,8 @@
 enum irqchip {
 	IRQCHIP_NONE,
 	IRQCHIP_SPLIT,
-	IRQCHIP_FULL
+	IRQCHIP_FULL,
+	IRQCHIP_NOT_SAID, /* until config_complete */
 };
 enum serial_backend {
 	SERIAL_STDIO,
@@ -102,6 +103,11 @@ bool config_set_stats(struct config *config, const char *text, struct failure *f
 bool config_set_dirty_log(struct config *config, const char *text, struct failure *failure);
 /* "isa-debug-exit[,iobase=N][,iosize=N]" */
 bool config_set_device(struct config *config, const char *text, struct failure *failure);
+
+/* After the last setting: what was not said, and depends on what was. */
+void config_complete(struct config *config);
+/* Refuses settings that do not go together. */
+bool config_check(const struct config *config, struct failure *failure);
 
 /* The pieces that a file gives as numbers. */
 bool config_check_memory_mib(uint64_t mib, struct failure *failure);

@@ -6,14 +6,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "arch.h"
 #include "kvm.h"
 #include "supervisor.h"
-#include "vcpu.h"
 
 static bool claim_ending(struct machine *machine)
 {
@@ -52,29 +49,6 @@ bool machine_ending(const struct machine *machine)
 	return atomic_load(&machine->ending.done);
 }
 
-static bool make_vcpu(struct machine *machine, struct failure *failure)
-{
-	int size;
-
-	machine->vcpu_fd = ioctl(machine->vm_fd, KVM_CREATE_VCPU, 0UL);
-	if (machine->vcpu_fd < 0)
-		return fail(failure, STATUS_HOST, "KVM made no vCPU: %s", strerror(errno));
-	size = ioctl(machine->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0UL);
-	if (size < (int)sizeof(struct kvm_run))
-		return fail(failure, STATUS_HOST,
-			    "KVM's vCPU area has %d bytes; expected at least %zu", size,
-			    sizeof(struct kvm_run));
-	machine->run_size = (size_t)size;
-	machine->run = mmap(NULL, machine->run_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			    machine->vcpu_fd, 0);
-	if (machine->run == MAP_FAILED) {
-		machine->run = NULL;
-		return fail(failure, STATUS_HOST, "KVM's vCPU area cannot be mapped: %s",
-			    strerror(errno));
-	}
-	return true;
-}
-
 /* A virtual machine without memory or vCPUs. */
 static bool open_vm(struct machine *machine, struct failure *failure)
 {
@@ -90,7 +64,7 @@ static bool describe(struct machine *machine, const struct config *config, bool 
 		     struct failure *absent, struct failure *failure)
 {
 	machine->config = config;
-	machine->kvm_fd = machine->vm_fd = machine->vcpu_fd = -1;
+	machine->kvm_fd = machine->vm_fd = -1;
 	machine->memory.fd = -1;
 	machine->mmio.last = UINT64_MAX;
 	*has_vm = open_vm(machine, absent);
@@ -136,7 +110,7 @@ bool machine_init(struct machine *machine, const struct config *config, struct k
 	memory_slots_init(&machine->slots, machine->vm_fd, config->dirty_log != DIRTY_LOG_OFF);
 	return memory_slots_update(&machine->slots, &machine->memory, failure) == SLOTS_DONE &&
 	       dirty_log_start(&machine->dirty_log, machine, failure) &&
-	       make_vcpu(machine, failure) && arch_vcpu_init(machine, kernel, failure);
+	       vcpus_init(&machine->vcpus, machine, kernel, failure);
 }
 
 bool machine_run(struct machine *machine, struct failure *failure)
@@ -146,17 +120,15 @@ bool machine_run(struct machine *machine, struct failure *failure)
 	if (!supervisor_start(&supervisor, machine, failure))
 		return false;
 	stats_first_instruction(&machine->stats);
-	vcpu_loop(machine);
+	vcpus_run(&machine->vcpus);
 	supervisor_stop(&supervisor);
+	vcpus_join(&machine->vcpus);
 	return dirty_log_end(&machine->dirty_log, failure);
 }
 
 void machine_destroy(struct machine *machine)
 {
-	if (machine->run)
-		(void)munmap(machine->run, machine->run_size);
-	if (machine->vcpu_fd >= 0)
-		(void)close(machine->vcpu_fd);
+	vcpus_destroy(&machine->vcpus);
 	if (machine->vm_fd >= 0)
 		(void)close(machine->vm_fd);
 	if (machine->kvm_fd >= 0)

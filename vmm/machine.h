@@ -19,6 +19,7 @@
 #include "memory_control.h"
 #include "memory_slots.h"
 #include "stats.h"
+#include "vcpu.h"
 
 struct supervisor;
 
@@ -34,9 +35,8 @@ struct ending {
 
 struct machine {
 	const struct config *config;
-	int kvm_fd, vm_fd, vcpu_fd;
-	struct kvm_run *run;
-	size_t run_size;
+	int kvm_fd, vm_fd;
+	struct vcpus vcpus;
 	struct guest_memory memory;
 	struct memory_slots slots;
 	struct dirty_log dirty_log;
@@ -65,8 +65,8 @@ void machine_destroy(struct machine *machine);
 bool machine_run(struct machine *machine, struct failure *failure);
 
 /*
- * Ends the run: the first call counts, later ones are ignored. Any thread may call it; the vCPU
- * notices when it next leaves the guest, so from another thread it must also be kicked.
+ * Ends the run: the first call counts, later ones are ignored. Any thread may call it; vCPUs notice
+ * when they next leave the guest, which the supervisor sees to once it knows.
  */
 void machine_end(struct machine *machine, int status, const char *name, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -87,7 +87,7 @@ static int act(const struct options *options, const struct config *config)
 	default:
 		break;
 	}
-	if (!arch_config_check(config, &failure))
+	if (!config_check(config, &failure))
 		return complain(&failure);
 	if (!config->kernel && (config->dump_stage2 || config->dump_dtb))
 		return dump_only(config);

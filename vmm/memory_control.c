@@ -182,13 +182,25 @@ static int32_t end_round(struct machine *machine, struct memory_request *request
 	return MEMORY_DONE;
 }
 
+/* Between a slot that goes and the one that comes in its place no vCPU may look. */
+static int32_t set_access_of_all(struct machine *machine, const struct memory_request *request,
+				 uint64_t place)
+{
+	int32_t answer;
+
+	vcpus_stand_still(&machine->vcpus);
+	answer = set_access(machine, request, place);
+	vcpus_go_on(&machine->vcpus);
+	return answer;
+}
+
 static int32_t act(struct machine *machine, struct memory_request *request, uint64_t place)
 {
 	if (request->reserved != 0)
 		return MEMORY_UNKNOWN;
 	switch (request->operation) {
 	case MEMORY_SET:
-		return set_access(machine, request, place);
+		return set_access_of_all(machine, request, place);
 	case MEMORY_ROUND:
 		return end_round(machine, request);
 	default:

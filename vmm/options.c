@@ -121,7 +121,7 @@ static const struct option options_table[OPTIONS] = {
 	[OPT_MEMORY] = { "m", "memory", VALUE, "SIZE",
 			 "guest memory: 512 (MiB), 512M, 1G, size=512M; 256M if not given",
 			 config_set_memory },
-	[OPT_SMP] = { "c", "smp", VALUE, "N", "vCPUs; only 1 works in this version",
+	[OPT_SMP] = { "c", "smp", VALUE, "N", "vCPUs; 1 if not given",
 		      config_set_vcpus },
 	[OPT_CONFIG] = { NULL, "config", VALUE, "FILE", "JSON configuration; options override it",
 			 NULL },
@@ -147,7 +147,7 @@ static const struct option options_table[OPTIONS] = {
 			 "a register that ends the run, status (value << 1) | 1",
 			 config_set_device },
 	[OPT_IRQCHIP] = { NULL, "irqchip", VALUE, "none|split|full",
-			  "interrupt controller: none, local APIC only, or all (a GIC)",
+			  "interrupt controller: none, local APICs only, or all (a GIC)",
 			  config_set_irqchip },
 	[OPT_ROM_WRITE] = { NULL, "on-rom-write", VALUE, "drop|stop",
 			    "what a write to read-only memory does", config_set_rom_write },
@@ -365,5 +365,6 @@ bool options_configure(const struct options *options, struct config *config,
 	}
 	if (options->arguments)
 		append_arguments(config, options->arguments);
+	config_complete(config);
 	return true;
 }

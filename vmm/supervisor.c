@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread that watches the world while the vCPU runs. */
+/* The thread that watches the world while the vCPUs run. */
 #include "supervisor.h"
 
 #include <errno.h>
@@ -14,24 +14,7 @@
 #include "arch.h"
 #include "machine.h"
 
-#define KICK_SIGNAL   SIGUSR1
-#define KICK_AGAIN_MS 10
-#define STACK_SIZE    65536
-
-static void kick_handler(int signal)
-{
-	(void)signal; /* it is there to interrupt a system call */
-}
-
-/*
- * immediate_exit closes the gap before KVM_RUN. A system call of a device (a write to a full pipe)
- * has such a gap too and nothing that closes it; so kicks go on until the vCPU has seen one.
- */
-static void kick(struct supervisor *supervisor)
-{
-	__atomic_store_n(&supervisor->machine->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	(void)pthread_kill(supervisor->vcpu_thread, KICK_SIGNAL);
-}
+#define STACK_SIZE 65536
 
 static void take_signal(struct supervisor *supervisor)
 {
@@ -131,13 +114,13 @@ static void *supervise(void *context)
 {
 	struct supervisor *supervisor = context;
 
-	while (!atomic_load(&supervisor->finished) && !supervisor->quit)
+	while (!supervisor->quit && !machine_ending(supervisor->machine))
 		watch(supervisor, -1);
 	while (!atomic_load(&supervisor->finished)) {
 		struct pollfd wake = { .fd = supervisor->wake_fd, .events = POLLIN };
 		uint64_t count;
 
-		kick(supervisor);
+		vcpus_kick(&supervisor->machine->vcpus);
 		if (poll(&wake, 1, KICK_AGAIN_MS) > 0)
 			(void)!read(supervisor->wake_fd, &count, sizeof(count));
 	}
@@ -156,10 +139,9 @@ static void add_signal(sigset_t *set, int signal)
 static bool block_signals(struct supervisor *supervisor)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP };
-	struct sigaction action = { .sa_handler = kick_handler };
 	sigset_t set;
 
-	(void)sigaction(KICK_SIGNAL, &action, NULL);
+	vcpus_catch_kicks();
 	(void)sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		add_signal(&set, signals[i]);
@@ -212,7 +194,6 @@ bool supervisor_start(struct supervisor *supervisor, struct machine *machine,
 {
 	memset(supervisor, 0, sizeof(*supervisor));
 	supervisor->machine = machine;
-	supervisor->vcpu_thread = pthread_self();
 	supervisor->signal_fd = supervisor->timer_fd = -1;
 	supervisor->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	machine->supervisor = supervisor;
@@ -230,7 +211,7 @@ bool supervisor_start(struct supervisor *supervisor, struct machine *machine,
 	return false;
 }
 
-void supervisor_input_wanted(struct supervisor *supervisor)
+void supervisor_wake(struct supervisor *supervisor)
 {
 	uint64_t one = 1;
 
@@ -240,7 +221,7 @@ void supervisor_input_wanted(struct supervisor *supervisor)
 void supervisor_stop(struct supervisor *supervisor)
 {
 	atomic_store(&supervisor->finished, true);
-	supervisor_input_wanted(supervisor);
+	supervisor_wake(supervisor);
 	(void)pthread_join(supervisor->thread, NULL);
 	supervisor->machine->supervisor = NULL;
 	console_restore(&supervisor->machine->console);

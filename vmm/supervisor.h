@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The thread that watches the world while the vCPU runs: console input, signals, the time limit. It
- * is what gets a vCPU out of a guest that never leaves by itself.
+ * The thread that watches the world while the vCPUs run: console input, signals, the time limit. It
+ * is what gets a vCPU out of a guest that never leaves by itself, once the run ends.
  */
 #ifndef VMM_SUPERVISOR_H
 #define VMM_SUPERVISOR_H
@@ -20,23 +20,22 @@ struct machine;
 struct supervisor {
 	struct machine *machine;
 	pthread_t thread;
-	pthread_t vcpu_thread;
 	int signal_fd, timer_fd, wake_fd;
 	sigset_t old_mask;
-	atomic_bool finished; /* the vCPU has left its loop */
+	atomic_bool finished; /* all vCPUs have left their loops */
 	uint8_t input[256];   /* read and not yet taken by the guest */
 	size_t input_count;
 	bool input_closed;
-	bool quit; /* the kick is due */
+	bool quit; /* the kicks are due */
 };
 
-/* Call it on the thread that will run the vCPU. Puts the terminal into raw mode. */
+/* Before the vCPUs run: their threads inherit the mask of signals. Puts the terminal into raw mode. */
 bool supervisor_start(struct supervisor *supervisor, struct machine *machine,
 		      struct failure *failure);
-/* After the vCPU's loop. The terminal is restored. */
+/* After the vCPUs' loops. The terminal is restored. */
 void supervisor_stop(struct supervisor *supervisor);
 
-/* The serial port has room again. */
-void supervisor_input_wanted(struct supervisor *supervisor);
+/* The serial port has room again, or the run has ended and all vCPUs are to notice. */
+void supervisor_wake(struct supervisor *supervisor);
 
 #endif

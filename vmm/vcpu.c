@@ -1,184 +1,253 @@
 /* SPDX-License-Identifier: MIT */
-/* The run loop of a vCPU: enter the guest, see why it left, do what it wants. */
+/* The vCPUs: how they are made, run side by side, and stopped. */
 #include "vcpu.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/kvm.h>
-#include <stdio.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "arch.h"
+#include "kvm.h"
 #include "machine.h"
+#include "supervisor.h"
+#include "vcpu_loop.h"
 
-/* Ends the run for a reason that lies in the vCPU, and says where it was. */
-static void end_where(struct machine *machine, int status, const char *name, const char *what)
+#define KICK_SIGNAL SIGUSR1
+#define STACK_SIZE  (256 * 1024)
+
+static bool check_count(const struct machine *machine, unsigned int count, struct failure *failure)
 {
-	char where[512];
+	/* Of this machine: a GICv2 serves 8. */
+	int most = kvm_capability(machine->vm_fd, KVM_CAP_MAX_VCPUS);
 
-	arch_vcpu_where(machine, where, sizeof(where));
-	machine_end(machine, status, name, "%s%s%s", what, where[0] ? "; " : "", where);
+	if (most <= 0 || count <= (unsigned int)most)
+		return true;
+	return fail(failure, STATUS_NO_KVM,
+		    "--smp %u: this KVM gives a machine at most %d vCPUs; expected no more", count,
+		    most);
 }
 
-/* Whether a write went to memory that the guest may only read. */
-static bool is_rom_write(struct machine *machine, uint64_t address, unsigned int size)
+static bool make_vcpu(struct vcpu *vcpu, size_t run_size, struct failure *failure)
 {
-	struct guest_fault fault;
+	void *run;
 
-	return !guest_memory_check(&machine->memory, address, size, GUEST_WRITE, &fault) &&
-	       fault.reason == GUEST_READ_ONLY;
+	vcpu->fd = ioctl(vcpu->machine->vm_fd, KVM_CREATE_VCPU, (unsigned long)vcpu->index);
+	if (vcpu->fd < 0)
+		return fail(failure, STATUS_HOST, "KVM made no vCPU %u: %s", vcpu->index,
+			    strerror(errno));
+	run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+	if (run == MAP_FAILED)
+		return fail(failure, STATUS_HOST, "KVM's vCPU area cannot be mapped: %s",
+			    strerror(errno));
+	vcpu->run = run;
+	return true;
 }
 
-static void rom_write(struct machine *machine, uint64_t address, unsigned int size)
+static bool make_all(struct vcpus *vcpus, struct machine *machine, struct failure *failure)
 {
-	if (machine->config->rom_write == ROM_WRITE_STOP) {
-		machine_end(machine, STATUS_ROM_WRITE, "rom-write",
-			    "the guest wrote %u bytes to read-only memory at 0x%" PRIx64, size,
-			    address);
+	unsigned int count = (unsigned int)machine->config->vcpus;
+	int size = ioctl(machine->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0UL);
+
+	if (size < (int)sizeof(struct kvm_run))
+		return fail(failure, STATUS_HOST,
+			    "KVM's vCPU area has %d bytes; expected at least %zu", size,
+			    sizeof(struct kvm_run));
+	vcpus->run_size = (size_t)size;
+	vcpus->all = calloc(count, sizeof(vcpus->all[0]));
+	if (!vcpus->all)
+		return fail(failure, STATUS_HOST, "out of memory");
+	vcpus->count = count;
+	for (unsigned int i = 0; i < count; i++) {
+		vcpus->all[i].machine = machine;
+		vcpus->all[i].index = i;
+		vcpus->all[i].fd = -1;
+	}
+	for (unsigned int i = 0; i < count; i++) {
+		if (!make_vcpu(&vcpus->all[i], vcpus->run_size, failure))
+			return false;
+	}
+	return true;
+}
+
+/* A wait has a limit that setting the clock does not move. */
+static void make_lock(struct vcpus *vcpus)
+{
+	pthread_condattr_t attributes;
+
+	(void)pthread_mutex_init(&vcpus->lock, NULL);
+	(void)pthread_condattr_init(&attributes);
+	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&vcpus->moved, &attributes);
+	(void)pthread_condattr_destroy(&attributes);
+}
+
+bool vcpus_init(struct vcpus *vcpus, struct machine *machine, const struct kernel *kernel,
+		struct failure *failure)
+{
+	make_lock(vcpus);
+	if (!check_count(machine, (unsigned int)machine->config->vcpus, failure) ||
+	    !make_all(vcpus, machine, failure))
+		return false;
+	for (unsigned int i = 0; i < vcpus->count; i++) {
+		if (!arch_vcpu_init(&vcpus->all[i], kernel, failure))
+			return false;
+	}
+	return arch_vcpus_ready(machine, failure);
+}
+
+void vcpus_destroy(struct vcpus *vcpus)
+{
+	for (unsigned int i = 0; i < vcpus->count; i++) {
+		struct vcpu *vcpu = &vcpus->all[i];
+
+		if (vcpu->run)
+			(void)munmap(vcpu->run, vcpus->run_size);
+		if (vcpu->fd >= 0)
+			(void)close(vcpu->fd);
+	}
+	free(vcpus->all);
+	memset(vcpus, 0, sizeof(*vcpus));
+}
+
+static void kick_handler(int signal)
+{
+	(void)signal; /* it is there to interrupt a system call */
+}
+
+void vcpus_catch_kicks(void)
+{
+	struct sigaction action = { .sa_handler = kick_handler };
+
+	(void)sigaction(KICK_SIGNAL, &action, NULL);
+}
+
+/*
+ * immediate_exit closes the gap before KVM_RUN. A system call of a device (a write to a full pipe)
+ * has such a gap too and nothing that closes it; so who kicks goes on until the vCPU has seen one.
+ */
+static void kick(struct vcpu *vcpu)
+{
+	if (!atomic_load(&vcpu->has_thread))
 		return;
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	(void)pthread_kill(vcpu->thread, KICK_SIGNAL);
+}
+
+void vcpus_kick(struct vcpus *vcpus)
+{
+	for (unsigned int i = 0; i < vcpus->count; i++)
+		kick(&vcpus->all[i]);
+}
+
+/* Kicks those who are inside; how many they are. */
+static unsigned int kick_inside(struct vcpus *vcpus)
+{
+	unsigned int inside = 0;
+
+	for (unsigned int i = 0; i < vcpus->count; i++) {
+		if (!vcpus->all[i].inside)
+			continue;
+		kick(&vcpus->all[i]);
+		inside++;
 	}
-	machine->stats.rom_writes++;
-	if (machine->rom_write_reported)
-		return;
-	machine->rom_write_reported = true;
-	(void)fprintf(stderr,
-		      "vmm: the guest wrote %u bytes to read-only memory at 0x%" PRIx64
-		      ": dropped, and later ones without a word\n",
-		      size, address);
+	return inside;
 }
 
-static void mmio(struct machine *machine)
+void vcpus_stand_still(struct vcpus *vcpus)
 {
-	struct kvm_run *run = machine->run;
-	uint64_t address = run->mmio.phys_addr;
-	uint8_t *data = run->mmio.data;
-	uint32_t left = run->mmio.len;
+	vcpus->still = true;
+	while (kick_inside(vcpus) != 0) {
+		struct timespec until;
 
-	if (left > sizeof(run->mmio.data)) {
-		machine_end(machine, STATUS_FAULT, "internal-error",
-			    "KVM reported an access of %" PRIu32 " bytes; expected at most 8",
-			    left);
-		return;
-	}
-	if (run->mmio.is_write && left != 0 && is_rom_write(machine, address, left)) {
-		rom_write(machine, address, left);
-		return;
-	}
-	/* An access across a page's end can leave an odd part to each side. */
-	while (left != 0) {
-		unsigned int size = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
-
-		bus_access(&machine->mmio, address, data, size, run->mmio.is_write != 0);
-		address += size;
-		data += size;
-		left -= size;
-	}
-}
-
-static void system_event(struct machine *machine)
-{
-	switch (machine->run->system_event.type) {
-	case KVM_SYSTEM_EVENT_SHUTDOWN:
-		machine_end(machine, STATUS_POWER_OFF, "power-off", "%s", "");
-		break;
-	case KVM_SYSTEM_EVENT_RESET:
-		machine_end(machine, STATUS_RESET, "reset", "the guest asked for a reset");
-		break;
-	case KVM_SYSTEM_EVENT_CRASH:
-		machine_end(machine, STATUS_PANIC, "panic", "the guest reported a crash");
-		break;
-	default:
-		machine_end(machine, STATUS_FAULT, "system-event",
-			    "KVM reported system event %" PRIu32 ", which is unknown here",
-			    machine->run->system_event.type);
-		break;
-	}
-}
-
-static void fail_entry(struct machine *machine)
-{
-	machine_end(machine, STATUS_FAULT, "fail-entry",
-		    "the CPU refused to enter the guest, reason 0x%llx (%s)",
-		    machine->run->fail_entry.hardware_entry_failure_reason, arch_kvm_flavour());
-}
-
-static void internal_error(struct machine *machine)
-{
-	static const char *const names[] = {
-		[KVM_INTERNAL_ERROR_EMULATION] = "it could not emulate an instruction",
-		[KVM_INTERNAL_ERROR_SIMUL_EX] = "exceptions at the same time",
-		[KVM_INTERNAL_ERROR_DELIVERY_EV] = "an exit while an event was delivered",
-		[KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON] = "an exit that it does not know",
-	};
-	uint32_t suberror = machine->run->internal.suberror;
-	const char *name = suberror < sizeof(names) / sizeof(names[0]) ? names[suberror] : NULL;
-	char what[256];
-
-	(void)snprintf(what, sizeof(what), "KVM internal error %" PRIu32 " (%s)", suberror,
-		       name ? name : "unknown");
-	end_where(machine, STATUS_FAULT, "internal-error", what);
-}
-
-/* Without an interrupt controller KVM leaves at a halt, and nothing of ours interrupts. */
-static void halted(struct machine *machine)
-{
-	end_where(machine, STATUS_HALTED, "halted",
-		  machine->run->if_flag
-			  ? "the guest halted, and there is no interrupt controller to wake it"
-			  : "the guest halted with interrupts off");
-}
-
-static void handle_exit(struct machine *machine)
-{
-	switch (machine->run->exit_reason) {
-	case KVM_EXIT_MMIO:
-		mmio(machine);
-		break;
-	case KVM_EXIT_HLT:
-		halted(machine);
-		break;
-	case KVM_EXIT_SYSTEM_EVENT:
-		system_event(machine);
-		break;
-	case KVM_EXIT_FAIL_ENTRY:
-		fail_entry(machine);
-		break;
-	case KVM_EXIT_INTERNAL_ERROR:
-		internal_error(machine);
-		break;
-	case KVM_EXIT_INTR:
-	case KVM_EXIT_IRQ_WINDOW_OPEN:
-		break;
-	default:
-		if (!arch_vcpu_exit(machine))
-			machine_end(machine, STATUS_FAULT, "unknown-exit",
-				    "KVM left the guest for reason %" PRIu32
-				    ", which is unknown here",
-				    machine->run->exit_reason);
-		break;
-	}
-}
-
-void vcpu_loop(struct machine *machine)
-{
-	/* A kick that comes between this check and KVM_RUN is not lost: who kicks sets
-	 * immediate_exit first, and KVM_RUN then returns at once. */
-	while (!machine_ending(machine)) {
-		int result = ioctl(machine->vcpu_fd, KVM_RUN, 0UL);
-		int error = errno;
-
-		if (result == 0) {
-			stats_count_exit(&machine->stats, machine->run->exit_reason);
-			handle_exit(machine);
-		} else if (error == EINTR || error == EAGAIN) {
-			stats_count_exit(&machine->stats, KVM_EXIT_INTR);
-		} else {
-			char what[128];
-
-			(void)snprintf(what, sizeof(what), "KVM cannot run the guest: %s",
-				       strerror(error));
-			end_where(machine, STATUS_FAULT, "run-failed", what);
+		(void)clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += KICK_AGAIN_MS * 1000000;
+		if (until.tv_nsec >= 1000000000) {
+			until.tv_nsec -= 1000000000;
+			until.tv_sec++;
 		}
+		(void)pthread_cond_timedwait(&vcpus->moved, &vcpus->lock, &until);
+	}
+}
+
+void vcpus_go_on(struct vcpus *vcpus)
+{
+	vcpus->still = false;
+	(void)pthread_cond_broadcast(&vcpus->moved);
+}
+
+/* A run that one of them has ended ends for all: the supervisor kicks the others. */
+static void run_loop(struct vcpu *vcpu)
+{
+	vcpu_loop(vcpu);
+	supervisor_wake(vcpu->machine->supervisor);
+}
+
+static void *run_thread(void *context)
+{
+	struct vcpu *vcpu = context;
+	struct vcpus *vcpus = &vcpu->machine->vcpus;
+
+	run_loop(vcpu);
+	(void)pthread_mutex_lock(&vcpus->lock);
+	vcpus->running--;
+	(void)pthread_cond_broadcast(&vcpus->moved);
+	(void)pthread_mutex_unlock(&vcpus->lock);
+	return NULL;
+}
+
+static int start_thread(struct vcpu *vcpu)
+{
+	pthread_attr_t attributes;
+	int error;
+
+	(void)pthread_attr_init(&attributes);
+	(void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	error = pthread_create(&vcpu->thread, &attributes, run_thread, vcpu);
+	(void)pthread_attr_destroy(&attributes);
+	return error;
+}
+
+/* All but the first. Under the lock: none of them gets far before all are there. */
+static void start_threads(struct vcpus *vcpus)
+{
+	(void)pthread_mutex_lock(&vcpus->lock);
+	for (unsigned int i = 1; i < vcpus->count; i++) {
+		int error = start_thread(&vcpus->all[i]);
+
+		if (error != 0) {
+			machine_end(vcpus->all[i].machine, STATUS_HOST, "no-thread",
+				    "--smp %u: vCPU %u got no thread: %s", vcpus->count, i,
+				    strerror(error));
+			break;
+		}
+		atomic_store(&vcpus->all[i].has_thread, true);
+		vcpus->running++;
+	}
+	(void)pthread_mutex_unlock(&vcpus->lock);
+}
+
+void vcpus_run(struct vcpus *vcpus)
+{
+	vcpus->all[0].thread = pthread_self();
+	atomic_store(&vcpus->all[0].has_thread, true);
+	start_threads(vcpus);
+	run_loop(&vcpus->all[0]);
+	(void)pthread_mutex_lock(&vcpus->lock);
+	while (vcpus->running != 0)
+		(void)pthread_cond_wait(&vcpus->moved, &vcpus->lock);
+	(void)pthread_mutex_unlock(&vcpus->lock);
+}
+
+void vcpus_join(struct vcpus *vcpus)
+{
+	for (unsigned int i = 1; i < vcpus->count; i++) {
+		if (atomic_load(&vcpus->all[i].has_thread))
+			(void)pthread_join(vcpus->all[i].thread, NULL);
 	}
 }

@@ -38,7 +38,7 @@ static int32_t ask(struct memory_request asked)
 	return ask_at(image_phys(&request));
 }
 
-static int32_t set(phys_addr address, uint64_t size, uint64_t access)
+int32_t memory_set(phys_addr address, uint64_t size, uint64_t access)
 {
 	return ask((struct memory_request){
 		.operation = MEMORY_SET, .address = address, .size = size, .access = access });
@@ -55,10 +55,10 @@ static int32_t end_round(phys_addr address)
 
 static void expect_set(const char *what, phys_addr address, uint64_t size, uint64_t access)
 {
-	expect_equal(what, (uint64_t)set(address, size, access), MEMORY_DONE);
+	expect_equal(what, (uint64_t)memory_set(address, size, access), MEMORY_DONE);
 }
 
-static bool control_possible(void)
+bool memory_control_possible(void)
 {
 	if (kernel.memory_control != 0 && *control() == MEMORY_CONTROL_SIGNATURE)
 		return true;
@@ -125,7 +125,7 @@ static void check_rounds(const struct check *check)
 	struct frame frame;
 
 	(void)check;
-	if (!control_possible())
+	if (!memory_control_possible())
 		return;
 	frame = pages_take();
 	if (log_possible(frame.start)) {
@@ -151,7 +151,7 @@ static void check_kept(const struct check *check)
 	struct frame frame;
 
 	(void)check;
-	if (!control_possible())
+	if (!memory_control_possible())
 		return;
 	frame = pages_take();
 	if (log_possible(frame.start)) {
@@ -183,7 +183,7 @@ static void check_read_only(const struct check *check)
 	struct frame frame;
 
 	(void)check;
-	if (!control_possible())
+	if (!memory_control_possible())
 		return;
 	frame = pages_take();
 	expect_set("read-only", frame.start + 2 * PAGE, 3 * PAGE, MEMORY_READ);
@@ -208,7 +208,7 @@ static void check_removed(const struct check *check)
 	struct frame frame;
 
 	(void)check;
-	if (!control_possible())
+	if (!memory_control_possible())
 		return;
 	frame = pages_take();
 	expect_set("removed", frame.start + 8 * PAGE, 4 * PAGE, MEMORY_NONE);
@@ -265,14 +265,14 @@ static void check_refused(const struct check *check)
 	phys_addr here;
 
 	(void)check;
-	if (!control_possible())
+	if (!memory_control_possible())
 		return;
 	here = addr_align_down(image_phys(&request), PAGE);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		expect_equal(bad[i].what, (uint64_t)ask(bad[i].request), (uint64_t)bad[i].answer);
-	expect_equal("the register's page", (uint64_t)set(kernel.memory_control, PAGE, MEMORY_READ),
+	expect_equal("the register's page", (uint64_t)memory_set(kernel.memory_control, PAGE, MEMORY_READ),
 		     MEMORY_NOT_THERE);
-	expect_equal("the request's page", (uint64_t)set(here, PAGE, MEMORY_NONE), MEMORY_IN_USE);
+	expect_equal("the request's page", (uint64_t)memory_set(here, PAGE, MEMORY_NONE), MEMORY_IN_USE);
 	/* Where no request can be nothing is answered. */
 	expect_equal("an address not aligned", (uint64_t)ask_at(image_phys(&request) + 8),
 		     (uint64_t)MEMORY_PENDING);
@@ -309,7 +309,7 @@ static void check_bad_rounds(const struct check *check)
 	struct frame frame;
 
 	(void)check;
-	if (!control_possible())
+	if (!memory_control_possible())
 		return;
 	frame = pages_take();
 	if (log_possible(frame.start)) {

@@ -80,9 +80,8 @@ BAD = {
         '{"machine-config": {"mem_size_mib": 9223372036854775807}}', 1,
         "machine-config.mem_size_mib: 9223372036854775807 MiB is too much; expected at most "
         "67108864 MiB"),
-    "two vCPUs": ('{"machine-config": {"vcpu_count": 2}}', 1,
-                  "machine-config.vcpu_count: 2 vCPUs: this version runs guests with one; "
-                  "expected 1"),
+    "too many vCPUs": ('{"machine-config": {"vcpu_count": 256}}', 1,
+                  "machine-config.vcpu_count: 256 vCPUs; expected 1 to 255"),
     "vCPUs are a string": ('{"machine-config": {"vcpu_count": "1"}}', 1,
                            "machine-config.vcpu_count: expected a number of vCPUs"),
     "an irqchip": ('{"irqchip": "pic"}', 1,

@@ -20,6 +20,7 @@ static void set_up(void)
 {
 	machine = (struct device_tree_machine){
 		.gic = 3,
+		.cpus = 1,
 		.has_debug_exit = true,
 		.debug_exit_base = 0x90f0000,
 		.debug_exit_size = 4,
@@ -116,6 +117,33 @@ Test(device_tree, says)
 	has("/memory-control@90e0000", "reg", "\0\0\0\0\x09\x0e\0\0\0\0\0\0\0\0\0\x08", 16);
 	has("/debug-exit@90f0000", "compatible", "twofold,debug-exit", 19);
 	has("/debug-exit@90f0000", "reg", "\0\0\0\0\x09\x0f\0\0\0\0\0\0\0\0\0\4", 16);
+}
+
+Test(device_tree, cpus)
+{
+	machine.cpus = 18;
+	build();
+	has("/cpus/cpu@0", "reg", "\0\0\0\0", 4);
+	has("/cpus/cpu@f", "reg", "\0\0\0\x0f", 4);
+	has("/cpus/cpu@100", "reg", "\0\0\1\0", 4);
+	has("/cpus/cpu@101", "enable-method", "psci", 5);
+	cr_expect_lt(fdt_path_offset(tree, "/cpus/cpu@102"), 0);
+	/* Distributor, and 18 redistributors of 128 KiB. */
+	has("/intc@8000000", "reg",
+	    "\0\0\0\0\x08\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\x08\x0a\0\0\0\0\0\0\0\x24\0\0", 32);
+}
+
+Test(device_tree, interrupts_of_gicv2_go_to_all_cpus)
+{
+	static const uint8_t two[] = "\0\0\0\1\0\0\0\x0d\0\0\3\4";
+	const uint8_t *interrupts;
+
+	machine.gic = 2;
+	machine.cpus = 2;
+	build();
+	interrupts = fdt_getprop(tree, fdt_path_offset(tree, "/timer"), "interrupts", NULL);
+	cr_assert_not_null(interrupts);
+	cr_expect_eq(memcmp(interrupts, two, 12), 0);
 }
 
 Test(device_tree, says_what_there_is)

@@ -62,6 +62,14 @@ suite.add("string I/O", ends, "string", EXIT, 33, "0123456789abcdefghijklmnopqrs
 suite.add("state at the entry", ends, "entry", EXIT, 33)
 for chip in ("split", "full"):
     suite.add(f"state at the entry, --irqchip {chip}", ends, "entry", [*EXIT, "--irqchip", chip], 33)
+for chip, count in (("split", 2), ("full", 2), ("full", 5)):
+    suite.add(f"{count} vCPUs run, --irqchip {chip}", ends, "smp",
+              [*EXIT, "--smp", str(count), "--irqchip", chip, "-p", "n"], 33)
+suite.add("the second vCPU ends the run of both", ends, "smp", [*EXIT, "--smp", "2", "-p", "e"], 35)
+suite.add("a triple fault of the second vCPU ends the run of both", ends, "smp",
+          [*EXIT, "--smp", "2", "-p", "t"], 38, "", "triple fault; .*")
+suite.add("the first vCPU ends the run of others that were never started", ends, "exit",
+          [*EXIT, "--smp", "3", "-p", "b 10"], 33)
 suite.add("a walk over all ports does no harm", ends, "sweep", EXIT, 33, "\x01")
 suite.add("--serial null is silent", ends, "hello", [*EXIT, "--serial", "null"], 33)
 
@@ -96,6 +104,8 @@ for chip in ("split", "full"):
               ["--irqchip", chip], "halting\n")
     suite.add(f"--timeout ends a halt with interrupts on, --irqchip {chip}", times_out, "halt",
               ["--irqchip", chip, "-p", "i"], "halting\n")
+suite.add("--timeout ends three vCPUs, two of which were never started", times_out, "spin",
+          ["--smp", "3"], "spinning\n")
 suite.add("--timeout ends a guest that waits for input", times_out, "echo", [], "ready\n")
 
 

@@ -120,7 +120,7 @@ static void uart_drained(void *context)
 {
 	struct machine *machine = context;
 
-	supervisor_input_wanted(machine->supervisor);
+	supervisor_wake(machine->supervisor);
 }
 
 static void uart_interrupt(void *context, bool level)
@@ -155,9 +155,11 @@ static bool add_uart(struct machine *machine, struct failure *failure)
 }
 
 /* KVM's GIC answers before the bus is asked. */
-static bool is_in_gic(const struct device *device)
+static bool is_in_gic(const struct machine *machine, const struct device *device)
 {
-	return device->base < GIC_REDISTRIBUTOR + GIC_REDISTRIBUTOR_SIZE &&
+	uint64_t end = GIC_REDISTRIBUTOR + machine->config->vcpus * GIC_REDISTRIBUTOR_SIZE;
+
+	return device->base < end &&
 	       GIC_DISTRIBUTOR < device->base + device->len;
 }
 
@@ -170,7 +172,7 @@ static bool add_debug_exit(struct machine *machine, struct failure *failure)
 	debug_exit->device.len = machine->config->debug_exit.iosize;
 	debug_exit->device.name = "isa-debug-exit";
 	debug_exit_init(debug_exit, machine);
-	if (is_in_gic(&debug_exit->device) ||
+	if (is_in_gic(machine, &debug_exit->device) ||
 	    guest_memory_check(&machine->memory, debug_exit->device.base, debug_exit->device.len,
 			       GUEST_LOAD, &fault))
 		return fail(failure, STATUS_USAGE,

@@ -111,6 +111,7 @@ static bool describe(const struct machine *machine, const struct kernel *kernel,
 
 	*description = (struct device_tree_machine){
 		.gic = board_gic(machine),
+		.cpus = (unsigned int)config->vcpus,
 		.has_debug_exit = config->debug_exit.present,
 		.debug_exit_base = config->debug_exit.iobase,
 		.debug_exit_size = config->debug_exit.iosize,

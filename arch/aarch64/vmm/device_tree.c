@@ -19,7 +19,7 @@ enum {
 	GIC_SPI = 0,
 	GIC_PPI = 1,
 	LEVEL_HIGH = 4,
-	PPI_OF_CPU_0 = 1 << 8, /* GICv2 only: the mask of CPUs */
+	PPI_CPUS_SHIFT = 8, /* GICv2 only: the mask of CPUs, of which it has at most 8 */
 };
 
 /* Nodes are written one after another; the first error is kept, and the rest does nothing. */
@@ -126,17 +126,25 @@ static void add_memory(struct writer *writer, const struct device_tree_machine *
 	}
 }
 
-static void add_cpus(struct writer *writer)
+/* The affinity fields of MPIDR_EL1 that KVM gives the vCPU (Linux's reset_mpidr): clusters of 16. */
+static uint32_t affinity(unsigned int cpu)
+{
+	return (cpu & 0xf) | (cpu >> 4) << 8;
+}
+
+static void add_cpus(struct writer *writer, unsigned int cpus)
 {
 	begin_plain(writer, "cpus");
 	cell(writer, "#address-cells", 1);
 	cell(writer, "#size-cells", 0);
-	begin(writer, "cpu", 0);
-	text(writer, "device_type", "cpu");
-	text(writer, "compatible", "arm,armv8");
-	text(writer, "enable-method", "psci");
-	cell(writer, "reg", 0);
-	end(writer);
+	for (unsigned int i = 0; i < cpus; i++) {
+		begin(writer, "cpu", affinity(i));
+		text(writer, "device_type", "cpu");
+		text(writer, "compatible", "arm,armv8");
+		text(writer, "enable-method", "psci");
+		cell(writer, "reg", affinity(i));
+		end(writer);
+	}
 	end(writer);
 }
 
@@ -150,9 +158,10 @@ static void add_psci(struct writer *writer)
 	end(writer);
 }
 
-static void add_timer(struct writer *writer, unsigned int gic)
+static void add_timer(struct writer *writer, unsigned int gic, unsigned int cpus)
 {
-	const uint32_t flags = LEVEL_HIGH | (gic == 2 ? PPI_OF_CPU_0 : 0);
+	const uint32_t everybody = (cpus < 8 ? (UINT32_C(1) << cpus) - 1 : 0xff) << PPI_CPUS_SHIFT;
+	const uint32_t flags = LEVEL_HIGH | (gic == 2 ? everybody : 0);
 	const uint32_t interrupts[] = {
 		GIC_PPI, TIMER_SECURE_PPI,  flags, GIC_PPI, TIMER_NON_SECURE_PPI, flags,
 		GIC_PPI, TIMER_VIRTUAL_PPI, flags, GIC_PPI, TIMER_HYPERVISOR_PPI, flags,
@@ -165,11 +174,11 @@ static void add_timer(struct writer *writer, unsigned int gic)
 	end(writer);
 }
 
-static void add_gic(struct writer *writer, unsigned int version)
+static void add_gic(struct writer *writer, unsigned int version, unsigned int cpus)
 {
-	static const struct device_tree_range v3[] = {
+	const struct device_tree_range v3[] = {
 		{ GIC_DISTRIBUTOR, GIC_DISTRIBUTOR_SIZE },
-		{ GIC_REDISTRIBUTOR, GIC_REDISTRIBUTOR_SIZE },
+		{ GIC_REDISTRIBUTOR, cpus * GIC_REDISTRIBUTOR_SIZE },
 	};
 	static const struct device_tree_range v2[] = {
 		{ GIC_DISTRIBUTOR, GIC_DISTRIBUTOR_SIZE },
@@ -254,12 +263,12 @@ static void add_root(struct writer *writer, const struct device_tree_machine *ma
 		cell(writer, "interrupt-parent", PHANDLE_GIC);
 	add_chosen(writer, machine);
 	add_memory(writer, machine);
-	add_cpus(writer);
+	add_cpus(writer, machine->cpus);
 	add_psci(writer);
 	/* Without a controller nothing interrupts, and so there is no timer to speak of. */
 	if (machine->gic != 0) {
-		add_timer(writer, machine->gic);
-		add_gic(writer, machine->gic);
+		add_timer(writer, machine->gic, machine->cpus);
+		add_gic(writer, machine->gic, machine->cpus);
 	}
 	add_uart(writer, machine->gic != 0);
 	add_pvpanic(writer);

@@ -20,6 +20,7 @@ struct device_tree_range {
 
 struct device_tree_machine {
 	unsigned int gic; /* version, 2 or 3; 0: no interrupt controller */
+	unsigned int cpus;
 	bool has_debug_exit;
 	uint64_t debug_exit_base;
 	uint64_t debug_exit_size;

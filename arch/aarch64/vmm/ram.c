@@ -19,6 +19,8 @@
 
 const struct arch_board arch_board = {
 	.irqchip = IRQCHIP_FULL,
+	/* As many redistributors as there is room for. */
+	.vcpus_max = (UART_BASE - GIC_REDISTRIBUTOR) / GIC_REDISTRIBUTOR_SIZE,
 	.debug_exit_iobase = DEBUG_EXIT_BASE,
 	.debug_exit_last = DEVICES_LAST,
 	.debug_exit_units = "bytes",

@@ -38,6 +38,7 @@ enum task {
 	TASK_NONE,
 	TASK_WATCH,  /* to access and wait */
 	TASK_LOOK,   /* to go on, and do so again */
+	TASK_STARE,  /* to read over and over */
 	TASK_DEAFEN, /* to turn interrupts off for a while */
 };
 
@@ -172,6 +173,15 @@ uint32_t second_cpu_look(void)
 	return second.result;
 }
 
+void second_cpu_stare(virt_addr address)
+{
+	second.address = address;
+	atomic_store(&second.watching, false);
+	give(TASK_STARE);
+	while (!atomic_load(&second.watching))
+		cpu_pause();
+}
+
 void second_cpu_deafen(void)
 {
 	atomic_store(&second.hears, true);
@@ -236,6 +246,19 @@ static void watch(void)
 		second.write ? second_cpu_write(second.address) : second_cpu_read(second.address);
 }
 
+static void stare(void)
+{
+	volatile uint64_t *word = (volatile uint64_t *)(uintptr_t)second.address;
+	uint64_t first = *word;
+
+	second.result = 0;
+	atomic_store(&second.watching, true);
+	while (atomic_load(&second.task) == TASK_STARE) {
+		if (*word != first)
+			second.result++;
+	}
+}
+
 /* Interrupts off until a flush has been asked for, and for a while after that. */
 static void be_deaf(void)
 {
@@ -271,6 +294,9 @@ _Noreturn void second_cpu_main(void)
 			continue;
 		case TASK_DEAFEN:
 			be_deaf();
+			break;
+		case TASK_STARE:
+			stare();
 			break;
 		default:
 			__asm__ volatile("sti" : : : "memory");

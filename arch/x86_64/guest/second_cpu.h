@@ -33,6 +33,12 @@ uint64_t second_cpu_cr3(void);
 uint32_t second_cpu_watch(virt_addr address, bool write);
 uint32_t second_cpu_look(void);
 
+/*
+ * It reads the 64-bit word at `address` over and over; second_cpu_look ends that, and returns how
+ * often there was something else than at first, or 0: never.
+ */
+void second_cpu_stare(virt_addr address);
+
 /* It turns interrupts off until a shoot-down is asked for, and for a while after; returns when they
  * are off. */
 void second_cpu_deafen(void);

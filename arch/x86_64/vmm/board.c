@@ -66,7 +66,7 @@ static void serial_drained(void *context)
 {
 	struct machine *machine = context;
 
-	supervisor_input_wanted(machine->supervisor);
+	supervisor_wake(machine->supervisor);
 }
 
 static void serial_interrupt(void *context, bool level)
@@ -170,9 +170,10 @@ bool arch_vm_init(struct machine *machine, struct failure *failure)
 	return place_kvm_pages(machine, failure) && make_irqchip(machine, failure);
 }
 
-void board_port_io(struct machine *machine)
+void board_port_io(struct vcpu *vcpu)
 {
-	struct kvm_run *run = machine->run;
+	struct machine *machine = vcpu->machine;
+	struct kvm_run *run = vcpu->run;
 	uint8_t *data = (uint8_t *)run + run->io.data_offset;
 
 	/* String instructions bring several elements for one port. */

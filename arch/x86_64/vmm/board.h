@@ -6,6 +6,6 @@
 #include "machine.h"
 
 /* KVM_EXIT_IO */
-void board_port_io(struct machine *machine);
+void board_port_io(struct vcpu *vcpu);
 
 #endif

@@ -10,6 +10,7 @@
 
 const struct arch_board arch_board = {
 	.irqchip = IRQCHIP_NONE,
+	.vcpus_max = 255, /* APIC ids of eight bits, of which one means all */
 	.debug_exit_iobase = PORT_DEBUG_EXIT,
 	.debug_exit_last = LAST_PORT,
 	.debug_exit_units = "ports",

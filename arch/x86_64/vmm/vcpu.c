@@ -16,25 +16,73 @@
 #define RFLAGS_FIXED  0x2
 #define RFLAGS_IF     0x200
 
+/* How many bits tell so many vCPUs apart. */
+static unsigned int id_bits(unsigned int vcpus)
+{
+	unsigned int bits = 0;
+
+	while (1u << bits < vcpus)
+		bits++;
+	return bits;
+}
+
+/* Leaves 0xb and 0x1f: a thread in each core, all cores in the package (SDM vol. 3A 9.9.1). */
+static void describe_level(struct kvm_cpuid_entry2 *entry, unsigned int id, unsigned int vcpus)
+{
+	const uint32_t level_types[] = { 1, 2 }; /* threads, cores */
+
+	entry->eax = entry->index == 1 ? id_bits(vcpus) : 0;
+	entry->ebx = entry->index == 0 ? 1 : entry->index == 1 ? vcpus : 0;
+	entry->ecx = entry->index | (entry->index < 2 ? level_types[entry->index] << 8 : 0);
+	entry->edx = id; /* x2APIC id */
+}
+
+/* Leaf 4: who shares a cache, and how many cores the package has. */
+static void describe_cache(struct kvm_cpuid_entry2 *entry, unsigned int vcpus)
+{
+	uint32_t cores = (1u << id_bits(vcpus)) - 1;
+	uint32_t level = entry->eax >> 5 & 7;
+
+	if ((entry->eax & 0x1f) == 0)
+		return;
+	entry->eax &= 0x3fff;
+	entry->eax |= (cores < 63 ? cores : 63) << 26 | (level > 2 ? cores : 0) << 14;
+}
+
 /* CPUID: which bits are this vCPU's and not the host CPU's that KVM happened to ask. */
-static void adjust_cpuid(struct kvm_cpuid_entry2 *entry)
+static void adjust_cpuid(struct kvm_cpuid_entry2 *entry, unsigned int id, unsigned int vcpus)
 {
 	switch (entry->function) {
 	case 1:
-		/* APIC id 0 of 1 logical processor; "a hypervisor is present" */
-		entry->ebx = (entry->ebx & 0x0000ffff) | 1u << 16;
+		/* APIC id, logical processors; "a hypervisor is present" */
+		entry->ebx = (entry->ebx & 0x0000ffff) | id << 24 | vcpus << 16;
 		entry->ecx |= 1u << 31;
+		if (vcpus > 1)
+			entry->edx |= 1u << 28; /* that number means something */
+		break;
+	case 4:
+		describe_cache(entry, vcpus);
 		break;
 	case 0xb:
 	case 0x1f:
-		entry->edx = 0; /* x2APIC id */
+		describe_level(entry, id, vcpus);
+		break;
+	case 0x80000008:
+		/* AMD: width of a core's id, and cores less one */
+		entry->ecx = (entry->ecx & ~0xf0ffu) | id_bits(vcpus) << 12 | (vcpus - 1);
+		break;
+	case 0x8000001e:
+		/* AMD: x2APIC id, core, one thread in it; one node */
+		entry->eax = id;
+		entry->ebx = id;
+		entry->ecx = 0;
 		break;
 	default:
 		break;
 	}
 }
 
-static bool set_cpuid(struct machine *machine, struct failure *failure)
+static bool set_cpuid(struct vcpu *vcpu, struct failure *failure)
 {
 	struct kvm_cpuid2 *cpuid =
 		calloc(1, sizeof(*cpuid) + CPUID_ENTRIES * sizeof(cpuid->entries[0]));
@@ -43,10 +91,10 @@ static bool set_cpuid(struct machine *machine, struct failure *failure)
 	if (!cpuid)
 		return fail(failure, STATUS_HOST, "out of memory");
 	cpuid->nent = CPUID_ENTRIES;
-	good = ioctl(machine->kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) == 0;
+	good = ioctl(vcpu->machine->kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) == 0;
 	for (uint32_t i = 0; good && i < cpuid->nent; i++)
-		adjust_cpuid(&cpuid->entries[i]);
-	good = good && ioctl(machine->vcpu_fd, KVM_SET_CPUID2, cpuid) == 0;
+		adjust_cpuid(&cpuid->entries[i], vcpu->index, vcpu->machine->vcpus.count);
+	good = good && ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid) == 0;
 	if (!good)
 		(void)fail(failure, STATUS_HOST, "KVM refused the vCPU's CPUID: %s",
 			   strerror(errno));
@@ -67,11 +115,11 @@ static struct kvm_segment flat_segment(uint8_t type, uint16_t selector)
 }
 
 /* 32-bit protected mode, flat, paging and interrupts off; the guest has no descriptor table yet. */
-static bool set_system_registers(struct machine *machine, struct failure *failure)
+static bool set_system_registers(struct vcpu *vcpu, struct failure *failure)
 {
 	struct kvm_sregs sregs;
 
-	if (ioctl(machine->vcpu_fd, KVM_GET_SREGS, &sregs) != 0)
+	if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) != 0)
 		return fail(failure, STATUS_HOST, "KVM did not give the vCPU's registers: %s",
 			    strerror(errno));
 	sregs.cs = flat_segment(0xb, 0x08);
@@ -82,48 +130,58 @@ static bool set_system_registers(struct machine *machine, struct failure *failur
 	sregs.idt = (struct kvm_dtable){ .base = 0 };
 	sregs.cr0 = CR0_PROTECTED | CR0_ET;
 	sregs.cr3 = sregs.cr4 = sregs.efer = 0;
-	if (ioctl(machine->vcpu_fd, KVM_SET_SREGS, &sregs) != 0)
+	if (ioctl(vcpu->fd, KVM_SET_SREGS, &sregs) != 0)
 		return fail(failure, STATUS_HOST, "KVM refused the vCPU's system registers: %s",
 			    strerror(errno));
 	return true;
 }
 
-static bool set_registers(struct machine *machine, const struct kernel *kernel,
+static bool set_registers(struct vcpu *vcpu, const struct kernel *kernel,
 			  struct failure *failure)
 {
 	struct kvm_regs regs = { .rip = kernel->entry,
-				 .rbx = machine->boot_info,
+				 .rbx = vcpu->machine->boot_info,
 				 .rflags = RFLAGS_FIXED };
 
-	if (ioctl(machine->vcpu_fd, KVM_SET_REGS, &regs) != 0)
+	if (ioctl(vcpu->fd, KVM_SET_REGS, &regs) != 0)
 		return fail(failure, STATUS_HOST, "KVM refused the vCPU's registers: %s",
 			    strerror(errno));
 	return true;
 }
 
-bool arch_vcpu_init(struct machine *machine, const struct kernel *kernel, struct failure *failure)
+/* All but the first wait for INIT and SIPI, as KVM makes them where it has the local APICs. */
+bool arch_vcpu_init(struct vcpu *vcpu, const struct kernel *kernel, struct failure *failure)
 {
-	return set_cpuid(machine, failure) && set_system_registers(machine, failure) &&
-	       set_registers(machine, kernel, failure);
+	if (!set_cpuid(vcpu, failure))
+		return false;
+	return vcpu->index != 0 ||
+	       (set_system_registers(vcpu, failure) && set_registers(vcpu, kernel, failure));
 }
 
-static void triple_fault(struct machine *machine)
+bool arch_vcpus_ready(struct machine *machine, struct failure *failure)
+{
+	(void)machine;
+	(void)failure;
+	return true;
+}
+
+static void triple_fault(struct vcpu *vcpu)
 {
 	char where[512];
 
-	arch_vcpu_where(machine, where, sizeof(where));
-	machine_end(machine, STATUS_FAULT, "triple-fault", "triple fault%s%s", where[0] ? "; " : "",
+	arch_vcpu_where(vcpu, where, sizeof(where));
+	machine_end(vcpu->machine, STATUS_FAULT, "triple-fault", "triple fault%s%s", where[0] ? "; " : "",
 		    where);
 }
 
-bool arch_vcpu_exit(struct machine *machine)
+bool arch_vcpu_exit(struct vcpu *vcpu)
 {
-	switch (machine->run->exit_reason) {
+	switch (vcpu->run->exit_reason) {
 	case KVM_EXIT_IO:
-		board_port_io(machine);
+		board_port_io(vcpu);
 		return true;
 	case KVM_EXIT_SHUTDOWN:
-		triple_fault(machine);
+		triple_fault(vcpu);
 		return true;
 	case KVM_EXIT_SET_TPR:
 	case KVM_EXIT_IOAPIC_EOI:
@@ -135,36 +193,36 @@ bool arch_vcpu_exit(struct machine *machine)
 }
 
 /* The instruction at RIP as KVM saw it, or else as it is in memory now. Returns how many bytes. */
-static unsigned int instruction_bytes(struct machine *machine, uint64_t rip, uint8_t bytes[15])
+static unsigned int instruction_bytes(struct vcpu *vcpu, uint64_t rip, uint8_t bytes[15])
 {
 	struct kvm_translation translation = { .linear_address = rip };
 	struct guest_fault fault;
 	unsigned int count;
 
-	if (machine->run->exit_reason == KVM_EXIT_INTERNAL_ERROR &&
-	    machine->run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION &&
-	    machine->run->emulation_failure.ndata >= 3 &&
-	    (machine->run->emulation_failure.flags &
+	if (vcpu->run->exit_reason == KVM_EXIT_INTERNAL_ERROR &&
+	    vcpu->run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION &&
+	    vcpu->run->emulation_failure.ndata >= 3 &&
+	    (vcpu->run->emulation_failure.flags &
 	     KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES)) {
-		count = machine->run->emulation_failure.insn_size;
+		count = vcpu->run->emulation_failure.insn_size;
 		if (count > 15)
 			count = 15;
-		memcpy(bytes, machine->run->emulation_failure.insn_bytes, count);
+		memcpy(bytes, vcpu->run->emulation_failure.insn_bytes, count);
 		return count;
 	}
-	if (ioctl(machine->vcpu_fd, KVM_TRANSLATE, &translation) != 0 || !translation.valid)
+	if (ioctl(vcpu->fd, KVM_TRANSLATE, &translation) != 0 || !translation.valid)
 		return 0;
 	/* The page's rest: what follows may be elsewhere in memory. */
 	count = (unsigned int)(GUEST_PAGE - (rip & (GUEST_PAGE - 1)));
 	if (count > 15)
 		count = 15;
-	if (!guest_memory_read(&machine->memory, translation.physical_address, bytes, count,
+	if (!guest_memory_read(&vcpu->machine->memory, translation.physical_address, bytes, count,
 			       &fault))
 		return 0;
 	return count;
 }
 
-void arch_vcpu_where(struct machine *machine, char *text, size_t size)
+void arch_vcpu_where(struct vcpu *vcpu, char *text, size_t size)
 {
 	struct kvm_regs regs;
 	struct kvm_sregs sregs;
@@ -173,11 +231,11 @@ void arch_vcpu_where(struct machine *machine, char *text, size_t size)
 	size_t used;
 
 	text[0] = '\0';
-	if (ioctl(machine->vcpu_fd, KVM_GET_REGS, &regs) != 0 ||
-	    ioctl(machine->vcpu_fd, KVM_GET_SREGS, &sregs) != 0)
+	if (ioctl(vcpu->fd, KVM_GET_REGS, &regs) != 0 ||
+	    ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) != 0)
 		return;
 	/* Linear: in protected mode a code segment may have a base. */
-	count = instruction_bytes(machine, sregs.cs.base + regs.rip, bytes);
+	count = instruction_bytes(vcpu, sregs.cs.base + regs.rip, bytes);
 	(void)snprintf(text, size,
 		       "interrupts %s, RIP 0x%llx, CR0 0x%llx, CR2 0x%llx, CR3 0x%llx, instruction",
 		       regs.rflags & RFLAGS_IF ? "on" : "off", regs.rip, sregs.cr0, sregs.cr2,

@@ -78,4 +78,9 @@ struct page_flags test_data_flags(bool write);
 virt_addr test_map_leaf(struct frame frame, uint64_t leaf, struct page_flags flags);
 void test_unmap_leaf(uint64_t leaf);
 
+/* Whether the VMM lets the guest change its memory; if not, the check is skipped. */
+bool memory_control_possible(void);
+/* MEMORY_SET (vmm/memory_control.h): returns the answer. */
+int32_t memory_set(phys_addr address, uint64_t size, uint64_t access);
+
 #endif

@@ -7,9 +7,12 @@
 #include "flush.h"
 #include "guest/selftest.h"
 #include "second_cpu.h"
+#include "vmm/memory_control.h"
 
 #define FIRST_TAG  0x31
 #define SECOND_TAG 0x32
+
+#define MEMORY_CHANGES 100
 
 static bool second_cpu_runs(void)
 {
@@ -163,6 +166,27 @@ static void check_acknowledgement(const struct check *check)
 	second_cpu_join();
 }
 
+/* Of a piece of memory that is made anew whenever a part of it changes. */
+static void check_memory(const struct check *check)
+{
+	struct frame frame;
+	int32_t done = 0;
+
+	(void)check;
+	if (!second_cpu_runs() || !memory_control_possible())
+		return;
+	frame = test_frame(2 * PAGE_SIZE_4K);
+	second_cpu_stare((virt_addr)(uintptr_t)frame_bytes(frame));
+	for (unsigned int i = 0; i < MEMORY_CHANGES && done == 0; i++) {
+		done |= memory_set(frame.start + PAGE_SIZE_4K, PAGE_SIZE_4K, 0);
+		done |= memory_set(frame.start + PAGE_SIZE_4K, PAGE_SIZE_4K,
+				   MEMORY_READ | MEMORY_WRITE);
+	}
+	expect_equal("how often the second CPU misses the page beside", second_cpu_look(), 0);
+	expect_equal("the answer to a change", (uint64_t)done, MEMORY_DONE);
+	test_frame_free(frame);
+}
+
 static const struct check checks[] = {
 	{ .name = "smp: the second CPU runs on the same tables",
 	  .run = check_same_tables,
@@ -171,5 +195,6 @@ static const struct check checks[] = {
 	{ .name = "smp: unmap is seen by the second CPU", .run = check_unmap },
 	{ .name = "smp: another frame is seen by the second CPU", .run = check_remap },
 	{ .name = "smp: a shoot-down waits for the acknowledgement", .run = check_acknowledgement },
+	{ .name = "smp: memory beside what changes stays", .run = check_memory },
 };
 const struct check_list arch_smp_checks = CHECK_LIST(checks);
