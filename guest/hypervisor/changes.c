@@ -11,9 +11,7 @@
 #include "guest/text.h"
 #include "probe_guest.h"
 
-#define REGION                                                                            \
-	UINT64_C(0x200000) /* of the guest's memory that is logged: at probe_slot(REGION) \
-			    */
+#define REGION PROBE_REGION
 #define ROUNDS 6
 #define WRITES 24
 

@@ -197,3 +197,54 @@ void device_tree_command_line(const void *tree, char *copy, size_t size)
 	memcpy(copy, text, (size_t)length);
 	copy[size - 1] = '\0';
 }
+
+static int add_text(void *tree, const char *name, const char *text)
+{
+	return fdt_property(tree, name, text, (int)strlen(text) + 1);
+}
+
+static int add_memory(void *tree, const struct memory_range *ram)
+{
+	fdt64_t reg[2] = { cpu_to_fdt64(ram->start), cpu_to_fdt64(ram->end - ram->start) };
+	int error = fdt_begin_node(tree, "memory");
+
+	if (error == 0)
+		error = add_text(tree, "device_type", "memory");
+	if (error == 0)
+		error = fdt_property(tree, "reg", reg, sizeof(reg));
+	return error != 0 ? error : fdt_end_node(tree);
+}
+
+static int add_command_line(void *tree, const char *command_line)
+{
+	int error = fdt_begin_node(tree, "chosen");
+
+	if (error == 0)
+		error = add_text(tree, "bootargs", command_line);
+	return error != 0 ? error : fdt_end_node(tree);
+}
+
+void device_tree_write(void *tree, size_t size, const struct memory_range *ram,
+		       const char *command_line)
+{
+	int error = fdt_create(tree, (int)size);
+
+	if (error == 0)
+		error = fdt_finish_reservemap(tree);
+	if (error == 0)
+		error = fdt_begin_node(tree, "");
+	if (error == 0)
+		error = fdt_property_u32(tree, "#address-cells", 2);
+	if (error == 0)
+		error = fdt_property_u32(tree, "#size-cells", 2);
+	if (error == 0)
+		error = add_memory(tree, ram);
+	if (error == 0)
+		error = add_command_line(tree, command_line);
+	if (error == 0)
+		error = fdt_end_node(tree);
+	if (error == 0)
+		error = fdt_finish(tree);
+	if (error != 0)
+		panic("an inner guest's device tree: error %d", error);
+}

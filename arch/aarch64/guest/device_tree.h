@@ -39,4 +39,8 @@ void device_tree_memory(const void *tree, struct memory_map *map);
 
 void device_tree_command_line(const void *tree, char *copy, size_t size);
 
+/* Writes a tree with RAM and a command line, and nothing else, for a guest of this kernel's. */
+void device_tree_write(void *tree, size_t size, const struct memory_range *ram,
+		       const char *command_line);
+
 #endif

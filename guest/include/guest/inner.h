@@ -104,7 +104,7 @@ enum inner_reason {
 /* An exit. `raw` is as the CPU has it:
  *	SVM	EXITCODE, EXITINFO1, EXITINFO2
  *	VMX	exit reason, exit qualification, guest-physical address, guest-linear address
- *	EL2	ESR_EL2, FAR_EL2, HPFAR_EL2
+ *	EL2	ESR_EL2, FAR_EL2, HPFAR_EL2, PAR_EL1 by AT S1E1R of an abort's FAR_EL2
  */
 struct inner_exit {
 	enum inner_reason reason;
@@ -158,7 +158,8 @@ void inner_landing_write(void *where);
 struct inner_misconfiguration {
 	const char *name;
 	uint64_t set, clear;
-	uint32_t levels; /* bit n: in leaves of level n */
+	uint32_t levels;        /* bit n: in leaves of level n */
+	enum fault_cause cause; /* what such a leaf is to the CPU; 0: FAULT_MISCONFIGURED */
 	/* Only where output addresses have fewer bits; 0: everywhere. */
 	unsigned int output_below;
 };

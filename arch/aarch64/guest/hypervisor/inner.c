@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Ways to run guests on AArch64: none yet that the kernel, which runs at EL1, could use. */
+/* What a hypervisor and its guest have on AArch64, whatever runs it. */
 #include "guest/inner.h"
 
+#include "../device_tree.h"
+#include "el2.h"
 #include "guest/arch.h"
 #include "guest/kernel.h"
 
 #define BR_X9 UINT32_C(0xd61f0120)
 
-const struct inner_backend *const inner_backends[] = { NULL };
+const struct inner_backend *const inner_backends[] = { &inner_el2, NULL };
 
 uint64_t arch_hypercall(uint64_t call, const uint64_t arguments[3])
 {
@@ -39,9 +41,6 @@ phys_addr inner_image_entry(void)
 void inner_boot_information(void *page, phys_addr inner, const struct memory_range *ram,
 			    const char *command_line)
 {
-	(void)page;
 	(void)inner;
-	(void)ram;
-	(void)command_line;
-	panic("no backend");
+	device_tree_write(page, INNER_BOOT_SIZE, ram, command_line);
 }
