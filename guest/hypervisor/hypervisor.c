@@ -10,6 +10,7 @@ struct hypervisor hypervisor;
 
 const struct check_list *const hypervisor_lists[] = {
 	&hypervisor_probe_checks,
+	&arch_hypervisor_checks,
 	&hypervisor_change_checks,
 	&hypervisor_isolation_checks,
 	&hypervisor_itself_checks,

@@ -68,6 +68,17 @@ static inline void read_cpu(struct aarch64_cpu *cpu)
 #define TCR_HA         (UINT64_C(1) << 39)
 #define TCR_HD         (UINT64_C(1) << 40)
 
+/* PAR_EL1 (D19.2.107) after an address translation instruction. */
+#define PAR_FAULT       (UINT64_C(1) << 0)
+#define PAR_SHARE_SHIFT 7
+#define PAR_ADDRESS     UINT64_C(0x000ffffffffff000)
+#define PAR_TYPE_SHIFT  56
+
+/* VTCR_EL2; TG0 is where TCR_EL1 has it. */
+#define VTCR_SL0_SHIFT 6
+#define VTCR_HA        (UINT64_C(1) << 21)
+#define VTCR_HD        (UINT64_C(1) << 22)
+
 /* Classes in ESR_EL1 (D19.2.37) and ESR_EL2. */
 #define ESR_CLASS_SHIFT 26
 enum exception_class {

@@ -101,6 +101,17 @@ uint64_t arch_leaf_size(unsigned int rank)
 	return UINT64_C(1) << (mmu_page_bits + rank * (mmu_page_bits - 3));
 }
 
+uint64_t mmu_group_size(unsigned int rank)
+{
+	static const uint64_t groups[3][2] = {
+		{ 16, 16 },
+		{ 128, 32 },
+		{ 32, 32 },
+	};
+
+	return arch_leaf_size(rank) * groups[(mmu_page_bits - 12) / 2][rank];
+}
+
 static _Noreturn void panic_of(const char *what, enum register_status status,
 			       const struct register_refusal *refusal)
 {

@@ -12,6 +12,9 @@ extern unsigned int mmu_page_bits;
 /* Descriptors are in the form of FEAT_LPA2. */
 extern bool mmu_lpa2;
 
+/* The size of a contiguous group of pages (LEAF_PAGE), and of blocks (LEAF_BLOCK). */
+uint64_t mmu_group_size(unsigned int rank);
+
 /* What the ID registers say, and how tables are walked; from arch_mmu_start on. */
 const struct aarch64_cpu *mmu_cpu(void);
 const struct aarch64_walk *mmu_walk(void);

@@ -23,4 +23,8 @@
 /* The entry the walk of `virt` ends at, and its level: a leaf, or one that is not valid. */
 volatile uint64_t *raw_end(virt_addr virt, unsigned int *level);
 
+/* The same of a second stage, by these registers (D8.2, VTCR_EL2; no SL2). */
+volatile uint64_t *raw_stage2_end(uint64_t vttbr, uint64_t vtcr, phys_addr inner,
+				  unsigned int *level);
+
 #endif

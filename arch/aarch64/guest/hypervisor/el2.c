@@ -30,12 +30,8 @@
 
 #define SCTLR_NO_TRAP_WFI (UINT64_C(1) << 16) /* to EL1, of EL0's */
 #define CPACR_FP          (UINT64_C(3) << 20)
-#define PSTATE_EL1H       UINT64_C(0x3c5) /* all interrupts masked */
-#define PSTATE_EL1T       UINT64_C(0x3c4)
 
-#define PAR_FAULT   (UINT64_C(1) << 0)
-#define PAR_ADDRESS UINT64_C(0x000ffffffffff000)
-#define NO_PAR      PAR_FAULT
+#define NO_PAR PAR_FAULT
 
 #define STATE_SIZE arch_leaf_size(LEAF_PAGE) /* of a guest, of a CPU */
 
@@ -47,57 +43,17 @@ static struct {
 	uint64_t hcr;                    /* without TGE */
 } now;
 
-struct el2_guest {
-	struct aarch64_stage2_registers registers;
-};
-
-/* What a CPU has at EL1 and keeps while another one runs; by EL2's names for it (..._EL12). */
-#define SYSTEM_REGISTERS(X)             \
-	X(sctlr, "s3_5_c1_c0_0")        \
-	X(cpacr, "s3_5_c1_c0_2")        \
-	X(ttbr0, "s3_5_c2_c0_0")        \
-	X(ttbr1, "s3_5_c2_c0_1")        \
-	X(tcr, "s3_5_c2_c0_2")          \
-	X(spsr, "s3_5_c4_c0_0")         \
-	X(elr, "s3_5_c4_c0_1")          \
-	X(afsr0, "s3_5_c5_c1_0")        \
-	X(afsr1, "s3_5_c5_c1_1")        \
-	X(esr, "s3_5_c5_c2_0")          \
-	X(far, "s3_5_c6_c0_0")          \
-	X(mair, "s3_5_c10_c2_0")        \
-	X(amair, "s3_5_c10_c3_0")       \
-	X(vbar, "s3_5_c12_c0_0")        \
-	X(contextidr, "s3_5_c13_c0_1")  \
-	X(cntkctl, "s3_5_c14_c1_0")     \
-	X(sp_el1, "s3_4_c4_c1_0")       \
-	X(par, "s3_0_c7_c4_0")          \
-	X(csselr, "s3_2_c0_c0_0")       \
-	X(tpidr_el0, "s3_3_c13_c0_2")   \
-	X(tpidrro_el0, "s3_3_c13_c0_3") \
-	X(tpidr_el1, "s3_0_c13_c0_4")
-
-struct system_registers {
-#define MEMBER(name, encoding) uint64_t name;
-	SYSTEM_REGISTERS(MEMBER)
-#undef MEMBER
-};
-
-struct el2_vcpu {
-	struct el2_registers registers;
-	struct system_registers system;
-};
-
-static void system_save(struct system_registers *system)
+static void system_save(struct el2_system *system)
 {
 #define SAVE(name, encoding) __asm__ volatile("mrs %0, " encoding : "=r"(system->name));
-	SYSTEM_REGISTERS(SAVE)
+	EL2_SYSTEM_REGISTERS(SAVE)
 #undef SAVE
 }
 
-static void system_load(const struct system_registers *system)
+static void system_load(const struct el2_system *system)
 {
 #define LOAD(name, encoding) __asm__ volatile("msr " encoding ", %0" : : "r"(system->name));
-	SYSTEM_REGISTERS(LOAD)
+	EL2_SYSTEM_REGISTERS(LOAD)
 #undef LOAD
 	__asm__ volatile("isb" : : : "memory");
 }
@@ -167,6 +123,40 @@ static void use_vcpu(struct inner_vcpu *vcpu)
 		system_save(&((struct el2_vcpu *)now.vcpu->state)->system);
 	system_load(&state->system);
 	now.vcpu = vcpu;
+}
+
+struct el2_vcpu *el2_take(struct inner_vcpu *vcpu)
+{
+	struct el2_vcpu *state = vcpu->state;
+
+	if (now.vcpu == vcpu) {
+		system_save(&state->system);
+		now.vcpu = NULL;
+	}
+	return state;
+}
+
+struct aarch64_stage2_registers *el2_take_tables(struct inner_guest *guest)
+{
+	struct el2_guest *state = guest->state;
+
+	if (now.guest == guest)
+		now.guest = NULL;
+	return &state->registers;
+}
+
+uint64_t el2_translate(struct inner_vcpu *vcpu, virt_addr address)
+{
+	uint64_t guests, par;
+
+	use_vcpu(vcpu);
+	write_hcr_el2(now.hcr);
+	guests = read_par_el1();
+	__asm__ volatile("at s12e1r, %0\n\tisb" : : "r"(address) : "memory");
+	par = read_par_el1();
+	write_par_el1(guests);
+	write_hcr_el2(now.hcr | HCR_TGE);
+	return par;
 }
 
 static void el2_flush(const struct tlb_gather *gather, void *context)

@@ -5,12 +5,16 @@
 #include "guest/arch.h"
 #include "guest/kernel.h"
 #include "../pvh.h"
+#include "hypervisor/hypervisor.h"
 #include "svm.h"
 
 #define JMP_RBX_FIRST  0xff
 #define JMP_RBX_SECOND 0xe3
 
 const struct inner_backend *const inner_backends[] = { &inner_svm, NULL };
+
+/* All that nested tables have the common checks see. */
+const struct check_list arch_hypervisor_checks = { .checks = NULL, .count = 0 };
 
 uint64_t arch_hypercall(uint64_t call, const uint64_t arguments[3])
 {
