@@ -20,6 +20,7 @@ struct start {
 	unsigned int page;  /* log2 of the granule */
 	unsigned int width; /* of input addresses */
 	unsigned int level; /* of the root */
+	unsigned int stop;  /* no further than this level */
 	virt_addr input;
 };
 
@@ -38,7 +39,7 @@ static volatile uint64_t *walk(const struct start *start, unsigned int *level)
 		uint64_t index = input >> (start->page + stride * (3 - *level));
 
 		entry = &entries[root ? index : index & ((1u << stride) - 1)];
-		if ((*entry & RAW_VALID) == 0 || (*entry & RAW_TABLE) == 0 || *level == 3)
+		if ((*entry & RAW_VALID) == 0 || (*entry & RAW_TABLE) == 0 || *level == start->stop)
 			return entry;
 		table = *entry;
 	}
@@ -50,6 +51,7 @@ volatile uint64_t *raw_end(virt_addr virt, unsigned int *level)
 	uint64_t tcr = read_tcr_el1();
 	struct start start = { .root = upper ? read_ttbr1_el1() : read_ttbr0_el1(),
 			       .page = page_bits(tcr, upper),
+			       .stop = 3,
 			       .input = virt };
 	unsigned int stride = start.page - 3;
 
@@ -58,12 +60,13 @@ volatile uint64_t *raw_end(virt_addr virt, unsigned int *level)
 	return walk(&start, level);
 }
 
-volatile uint64_t *raw_stage2_end(uint64_t vttbr, uint64_t vtcr, phys_addr inner,
-				  unsigned int *level)
+volatile uint64_t *raw_stage2_entry(uint64_t vttbr, uint64_t vtcr, phys_addr inner,
+				    unsigned int stop, unsigned int *level)
 {
 	struct start start = { .root = vttbr,
 			       .page = page_bits(vtcr, false),
 			       .width = 64 - (unsigned int)(vtcr & 63),
+			       .stop = stop,
 			       .input = inner };
 
 	/* SL0: with 4K from level 2 upwards, else from level 3. */

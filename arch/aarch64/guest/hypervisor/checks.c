@@ -107,12 +107,20 @@ static void view(struct page_flags flags)
 	sabotage_enter(SABOTAGE_INNER);
 }
 
+/* The entry that the walk of `inner` comes to, no further than Arm's level `stop`. */
+static uint64_t entry_at(phys_addr inner, unsigned int stop, unsigned int *level)
+{
+	const struct aarch64_stage2_registers *registers = el2_take_tables(guest());
+
+	return *raw_stage2_entry(registers->vttbr, registers->vtcr, inner, stop, level);
+}
+
 static volatile uint64_t *descriptor(phys_addr inner)
 {
 	const struct aarch64_stage2_registers *registers = el2_take_tables(guest());
 	unsigned int level;
 
-	return raw_stage2_end(registers->vttbr, registers->vtcr, inner, &level);
+	return raw_stage2_entry(registers->vttbr, registers->vtcr, inner, 3, &level);
 }
 
 /* The answer to an access at `inner`, which is refused for that cause or (FAULT_NONE) is not. */
@@ -310,6 +318,95 @@ static void check_software(const struct check *check)
 				  PAGING_OK))
 			expect_equal("software bits", m.flags.software, flags.software);
 		unmap();
+	}
+	end();
+}
+
+/* D8.3.2: a leaf by the manual, but for its address. */
+static uint64_t by_hand(struct page_flags flags)
+{
+	static const uint8_t types[2][MEMORY_TYPES] = {
+		{ 0xf, 0xa, 0x5, 0x1, 0, 0x3, 0x0 }, /* MemAttr, D8.6.6 */
+		{ 0x6, 0, 0x5, 0x1, 0, 0x3, 0x0 },   /* with FEAT_S2FWB */
+	};
+	static const uint8_t shares[] = { 3, 3, 2, 0 };
+	uint32_t features = hypervisor.cpu.config.features;
+	uint64_t bits = RAW_VALID | (trial.size == page_size() ? RAW_TABLE : 0);
+
+	bits |= (uint64_t)types[(features & AARCH64_FWB) != 0][flags.type] << 2;
+	bits |= flags.read ? RAW_STAGE2_READ : 0;
+	if (flags.write)
+		bits |= (features & AARCH64_HARDWARE_DIRTY) != 0 ? RAW_DBM : RAW_STAGE2_WRITE;
+	bits |= mmu_lpa2 ? 0 : (uint64_t)shares[flags.share] << 8;
+	bits |= flags.idle ? 0 : RAW_ACCESSED;
+	bits |= (uint64_t)(flags.execute              ? 0
+			   : flags.execute_privileged ? 3
+			   : flags.execute_user       ? 1
+						      : 2)
+		<< 53;
+	return bits | (uint64_t)flags.software << 56;
+}
+
+/* Every bit, those that this CPU makes nothing of too. */
+static void check_bits(const struct check *check)
+{
+	static const struct page_flags cases[] = {
+		{ .read = 1 },
+		{ .write = 1 },
+		{ .execute = 1 },
+		{ .read = 1, .write = 1 },
+		{ .read = 1, .execute = 1, .idle = 1 },
+		{ .read = 1, .execute_privileged = 1 },
+		{ .read = 1, .execute_user = 1 },
+		{ .read = 1, .write = 1, .execute = 1, .type = MEMORY_WRITE_THROUGH },
+		{ .read = 1, .write = 1, .execute = 1, .type = MEMORY_NONCACHEABLE },
+		{ .read = 1, .share = SHARE_OUTER },
+		{ .read = 1, .share = SHARE_NONE },
+		{ .read = 1, .software = 5 },
+		{ .read = 1, .software = 2 },
+	};
+
+	if (!begin(check->leaf, check->leaf))
+		return;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		enum paging_status status = map(cases[i]);
+
+		if (status == PAGING_BAD_FLAGS)
+			continue;
+		if (!expect_status("map", status, PAGING_OK))
+			break;
+		expect_equal("the descriptor", *descriptor(trial.address),
+			     by_hand(cases[i]) | addr_align_down(trial.page.start, trial.size));
+		unmap();
+		expect_equal("where it was", *descriptor(trial.address), 0);
+	}
+	end();
+}
+
+/* Entries of tables that are made for a page far from all else; of the root too. */
+static void check_table_bits(const struct check *check)
+{
+	unsigned int level, last;
+	phys_addr far;
+
+	if (!begin(check->leaf, check->leaf))
+		return;
+	far = probe_far_slot(&trial.probe);
+	if (expect_status("map", guest_map(guest(), far, trial.page.start, page_size(), all, 0),
+			  PAGING_OK)) {
+		expect_equal("the page's descriptor", entry_at(far, 3, &last),
+			     by_hand(all) | trial.page.start);
+		expect_equal("its level", last, 3);
+		for (unsigned int stop = 0; stop < 3; stop++) {
+			uint64_t entry = entry_at(far, stop, &level);
+
+			if (level == stop)
+				expect_equal(
+					"a table's entry: V, table, and what is reserved",
+					entry & (RAW_VALID | RAW_TABLE | RAW_STAGE2_TABLE_RES0),
+					RAW_VALID | RAW_TABLE);
+		}
+		expect_status("unmap", guest_unmap(guest(), far, page_size()), PAGING_OK);
 	}
 	end();
 }
@@ -608,6 +705,8 @@ static const struct check checks[] = {
 	SIZES("stage 2: memory types in PAR_EL1,", check_types),
 	SIZES("stage 2: shareability in PAR_EL1,", check_share),
 	SIZES("stage 2: software bits,", check_software),
+	SIZES("stage 2: descriptors bit by bit,", check_bits),
+	{ .name = "stage 2: tables' descriptors bit by bit", .run = check_table_bits },
 	GROUPS("stage 2: a contiguous group of", check_group),
 	SIZES("stage 2: an idle leaf faults where no hardware marks it,", check_access_flag),
 	{ .name = "stage 2: break-before-make, a leaf split and joined, @",
