@@ -164,18 +164,18 @@ static struct probe_answer fetch_as_user(void)
 	struct inner_vcpu *vcpu = &trial.probe.vcpu;
 	struct el2_registers *registers = &el2_take(vcpu)->registers;
 	struct probe_answer answer = { .done = false };
-	struct inner_exit exit;
+	struct inner_exit *exit = &trial.probe.exit;
 
 	registers->pstate = PSTATE_EL0;
 	vcpu->pc = trial.view + WAIT_OFFSET;
-	hypervisor.backend->run(vcpu, &exit);
+	hypervisor.backend->run(vcpu, exit);
 	registers->pstate = PSTATE_EL1T;
-	answer.done = exit.reason == INNER_HALT;
-	answer.faulted = exit.reason == INNER_FAULT;
+	answer.done = exit->reason == INNER_HALT;
+	answer.faulted = exit->reason == INNER_FAULT;
 	if (answer.faulted)
-		answer.fault = hypervisor.backend->explain(vcpu, &exit);
+		answer.fault = hypervisor.backend->explain(vcpu, exit);
 	else if (!answer.done)
-		complain_exit("a fetch by EL0", vcpu, &exit);
+		complain_exit("a fetch by EL0", vcpu, exit);
 	return answer;
 }
 
