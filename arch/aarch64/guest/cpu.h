@@ -103,6 +103,11 @@ enum abort_syndrome {
 	SYNDROME_WRITE = 1 << 6,
 };
 
+/* And of an abort taken to EL2: the instruction (ESR_EL2, ISV, SAS, SRT). */
+#define ESR_INSTRUCTION_VALID (UINT64_C(1) << 24)
+#define ESR_SIZE_SHIFT        22 /* log2 of the bytes */
+#define ESR_REGISTER_SHIFT    16
+
 static inline void barrier_store_sync(void)
 {
 	__asm__ volatile("dsb ishst\n\tisb" : : : "memory");

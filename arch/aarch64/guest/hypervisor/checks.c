@@ -691,6 +691,75 @@ static void check_own_walk(const struct check *check)
 	end();
 }
 
+/* A device of one register, which counts what is done to it. */
+struct model {
+	uint8_t value;
+	unsigned int reads, writes;
+};
+
+/* The instruction by its description in ESR_EL2: a load or store of one byte by a register. */
+static void emulate(struct model *model, struct inner_vcpu *vcpu, uint64_t esr)
+{
+	uint64_t *x = el2_take(vcpu)->registers.x;
+	unsigned int n = (unsigned int)(esr >> ESR_REGISTER_SHIFT) & 31;
+
+	expect_true("the instruction is described", (esr & ESR_INSTRUCTION_VALID) != 0);
+	expect_equal("the size of the access", esr >> ESR_SIZE_SHIFT & 3, 0);
+	if ((esr & SYNDROME_WRITE) != 0) {
+		model->value = (uint8_t)(n < INNER_ARGUMENTS ? vcpu->arguments[n] : x[n]);
+		model->writes++;
+	} else {
+		if (n < INNER_ARGUMENTS)
+			vcpu->arguments[n] = model->value;
+		else
+			x[n] = model->value;
+		model->reads++;
+	}
+	vcpu->pc += 4;
+}
+
+/* An order to the guest at the hole, and the rest of it when the device has answered. */
+static uint64_t order_device(struct model *model, enum inner_order order, uint64_t value)
+{
+	struct inner_vcpu *vcpu = &trial.probe.vcpu;
+	struct inner_exit *exit = &trial.probe.exit;
+	unsigned int before = model->reads + model->writes;
+	struct probe_answer answer = probe_order(&trial.probe, order, trial.address, value);
+
+	while (answer.faulted && exit->reason == INNER_FAULT) {
+		expect_equal("the cause", answer.fault.cause, FAULT_NOT_MAPPED);
+		expect_equal("the address", answer.fault.phys, trial.address);
+		if (model->reads + model->writes == before + 2)
+			break;
+		emulate(model, vcpu, exit->raw[0]);
+		hypervisor.backend->run(vcpu, exit);
+	}
+	expect_true("the order is done",
+		    exit->reason == INNER_HYPERCALL && vcpu->arguments[0] == INNER_CALL_READY);
+	return vcpu->arguments[1] & 0xff;
+}
+
+static void check_device(const struct check *check)
+{
+	struct model model = { .value = 0x21 };
+
+	if (!begin(check->leaf, check->leaf))
+		return;
+	/* Memory that comes and goes leaves a hole that is one. */
+	if (must_map(all)) {
+		expect_order("read of memory", INNER_READ, trial.address, FAULT_NONE);
+		unmap();
+	}
+	expect_equal("a read", order_device(&model, INNER_READ, 0), 0x21);
+	order_device(&model, INNER_WRITE, 0x43);
+	expect_equal("what was written", model.value, 0x43);
+	order_device(&model, INNER_MODIFY, 0x10);
+	expect_equal("what was modified", model.value, 0x53);
+	expect_equal("reads", model.reads, 2);
+	expect_equal("writes", model.writes, 2);
+	end();
+}
+
 /* clang-format off */
 #define SIZES(text, function)                                        \
 	{ .name = text " @", .run = function, .rank = LEAF_PAGE },   \
@@ -714,6 +783,7 @@ static const struct check checks[] = {
 	GROUPS("stage 2: break-before-make, another memory type,", check_break_type),
 	GROUPS("stage 2: TLBI ends a stale translation,", check_stale),
 	{ .name = "stage 2: the guest's own walk reads and marks", .run = check_own_walk },
+	{ .name = "stage 2: a hole is a device that is emulated", .run = check_device },
 };
 /* clang-format on */
 const struct check_list arch_hypervisor_checks = CHECK_LIST(checks);

@@ -14,6 +14,7 @@
 #include "../mmu.h"
 #include "guest/kernel.h"
 #include "guest/panic.h"
+#include "guest/sabotage.h"
 #include "guest/text.h"
 #include "twofold/aarch64.h"
 #include "twofold/aarch64_fault.h"
@@ -163,6 +164,8 @@ static void el2_flush(const struct tlb_gather *gather, void *context)
 {
 	const struct inner_guest *guest = context;
 
+	if (sabotage_omits(SABOTAGE_FLUSH))
+		return;
 	use_guest(guest);
 	write_hcr_el2(now.hcr);
 	flush_table(gather, &guest->table);
