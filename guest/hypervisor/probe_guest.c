@@ -73,6 +73,7 @@ bool probe_guest_start(struct probe_guest *probe)
 	memcpy(frame_bytes(probe->base), inner_probe_start,
 	       (size_t)((uintptr_t)inner_probe_end - (uintptr_t)inner_probe_start));
 	build_own(probe);
+	inner_memory_ready(frame_bytes(probe->base), PROBE_BASE_SIZE);
 	guest_create(&probe->guest, 0);
 	status = guest_map(&probe->guest, PROBE_BASE, probe->base.start, PROBE_BASE_SIZE, all,
 			   page_size());

@@ -150,6 +150,10 @@ extern const char inner_probe_start[], inner_probe_end[];
  * The first byte may be overwritten by itself. Makes it visible to instruction fetches. */
 void inner_landing_write(void *where);
 
+/* Makes what was written to a guest's memory visible to its instruction fetches, and to a guest
+ * that does not look into the caches yet (AArch64, its MMU off). */
+void inner_memory_ready(const void *where, uint64_t size);
+
 /*
  * A descriptor that the format has reserved bits or values in: what to do to the leaf that the
  * library wrote. The common part does it to the memory of the table and expects that any access is

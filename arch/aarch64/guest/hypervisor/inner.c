@@ -2,6 +2,7 @@
 /* What a hypervisor and its guest have on AArch64, whatever runs it. */
 #include "guest/inner.h"
 
+#include "../cpu.h"
 #include "../device_tree.h"
 #include "el2.h"
 #include "guest/arch.h"
@@ -31,6 +32,16 @@ void inner_landing_write(void *where)
 			 :
 			 : "r"(where)
 			 : "memory");
+}
+
+void inner_memory_ready(const void *where, uint64_t size)
+{
+	uint64_t line = UINT64_C(4) << (read_ctr_el0() >> 16 & 0xf); /* DminLine */
+	uint64_t start = addr_align_down((uintptr_t)where, line);
+
+	for (uint64_t at = start; at < (uintptr_t)where + size; at += line)
+		__asm__ volatile("dc civac, %0" : : "r"(at) : "memory");
+	__asm__ volatile("dsb ish\n\tic ialluis\n\tdsb ish\n\tisb" : : : "memory");
 }
 
 phys_addr inner_image_entry(void)

@@ -137,16 +137,6 @@ static void prepare(void)
 		panic("Linux: no memory");
 }
 
-/* A guest whose MMU is off does not look into the caches. */
-static void clean(const void *start, uint64_t size)
-{
-	uint64_t line = UINT64_C(4) << (read_ctr_el0() >> 16 & 0xf);
-
-	for (uint64_t at = 0; at < size; at += line)
-		__asm__ volatile("dc civac, %0" : : "r"((uintptr_t)start + at) : "memory");
-	__asm__ volatile("dsb ish\n\tic ialluis\n\tdsb ish\n\tisb" : : : "memory");
-}
-
 static void fill_part(uint8_t *to, phys_addr inner, const struct part *part)
 {
 	phys_addr start = part->inner > inner ? part->inner : inner;
@@ -168,7 +158,7 @@ static struct frame *chunk_of(size_t index)
 	memset(frame_bytes(*chunk), 0, CHUNK);
 	for (size_t i = 0; i < sizeof(run.parts) / sizeof(run.parts[0]); i++)
 		fill_part(frame_bytes(*chunk), RAM_START + index * CHUNK, &run.parts[i]);
-	clean(frame_bytes(*chunk), CHUNK);
+	inner_memory_ready(frame_bytes(*chunk), CHUNK);
 	return chunk;
 }
 
