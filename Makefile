@@ -52,7 +52,17 @@ help:
 	@echo '  SUITES="paging vmm"        the test suites that make test runs (default: all)'
 	@echo '  PACKAGES=have              do not look for Debian packages, and install none'
 
-ifeq ($(ARCH),aarch64)
+ifneq ($(filter-out selftest hypervisor,$(MODE)),)
+run:
+	@echo 'make run: MODE=$(MODE): expected selftest or hypervisor' >&2; exit 2
+else ifeq ($(ARCH) $(MODE),aarch64 hypervisor)
+run:
+	@configs/install-packages aarch64 build qemu
+	@configs/configure-build "$(BUILD)" $(MESON_OPTIONS)
+	@configs/configure-build "$(BUILD)/aarch64" --cross-file configs/aarch64.ini
+	$(call build_aarch64,guest/twofold-guest.elf)
+	@tests/tools/run-selftest "$(BUILD)" aarch64-hypervisor
+else ifeq ($(ARCH),aarch64)
 run:
 	@configs/install-packages aarch64 build
 	@configs/configure-build "$(BUILD)" $(MESON_OPTIONS)
@@ -65,9 +75,6 @@ run:
 	@configs/configure-build "$(BUILD)" $(MESON_OPTIONS)
 	$(call build,guest/twofold-guest.elf)
 	@tests/tools/run-selftest "$(BUILD)" hypervisor
-else ifneq ($(MODE),selftest)
-run:
-	@echo 'make run: MODE=$(MODE): expected selftest or hypervisor' >&2; exit 2
 else
 run:
 	@configs/install-packages build

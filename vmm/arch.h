@@ -19,7 +19,7 @@ struct kernel;
 
 /* Where this architecture's machine differs from the others' in what a configuration says. */
 struct arch_board {
-	enum irqchip irqchip;         /* of one vCPU, if none is asked for */
+	enum irqchip irqchip; /* of one vCPU, if none is asked for */
 	unsigned int vcpus_max;
 	uint64_t debug_exit_iobase;   /* if none is asked for */
 	uint64_t debug_exit_last;     /* highest address that the register can have */

@@ -29,7 +29,8 @@ struct supervisor {
 	bool quit; /* the kicks are due */
 };
 
-/* Before the vCPUs run: their threads inherit the mask of signals. Puts the terminal into raw mode. */
+/* Before the vCPUs run: their threads inherit the mask of signals. Puts the terminal into raw
+ * mode. */
 bool supervisor_start(struct supervisor *supervisor, struct machine *machine,
 		      struct failure *failure);
 /* After the vCPUs' loops. The terminal is restored. */

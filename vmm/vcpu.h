@@ -36,7 +36,8 @@ struct vcpus {
 	unsigned int count;
 	size_t run_size;
 	pthread_mutex_t lock;
-	pthread_cond_t moved; /* with the lock: somebody left the guest, the loop, or a standstill */
+	/* With the lock: somebody left the guest, or the loop, or a standstill is over. */
+	pthread_cond_t moved;
 	unsigned int running; /* loops, besides the first one's */
 	bool still;           /* nobody enters the guest, or acts on why it left */
 };

@@ -11,9 +11,7 @@
 #include "guest/text.h"
 #include "probe_guest.h"
 
-#define REGION                                                                            \
-	UINT64_C(0x200000) /* of the guest's memory that is logged: at probe_slot(REGION) \
-			    */
+#define REGION PROBE_REGION
 #define ROUNDS 6
 #define WRITES 24
 
@@ -241,6 +239,87 @@ static void check_live(const struct check *check)
 	region_end(frame, frames);
 }
 
+/* The guest reads, writes and runs code in the page, which it may do or (read_only) may not write.
+ */
+static void expect_use(const char *what, phys_addr page, bool may_write)
+{
+	expect_order(what, &first, INNER_FETCH, page, FAULT_NONE);
+	expect_order(what, &first, INNER_WRITE, page + 8,
+		     may_write ? FAULT_NONE : FAULT_PERMISSION);
+	expect_equal(what, probe_order(&first, INNER_READ, page + 8, 0).value, 0x77);
+}
+
+static void expect_leaf(phys_addr page, uint64_t leaf)
+{
+	struct page_mapping m;
+
+	if (expect_status("query", page_table_query(&first.guest.table, page, &m), PAGING_OK))
+		expect_equal("size of the leaf", m.size, leaf);
+}
+
+/* The leaf that the page is in, of one rank down to single pages, and back up. */
+static void try_splits(phys_addr page, unsigned int top)
+{
+	for (unsigned int rank = top; rank-- != 0;) {
+		uint64_t above = arch_leaf_size(rank + 1);
+
+		expect_status("split",
+			      guest_split(&first.guest, addr_align_down(page, above), above,
+					  arch_leaf_size(rank)),
+			      PAGING_OK);
+		expect_leaf(page, arch_leaf_size(rank));
+		expect_use("after a split", page, true);
+	}
+	expect_status("protect", guest_protect(&first.guest, page, page_size(), read_only),
+		      PAGING_OK);
+	expect_use("read-only", page, false);
+	expect_status("protect", guest_protect(&first.guest, page, page_size(), all), PAGING_OK);
+	for (unsigned int rank = 1; rank <= top; rank++) {
+		uint64_t size = arch_leaf_size(rank);
+
+		expect_status("collapse",
+			      guest_collapse(&first.guest, addr_align_down(page, size), size),
+			      PAGING_OK);
+		expect_leaf(page, size);
+		expect_use("after a collapse", page, true);
+	}
+}
+
+/* The largest leaf there is goes down to single pages and back, while the guest runs from it. */
+static void check_splits(const struct check *check)
+{
+	unsigned int top = LEAF_LARGE;
+	uint64_t frames = kernel.pool.in_use, size;
+	struct frame frame;
+	phys_addr page;
+
+	(void)check;
+	while ((hypervisor.cpu.config.leaf_sizes & arch_leaf_size(top)) == 0)
+		top--;
+	size = arch_leaf_size(top);
+	sabotage_enter(SABOTAGE_SELFTEST);
+	frame = test_frame(page_size());
+	inner_landing_write(frame_bytes(frame));
+	frame_bytes(frame)[8] = 0x77;
+	page = probe_slot(size) + (frame.start & (size - 1));
+	if (probe_guest_start(&first)) {
+		sabotage_enter(SABOTAGE_INNER);
+		if (expect_status("map",
+				  guest_map(&first.guest, probe_slot(size),
+					    addr_align_down(frame.start, size), size, all, size),
+				  PAGING_OK)) {
+			expect_use("one leaf", page, true);
+			try_splits(page, top);
+			expect_status("unmap", guest_unmap(&first.guest, probe_slot(size), size),
+				      PAGING_OK);
+		}
+	}
+	sabotage_enter(SABOTAGE_SELFTEST);
+	probe_guest_end(&first);
+	test_frame_free(frame);
+	expect_equal("frames in use", kernel.pool.in_use, frames);
+}
+
 /* Two guests, and a page that both have, one of them to read. */
 static void check_two_guests(const struct check *check)
 {
@@ -287,6 +366,7 @@ static const struct check checks[] = {
 	{ "dirty log: write-protection finds what is written", check_write_protect, 0, { 0 }, 0 },
 	{ "dirty log: the CPU's marks find what is written", check_dirty_bits, 0, { 0 }, 0 },
 	{ "changes: ROM, a hole, another frame inside a large leaf", check_live, 0, { 0 }, 0 },
+	{ "changes: the largest leaf, split to pages and joined", check_splits, 0, { 0 }, 0 },
 	{ "changes: two guests, one page with different rights", check_two_guests, 0, { 0 }, 0 },
 };
 

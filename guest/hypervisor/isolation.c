@@ -57,6 +57,25 @@ static void attempt(struct attempts *attempts, phys_addr inner)
 		panic("the probe guest's own tables: 0x%lx", inner);
 }
 
+/* A page comes and goes: what it leaves behind is to be nothing. */
+static void come_and_go(void)
+{
+	virt_addr virt = probe_far(&guest) + 2 * page_size();
+	struct page_table_op op = { .frames = &guest.own_frames.allocator };
+	phys_addr canary = canaries[0].start;
+
+	if (page_table_map(&guest.own, virt, canary, page_size(), all, &op) != PAGING_OK)
+		panic("the probe guest's own tables: 0x%lx", canary);
+	sabotage_enter(SABOTAGE_INNER);
+	expect_status("map", guest_map(&guest.guest, canary, canary, page_size(), all, 0),
+		      PAGING_OK);
+	expect_true("it is read", probe_order(&guest, INNER_READ, virt, 0).done);
+	expect_status("unmap", guest_unmap(&guest.guest, canary, page_size()), PAGING_OK);
+	sabotage_enter(SABOTAGE_SELFTEST);
+	if (page_table_unmap(&guest.own, virt, page_size(), &op) != PAGING_OK)
+		panic("the probe guest's own tables: 0x%lx", canary);
+}
+
 /* All of this kernel's memory, what is important in it, both ends, and anywhere. */
 static void attempt_all(struct attempts *attempts)
 {
@@ -120,16 +139,7 @@ static void check_isolation(const struct check *check)
 		memset(frame_bytes(canaries[i]), CANARY, page_size());
 	}
 	if (probe_guest_start(&guest)) {
-		sabotage_enter(SABOTAGE_INNER);
-		/* A page comes and goes: what it leaves behind is to be nothing. */
-		expect_status("map",
-			      guest_map(&guest.guest, canaries[0].start, canaries[0].start,
-					page_size(), all, 0),
-			      PAGING_OK);
-		probe_order(&guest, INNER_READ, canaries[0].start, 0);
-		expect_status("unmap", guest_unmap(&guest.guest, canaries[0].start, page_size()),
-			      PAGING_OK);
-		sabotage_enter(SABOTAGE_SELFTEST);
+		come_and_go();
 		attempt_all(&attempts);
 		attempt_root(&attempts);
 		print("# isolation: %lu attempts, %lu refused\n", attempts.made, attempts.refused);

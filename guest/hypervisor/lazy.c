@@ -69,6 +69,7 @@ static struct frame *chunk_of(struct lazy_guest *lazy, phys_addr inner)
 	if (information < LAZY_CHUNK)
 		inner_boot_information(frame_bytes(*chunk) + information, lazy->information,
 				       &lazy->ram, lazy->command_line);
+	inner_memory_ready(frame_bytes(*chunk), LAZY_CHUNK);
 	return chunk;
 }
 

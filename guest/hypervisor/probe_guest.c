@@ -48,9 +48,16 @@ static void build_own(struct probe_guest *probe)
 	if (status != PAGING_OK)
 		panic("the probe guest's own tables: %s", paging_status_text(status));
 	map_own(probe, PROBE_BASE, PROBE_BASE, PROBE_BASE_SIZE);
-	for (unsigned int rank = LEAF_PAGE; rank <= LEAF_LARGE; rank++)
+	for (unsigned int rank = LEAF_PAGE; rank <= LEAF_LARGE; rank++) {
+		/* Where addresses are too narrow for that, no such leaf is tried out. */
+		if (arch_leaf_size(rank) >> (probe->own.output_bits - 1) != 0)
+			break;
 		map_own(probe, probe_slot(arch_leaf_size(rank)), probe_slot(arch_leaf_size(rank)),
 			arch_leaf_size(rank));
+	}
+	/* With 4K pages it is where a leaf of 2M is tried out. */
+	if (arch_leaf_size(LEAF_BLOCK) != PROBE_REGION)
+		map_own(probe, PROBE_REGION, PROBE_REGION, PROBE_REGION);
 	map_own(probe, probe_far(probe), probe_slot(page_size()), page_size());
 	map_own(probe, probe_far(probe) + page_size(), probe_far_slot(probe), page_size());
 }
@@ -66,6 +73,7 @@ bool probe_guest_start(struct probe_guest *probe)
 	memcpy(frame_bytes(probe->base), inner_probe_start,
 	       (size_t)((uintptr_t)inner_probe_end - (uintptr_t)inner_probe_start));
 	build_own(probe);
+	inner_memory_ready(frame_bytes(probe->base), PROBE_BASE_SIZE);
 	guest_create(&probe->guest, 0);
 	status = guest_map(&probe->guest, PROBE_BASE, probe->base.start, PROBE_BASE_SIZE, all,
 			   page_size());

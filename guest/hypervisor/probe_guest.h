@@ -9,11 +9,13 @@
 /*
  * Its inner-physical memory: from PROBE_BASE on its code and its own tables, mapped in single
  * granules; what is tried out lies from `leaf` on, for a leaf of that size. Its own tables are the
- * identity for both, and have probe_far besides, in tables that serve nothing else: a page that
- * leads to probe_slot of a page, and behind it one that leads to probe_far_slot.
+ * identity for both and for PROBE_REGION, and have probe_far besides, in tables that serve nothing
+ * else: a page that leads to probe_slot of a page, and behind it one that leads to probe_far_slot.
  */
 #define PROBE_BASE      UINT64_C(0x100000)
 #define PROBE_BASE_SIZE UINT64_C(0x100000)
+/* Memory to be changed while the guest runs: where it is, and as large. */
+#define PROBE_REGION    UINT64_C(0x200000)
 
 struct probe_guest {
 	struct inner_guest guest;

@@ -270,9 +270,11 @@ static void check_refused(const struct check *check)
 	here = addr_align_down(image_phys(&request), PAGE);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		expect_equal(bad[i].what, (uint64_t)ask(bad[i].request), (uint64_t)bad[i].answer);
-	expect_equal("the register's page", (uint64_t)memory_set(kernel.memory_control, PAGE, MEMORY_READ),
+	expect_equal("the register's page",
+		     (uint64_t)memory_set(kernel.memory_control, PAGE, MEMORY_READ),
 		     MEMORY_NOT_THERE);
-	expect_equal("the request's page", (uint64_t)memory_set(here, PAGE, MEMORY_NONE), MEMORY_IN_USE);
+	expect_equal("the request's page", (uint64_t)memory_set(here, PAGE, MEMORY_NONE),
+		     MEMORY_IN_USE);
 	/* Where no request can be nothing is answered. */
 	expect_equal("an address not aligned", (uint64_t)ask_at(image_phys(&request) + 8),
 		     (uint64_t)MEMORY_PENDING);

@@ -28,12 +28,20 @@ DEFINE_SYSTEM_REGISTER(id_aa64mmfr2_el1)
 DEFINE_SYSTEM_REGISTER(id_aa64pfr1_el1)
 DEFINE_SYSTEM_REGISTER(ctr_el0)
 DEFINE_SYSTEM_REGISTER(currentel) /* its level is where SPSR.M has it, too */
-DEFINE_SYSTEM_REGISTER(par_el1)
+DEFINE_WRITABLE_REGISTER(par_el1)
 DEFINE_WRITABLE_REGISTER(sctlr_el1)
 DEFINE_WRITABLE_REGISTER(tcr_el1)
 DEFINE_WRITABLE_REGISTER(ttbr0_el1)
 DEFINE_WRITABLE_REGISTER(ttbr1_el1)
 DEFINE_WRITABLE_REGISTER(mair_el1)
+
+/* Of EL2 alone. */
+DEFINE_SYSTEM_REGISTER(esr_el2)
+DEFINE_SYSTEM_REGISTER(far_el2)
+DEFINE_SYSTEM_REGISTER(hpfar_el2)
+DEFINE_WRITABLE_REGISTER(hcr_el2)
+DEFINE_WRITABLE_REGISTER(vttbr_el2)
+DEFINE_WRITABLE_REGISTER(vtcr_el2)
 
 /* What the library asks of the identification registers. */
 static inline void read_cpu(struct aarch64_cpu *cpu)
@@ -47,6 +55,9 @@ static inline void read_cpu(struct aarch64_cpu *cpu)
 
 #define CURRENT_EL2 (UINT64_C(2) << 2)
 
+/* As entry.S has it: RES1, SPAN, no alignment checks; and what switches on MMU and caches. */
+#define SCTLR_OFF UINT64_C(0x30d00800)
+#define SCTLR_ON  (SCTLR_OFF | UINT64_C(1) << 0 | UINT64_C(1) << 2 | UINT64_C(1) << 12)
 #define SCTLR_WXN (UINT64_C(1) << 19)
 
 /* TCR_EL1 (Arm ARM DDI 0487, D19.2.139). */
@@ -57,10 +68,25 @@ static inline void read_cpu(struct aarch64_cpu *cpu)
 #define TCR_HA         (UINT64_C(1) << 39)
 #define TCR_HD         (UINT64_C(1) << 40)
 
-/* Classes in ESR_EL1 (D19.2.37). */
+/* PAR_EL1 (D19.2.107) after an address translation instruction. */
+#define PAR_FAULT       (UINT64_C(1) << 0)
+#define PAR_SHARE_SHIFT 7
+#define PAR_ADDRESS     UINT64_C(0x000ffffffffff000)
+#define PAR_TYPE_SHIFT  56
+
+/* VTCR_EL2; TG0 is where TCR_EL1 has it. */
+#define VTCR_SL0_SHIFT 6
+#define VTCR_HA        (UINT64_C(1) << 21)
+#define VTCR_HD        (UINT64_C(1) << 22)
+
+/* Classes in ESR_EL1 (D19.2.37) and ESR_EL2. */
+#define ESR_CLASS_SHIFT 26
 enum exception_class {
+	CLASS_WAIT = 0x01, /* WFI, WFE */
 	CLASS_BRANCH_TARGET = 0x0d,
 	CLASS_SVC = 0x15,
+	CLASS_HVC = 0x16,
+	CLASS_SMC = 0x17,
 	CLASS_FETCH_LOWER = 0x20,
 	CLASS_FETCH_SAME = 0x21,
 	CLASS_DATA_LOWER = 0x24,
@@ -76,6 +102,11 @@ enum abort_syndrome {
 	SYNDROME_PERMISSION = 0x0c,
 	SYNDROME_WRITE = 1 << 6,
 };
+
+/* And of an abort taken to EL2: the instruction (ESR_EL2, ISV, SAS, SRT). */
+#define ESR_INSTRUCTION_VALID (UINT64_C(1) << 24)
+#define ESR_SIZE_SHIFT        22 /* log2 of the bytes */
+#define ESR_REGISTER_SHIFT    16
 
 static inline void barrier_store_sync(void)
 {

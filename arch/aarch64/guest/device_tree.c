@@ -16,11 +16,7 @@ static uint64_t number(const fdt32_t *words, int cells)
 	return value;
 }
 
-/*
- * The pair number `index` in a node's `reg`, false past the last. Addresses are the parent's: buses
- * that translate are not looked into.
- */
-static bool read_reg(const void *tree, int node, int index, struct device_tree_registers *reg)
+bool device_tree_reg(const void *tree, int node, int index, struct device_tree_registers *reg)
 {
 	int parent = fdt_parent_offset(tree, node);
 	int address = fdt_address_cells(tree, parent), size = fdt_size_cells(tree, parent);
@@ -86,7 +82,7 @@ bool device_tree_console(const void *tree, struct device_tree_console *console)
 
 	if (node < 0)
 		node = first_uart(tree);
-	if (node < 0 || !read_reg(tree, node, 0, &console->registers))
+	if (node < 0 || !device_tree_reg(tree, node, 0, &console->registers))
 		return false;
 	console->pl011 = is_one_of(tree, node, pl011);
 	console->shift = read_word(tree, node, "reg-shift", 0);
@@ -99,7 +95,7 @@ static bool find_registers(const void *tree, const char *compatible,
 {
 	int node = fdt_node_offset_by_compatible(tree, -1, compatible);
 
-	return node >= 0 && read_reg(tree, node, 0, registers);
+	return node >= 0 && device_tree_reg(tree, node, 0, registers);
 }
 
 bool device_tree_debug_exit(const void *tree, struct device_tree_registers *registers)
@@ -140,7 +136,7 @@ static void read_ram(const void *tree, struct memory_map *map)
 						     sizeof("memory"));
 		if (node < 0)
 			break;
-		for (int i = 0; read_reg(tree, node, i, &reg); i++) {
+		for (int i = 0; device_tree_reg(tree, node, i, &reg); i++) {
 			if (reg.start + reg.size < reg.start)
 				panic("device tree: %s wraps", fdt_get_name(tree, node, NULL));
 			if (!memory_map_add_ram(map, reg.start, reg.size))
@@ -179,7 +175,7 @@ void device_tree_memory(const void *tree, struct memory_map *map)
 		return;
 	fdt_for_each_subnode(child, tree, reserved)
 	{
-		for (int i = 0; read_reg(tree, child, i, &reg); i++)
+		for (int i = 0; device_tree_reg(tree, child, i, &reg); i++)
 			reserve(map, reg.start, reg.size);
 	}
 }
@@ -196,4 +192,55 @@ void device_tree_command_line(const void *tree, char *copy, size_t size)
 		panic("command line: longer than %zu bytes", size - 1);
 	memcpy(copy, text, (size_t)length);
 	copy[size - 1] = '\0';
+}
+
+static int add_text(void *tree, const char *name, const char *text)
+{
+	return fdt_property(tree, name, text, (int)strlen(text) + 1);
+}
+
+static int add_memory(void *tree, const struct memory_range *ram)
+{
+	fdt64_t reg[2] = { cpu_to_fdt64(ram->start), cpu_to_fdt64(ram->end - ram->start) };
+	int error = fdt_begin_node(tree, "memory");
+
+	if (error == 0)
+		error = add_text(tree, "device_type", "memory");
+	if (error == 0)
+		error = fdt_property(tree, "reg", reg, sizeof(reg));
+	return error != 0 ? error : fdt_end_node(tree);
+}
+
+static int add_command_line(void *tree, const char *command_line)
+{
+	int error = fdt_begin_node(tree, "chosen");
+
+	if (error == 0)
+		error = add_text(tree, "bootargs", command_line);
+	return error != 0 ? error : fdt_end_node(tree);
+}
+
+void device_tree_write(void *tree, size_t size, const struct memory_range *ram,
+		       const char *command_line)
+{
+	int error = fdt_create(tree, (int)size);
+
+	if (error == 0)
+		error = fdt_finish_reservemap(tree);
+	if (error == 0)
+		error = fdt_begin_node(tree, "");
+	if (error == 0)
+		error = fdt_property_u32(tree, "#address-cells", 2);
+	if (error == 0)
+		error = fdt_property_u32(tree, "#size-cells", 2);
+	if (error == 0)
+		error = add_memory(tree, ram);
+	if (error == 0)
+		error = add_command_line(tree, command_line);
+	if (error == 0)
+		error = fdt_end_node(tree);
+	if (error == 0)
+		error = fdt_finish(tree);
+	if (error != 0)
+		panic("an inner guest's device tree: error %d", error);
 }

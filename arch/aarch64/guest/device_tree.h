@@ -39,4 +39,28 @@ void device_tree_memory(const void *tree, struct memory_map *map);
 
 void device_tree_command_line(const void *tree, char *copy, size_t size);
 
+/* The pair number `index` in a node's `reg`, false past the last. Addresses are the parent's: buses
+ * that translate are not looked into. */
+bool device_tree_reg(const void *tree, int node, int index,
+		     struct device_tree_registers *registers);
+
+/* What a guest gets that has some of this machine's devices. */
+struct device_tree_guest {
+	struct memory_range ram, initrd;
+	const char *command_line;
+};
+
+/*
+ * Writes the machine's tree without the devices that a guest must not have: there are CPUs, timer,
+ * PSCI, interrupt controller and console left, none of which reaches memory by itself. Returns how
+ * many ranges of registers those have; they are in `devices`, which has room for `capacity`.
+ */
+size_t device_tree_pass(const void *tree, void *to, size_t size,
+			const struct device_tree_guest *guest, struct memory_range *devices,
+			size_t capacity);
+
+/* Writes a tree with RAM and a command line, and nothing else, for a guest of this kernel's. */
+void device_tree_write(void *tree, size_t size, const struct memory_range *ram,
+		       const char *command_line);
+
 #endif

@@ -67,6 +67,9 @@ entry:
 	b set_up
 
 drop:
+	adrp x0, el2_vectors	/* for the self-test */
+	add x0, x0, :lo12:el2_vectors
+	msr vbar_el2, x0
 	mov x0, #HCR_RW
 	msr hcr_el2, x0
 	isb

@@ -29,8 +29,7 @@ void flush_everything(void)
 			 : "memory");
 }
 
-/* A gather is of one table, but does not say which where it is of everything. */
-static void flush_table(const struct tlb_gather *gather, const struct page_table *table)
+void flush_table(const struct tlb_gather *gather, const struct page_table *table)
 {
 	struct aarch64_tlb tlb = {
 		.table = table,
@@ -42,6 +41,7 @@ static void flush_table(const struct tlb_gather *gather, const struct page_table
 		panic("no TLB invalidation for the table with root 0x%lx", table->root);
 }
 
+/* A gather is of one table, but does not say which where it is of everything. */
 void flush_exactly(const struct tlb_gather *gather, void *context)
 {
 	(void)context;

@@ -3,9 +3,13 @@
 #ifndef ARCH_AARCH64_GUEST_FLUSH_H
 #define ARCH_AARCH64_GUEST_FLUSH_H
 
+#include "twofold/page_table.h"
 #include "twofold/tlb_gather.h"
 
-/* Does what the gather asks for and nothing more. */
+/* Does what a gather of that table asks for and nothing more. Of a second stage: with its VMID in
+ * VTTBR_EL2, and HCR_EL2.TGE 0. */
+void flush_table(const struct tlb_gather *gather, const struct page_table *table);
+/* The same for the kernel's own. */
 void flush_exactly(const struct tlb_gather *gather, void *context);
 
 /* Drops what is cached for one address, of any address space; and everything. */

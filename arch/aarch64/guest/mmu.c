@@ -9,6 +9,7 @@
 #include "guest/kernel.h"
 #include "guest/panic.h"
 #include "guest/text.h"
+#include "hypervisor/linux.h"
 #include "layout.h"
 #include "level.h"
 #include "twofold/aarch64.h"
@@ -18,22 +19,23 @@
 struct granule {
 	const char *name;
 	unsigned int page_bits;
-	const struct page_table_format *format;
+	const struct page_table_format *format, *stage2;
 	bool lpa2;
 };
 
 static const struct granule granules[] = {
-	{ "4k", 12, &aarch64_stage1_4k, false },
-	{ "16k", 14, &aarch64_stage1_16k, false },
-	{ "64k", 16, &aarch64_stage1_64k, false },
-	{ "4k-lpa2", 12, &aarch64_stage1_4k_lpa2, true },
-	{ "16k-lpa2", 14, &aarch64_stage1_16k_lpa2, true },
+	{ "4k", 12, &aarch64_stage1_4k, &aarch64_stage2_4k, false },
+	{ "16k", 14, &aarch64_stage1_16k, &aarch64_stage2_16k, false },
+	{ "64k", 16, &aarch64_stage1_64k, &aarch64_stage2_64k, false },
+	{ "4k-lpa2", 12, &aarch64_stage1_4k_lpa2, &aarch64_stage2_4k_lpa2, true },
+	{ "16k-lpa2", 14, &aarch64_stage1_16k_lpa2, &aarch64_stage2_16k_lpa2, true },
 };
 
 unsigned int mmu_page_bits = 12;
 bool mmu_lpa2;
 
 static const struct granule *granule = &granules[0];
+static uint8_t inner_bits; /* of inner-physical addresses; 0: the most there can be */
 static struct aarch64_cpu cpu;
 static struct aarch64_walk walk;
 
@@ -44,7 +46,8 @@ void switch_regime(uint64_t from, const struct aarch64_stage1_registers *to, phy
 extern const char set_regime[];
 
 const char arch_options_text[] =
-	", el=1|2, exit=semihosting|device and granule=4k|16k|64k|4k-lpa2|16k-lpa2";
+	", el=1|2, exit=semihosting|device, granule=4k|16k|64k|4k-lpa2|16k-lpa2, "
+	"initrd=START+SIZE, ipa=BITS and linux=START+SIZE";
 
 static bool choose_granule(const char *value)
 {
@@ -59,6 +62,16 @@ static bool choose_granule(const char *value)
 	return false;
 }
 
+static bool choose_inner_bits(const char *value)
+{
+	unsigned int bits = 0;
+
+	for (; *value >= '0' && *value <= '9' && bits < 100; value++)
+		bits = bits * 10 + (unsigned int)(*value - '0');
+	inner_bits = (uint8_t)bits;
+	return *value == '\0' && bits >= 32 && bits <= 52;
+}
+
 bool arch_option(const char *key, const char *value)
 {
 	if (text_equal(key, "granule")) {
@@ -68,13 +81,18 @@ bool arch_option(const char *key, const char *value)
 			      value);
 		return true;
 	}
+	if (text_equal(key, "ipa")) {
+		if (!choose_inner_bits(value))
+			panic("command line: ipa=%s: expected 32 to 52", value);
+		return true;
+	}
 	if (text_equal(key, "el")) {
 		if (!level_choose(value))
 			panic("command line: el=%s: expected 1 or 2", value);
 		return true;
 	}
 	if (!text_equal(key, "exit"))
-		return false;
+		return linux_option(key, value);
 	if (!ending_choose(value))
 		panic("command line: exit=%s: expected semihosting or device", value);
 	return true;
@@ -83,6 +101,17 @@ bool arch_option(const char *key, const char *value)
 uint64_t arch_leaf_size(unsigned int rank)
 {
 	return UINT64_C(1) << (mmu_page_bits + rank * (mmu_page_bits - 3));
+}
+
+uint64_t mmu_group_size(unsigned int rank)
+{
+	static const uint64_t groups[3][2] = {
+		{ 16, 16 },
+		{ 128, 32 },
+		{ 32, 32 },
+	};
+
+	return arch_leaf_size(rank) * groups[(mmu_page_bits - 12) / 2][rank];
 }
 
 static _Noreturn void panic_of(const char *what, enum register_status status,
@@ -115,6 +144,31 @@ void arch_mmu_start(struct arch_mmu *mmu)
 	mmu->global = true;
 	mmu->hardware_accessed = walk.accessed;
 	mmu->hardware_dirty = (mmu->config.features & AARCH64_HARDWARE_DIRTY) != 0;
+}
+
+void mmu_stage2(struct page_table_config *config)
+{
+	struct register_refusal refusal;
+	enum register_status status;
+
+	*config = (struct page_table_config){ .format = granule->stage2, .input_bits = inner_bits };
+	status = aarch64_config(&cpu, config, &refusal);
+	if (status != REGISTER_OK)
+		panic_of("such a stage 2 is not for this CPU", status, &refusal);
+	config->features &= ~AARCH64_BBM2;
+	/* What has been found out about stage 1 goes for both. */
+	if ((kernel.mmu.config.leaf_sizes & arch_leaf_size(LEAF_LARGE)) == 0)
+		config->leaf_sizes &= ~arch_leaf_size(LEAF_LARGE);
+}
+
+const struct aarch64_cpu *mmu_cpu(void)
+{
+	return &cpu;
+}
+
+const struct aarch64_walk *mmu_walk(void)
+{
+	return &walk;
 }
 
 static void make_step(void)

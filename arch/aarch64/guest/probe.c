@@ -154,11 +154,8 @@ bool probe_result_equal(const struct probe_result *a, const struct probe_result 
 	       a->address == b->address;
 }
 
-/* PAR_EL1 (D19.2.107) after an address translation instruction. */
-#define PAR_FAULT        (UINT64_C(1) << 0)
+/* Of a translation that faults. */
 #define PAR_STATUS_SHIFT 1
-#define PAR_ADDRESS      UINT64_C(0x000ffffffffff000)
-#define PAR_TYPE_SHIFT   56
 
 static uint64_t translate(enum probe_access access, virt_addr address, bool user)
 {
@@ -173,8 +170,7 @@ static uint64_t translate(enum probe_access access, virt_addr address, bool user
 	return read_par_el1();
 }
 
-/* MAIR's byte of each memory type (D19.2.100). */
-static uint8_t type_byte(unsigned int type)
+uint8_t probe_type_byte(unsigned int type)
 {
 	switch (type) {
 	case MEMORY_NORMAL:
@@ -212,5 +208,5 @@ void probe_expect_translation(enum probe_access access, virt_addr address, bool 
 	expect_equal("AT: the address in PAR_EL1", par & PAR_ADDRESS,
 		     (predicted->phys + (address - predicted->virt)) & PAR_ADDRESS);
 	expect_equal("AT: the memory type in PAR_EL1", par >> PAR_TYPE_SHIFT,
-		     type_byte(flags->type));
+		     probe_type_byte(flags->type));
 }

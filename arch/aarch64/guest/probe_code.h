@@ -18,4 +18,11 @@ extern const char probe_code_privileged[], probe_code_undefined[];
 /* As PROBE_READ by EL1, with PSTATE.PAN set. */
 struct probe_result probe_with_pan(virt_addr address);
 
+/* A check of the self-test (selftest/el2.c). */
+struct check;
+void check_el2_tables(const struct check *check);
+
+/* MAIR's byte of a memory type (D19.2.100), which PAR_EL1 has, too. */
+uint8_t probe_type_byte(unsigned int type);
+
 #endif

@@ -39,7 +39,12 @@ void uart_start(const struct device_tree_console *found)
 {
 	console = *found;
 	base = (uintptr_t)(DEVICE_BASE + console.registers.start);
-	if (console.pl011)
+	uart_again();
+}
+
+void uart_again(void)
+{
+	if (base != 0 && console.pl011)
 		write_register(PL011_CONTROL, CONTROL_ON);
 }
 

@@ -7,5 +7,7 @@
 
 /* Its registers are mapped at DEVICE_BASE. Until this is called, what is printed is lost. */
 void uart_start(const struct device_tree_console *found);
+/* Switches it on again, after somebody else has had it. */
+void uart_again(void);
 
 #endif

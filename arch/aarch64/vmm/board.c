@@ -159,8 +159,7 @@ static bool is_in_gic(const struct machine *machine, const struct device *device
 {
 	uint64_t end = GIC_REDISTRIBUTOR + machine->config->vcpus * GIC_REDISTRIBUTOR_SIZE;
 
-	return device->base < end &&
-	       GIC_DISTRIBUTOR < device->base + device->len;
+	return device->base < end && GIC_DISTRIBUTOR < device->base + device->len;
 }
 
 static bool add_debug_exit(struct machine *machine, struct failure *failure)

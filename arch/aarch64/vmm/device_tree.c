@@ -126,7 +126,8 @@ static void add_memory(struct writer *writer, const struct device_tree_machine *
 	}
 }
 
-/* The affinity fields of MPIDR_EL1 that KVM gives the vCPU (Linux's reset_mpidr): clusters of 16. */
+/* The affinity fields of MPIDR_EL1 that KVM gives the vCPU (Linux's reset_mpidr): clusters of 16.
+ */
 static uint32_t affinity(unsigned int cpu)
 {
 	return (cpu & 0xf) | (cpu >> 4) << 8;

@@ -29,8 +29,8 @@ static bool get_register(const struct vcpu *vcpu, uint64_t id, uint64_t *value)
 	return ioctl(vcpu->fd, KVM_GET_ONE_REG, &reg) == 0;
 }
 
-static bool set_register(const struct vcpu *vcpu, uint64_t id, uint64_t value,
-			 const char *name, struct failure *failure)
+static bool set_register(const struct vcpu *vcpu, uint64_t id, uint64_t value, const char *name,
+			 struct failure *failure)
 {
 	struct kvm_one_reg reg = { .id = id, .addr = (uint64_t)(uintptr_t)&value };
 
@@ -58,8 +58,7 @@ static bool power_on(const struct vcpu *vcpu, struct failure *failure)
 }
 
 /* Whether the CPU has translation granules of the size that the kernel was built for. */
-static bool check_page_size(const struct vcpu *vcpu, uint64_t page_size,
-			    struct failure *failure)
+static bool check_page_size(const struct vcpu *vcpu, uint64_t page_size, struct failure *failure)
 {
 	uint64_t features;
 	bool has;

@@ -136,8 +136,7 @@ static bool set_system_registers(struct vcpu *vcpu, struct failure *failure)
 	return true;
 }
 
-static bool set_registers(struct vcpu *vcpu, const struct kernel *kernel,
-			  struct failure *failure)
+static bool set_registers(struct vcpu *vcpu, const struct kernel *kernel, struct failure *failure)
 {
 	struct kvm_regs regs = { .rip = kernel->entry,
 				 .rbx = vcpu->machine->boot_info,
@@ -170,8 +169,8 @@ static void triple_fault(struct vcpu *vcpu)
 	char where[512];
 
 	arch_vcpu_where(vcpu, where, sizeof(where));
-	machine_end(vcpu->machine, STATUS_FAULT, "triple-fault", "triple fault%s%s", where[0] ? "; " : "",
-		    where);
+	machine_end(vcpu->machine, STATUS_FAULT, "triple-fault", "triple fault%s%s",
+		    where[0] ? "; " : "", where);
 }
 
 bool arch_vcpu_exit(struct vcpu *vcpu)

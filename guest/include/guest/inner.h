@@ -104,7 +104,7 @@ enum inner_reason {
 /* An exit. `raw` is as the CPU has it:
  *	SVM	EXITCODE, EXITINFO1, EXITINFO2
  *	VMX	exit reason, exit qualification, guest-physical address, guest-linear address
- *	EL2	ESR_EL2, FAR_EL2, HPFAR_EL2
+ *	EL2	ESR_EL2, FAR_EL2, HPFAR_EL2, PAR_EL1 by AT S1E1R of an abort's FAR_EL2
  */
 struct inner_exit {
 	enum inner_reason reason;
@@ -150,6 +150,10 @@ extern const char inner_probe_start[], inner_probe_end[];
  * The first byte may be overwritten by itself. Makes it visible to instruction fetches. */
 void inner_landing_write(void *where);
 
+/* Makes what was written to a guest's memory visible to its instruction fetches, and to a guest
+ * that does not look into the caches yet (AArch64, its MMU off). */
+void inner_memory_ready(const void *where, uint64_t size);
+
 /*
  * A descriptor that the format has reserved bits or values in: what to do to the leaf that the
  * library wrote. The common part does it to the memory of the table and expects that any access is
@@ -158,7 +162,8 @@ void inner_landing_write(void *where);
 struct inner_misconfiguration {
 	const char *name;
 	uint64_t set, clear;
-	uint32_t levels; /* bit n: in leaves of level n */
+	uint32_t levels;        /* bit n: in leaves of level n */
+	enum fault_cause cause; /* what such a leaf is to the CPU; 0: FAULT_MISCONFIGURED */
 	/* Only where output addresses have fewer bits; 0: everywhere. */
 	unsigned int output_below;
 };

@@ -14,10 +14,11 @@ enum sabotage_phase {
 	SABOTAGE_INNER,    /* while an inner guest's second stage is changed */
 };
 
-/* Steps of a shoot-down, which can be left out. */
+/* Steps of a shoot-down, and of a second stage's flush, which can be left out. */
 enum sabotage_step {
 	SABOTAGE_INTERRUPT,       /* asking the second CPU */
 	SABOTAGE_ACKNOWLEDGEMENT, /* waiting for its answer */
+	SABOTAGE_FLUSH,           /* of a guest's addresses */
 };
 
 #ifdef PAGING_SABOTAGE

@@ -25,8 +25,16 @@
 #define READ_TABLE (UINT64_C(1) << 62)
 #define CONSOLE    UINT64_C(0x09000000)
 
-#define SELFTEST SABOTAGE_SELFTEST
-#define KERNEL   SABOTAGE_KERNEL
+/* At stage 2. */
+#define TYPE(n)    (UINT64_C(1) << (2 + (n))) /* of MemAttr */
+#define S2_READ    (UINT64_C(1) << 6)
+#define S2_WRITE   (UINT64_C(1) << 7)
+#define SHARE_HIGH (UINT64_C(1) << 9)
+#define RES0_11    (UINT64_C(1) << 11)
+#define RES0_50    (UINT64_C(1) << 50)
+#define XN_LOW     (UINT64_C(1) << 53)
+#define XN_HIGH    (UINT64_C(1) << 54)
+#define BIT(n)     (UINT64_C(1) << (n))
 
 /* clang-format off */
 const struct sabotage sabotages[] = {
@@ -76,6 +84,58 @@ const struct sabotage sabotages[] = {
 	{ "kernel-guards",     KERNEL, CLEAR, PAGES, .set = V | PAGE | AF | PXN | UXN | PAGE_SIZE_1G },
 	{ "kernel-device",     KERNEL, LEAF, ALL, .clear = DEVICE, .only = CONSOLE },
 	{ "kernel-direct",     KERNEL, LEAF, BLOCKS, .flip = PAGE_SIZE_2M, .only = 0x41000000 },
+	{ "s2-absent",         INNER, LEAF, ALL, .clear = V },
+	{ "s2-page-as-block",  INNER, LEAF, PAGES, .clear = PAGE },
+	{ "s2-large-as-table", INNER, LEAF, LARGE, .set = PAGE },
+	{ "s2-type-0",         INNER, LEAF, ALL, .flip = TYPE(0) },
+	{ "s2-type-1",         INNER, LEAF, ALL, .flip = TYPE(1) },
+	{ "s2-type-2",         INNER, LEAF, ALL, .flip = TYPE(2) },
+	{ "s2-type-3",         INNER, LEAF, ALL, .flip = TYPE(3) },
+	{ "s2-readable",       INNER, LEAF, ALL, .set = S2_READ },
+	{ "s2-not-readable",   INNER, LEAF, ALL, .clear = S2_READ },
+	{ "s2-writable",       INNER, LEAF, ALL, .set = DBM },
+	{ "s2-read-only",      INNER, LEAF, ALL, .clear = DBM },
+	{ "s2-born-dirty",     INNER, LEAF, ALL, .set = S2_WRITE },
+	{ "s2-share-low",      INNER, LEAF, ALL, .flip = SHARE },
+	{ "s2-share-high",     INNER, LEAF, ALL, .flip = SHARE_HIGH },
+	{ "s2-born-accessed",  INNER, LEAF, ALL, .set = AF },
+	{ "s2-born-idle",      INNER, LEAF, ALL, .clear = AF },
+	{ "s2-reserved-11",    INNER, LEAF, ALL, .set = RES0_11 },
+	{ "s2-reserved-50",    INNER, LEAF, ALL, .set = RES0_50 },
+	{ "s2-group",          INNER, LEAF, LARGE, .set = CONTIGUOUS },
+	{ "s2-no-group",       INNER, LEAF, ALL, .clear = CONTIGUOUS },
+	{ "s2-xn-low",         INNER, LEAF, ALL, .flip = XN_LOW },
+	{ "s2-executable",     INNER, LEAF, ALL, .clear = XN_HIGH },
+	{ "s2-not-executable", INNER, LEAF, ALL, .set = XN_HIGH },
+	{ "s2-was-dirty",      INNER, LEAF, ALL, .flip = WAS_DIRTY },
+	{ "s2-no-software",    INNER, LEAF, ALL, .clear = SOFTWARE },
+	{ "s2-software-58",    INNER, LEAF, ALL, .flip = BIT(58) },
+	{ "s2-elsewhere-page", INNER, LEAF, PAGES, .flip = PAGE_SIZE_4K },
+	{ "s2-elsewhere-block", INNER, LEAF, BLOCKS, .flip = PAGE_SIZE_2M },
+	{ "s2-elsewhere-large", INNER, LEAF, LARGE, .flip = PAGE_SIZE_1G },
+	{ "s2-table-absent",   INNER, TABLE, ALL, .clear = V },
+	{ "s2-table-as-block", INNER, TABLE, ALL, .clear = PAGE },
+	{ "s2-table-elsewhere", INNER, TABLE, ALL, .flip = PAGE_SIZE_4K },
+	{ "s2-table-50",       INNER, TABLE, ALL, .set = RES0_50 },
+	{ "s2-table-59",       INNER, TABLE, ALL, .set = BIT(59) },
+	{ "s2-table-60",       INNER, TABLE, ALL, .set = BIT(60) },
+	{ "s2-table-61",       INNER, TABLE, ALL, .set = BIT(61) },
+	{ "s2-table-62",       INNER, TABLE, ALL, .set = BIT(62) },
+	{ "s2-table-63",       INNER, TABLE, ALL, .set = BIT(63) },
+	{ "s2-not-cleared",    INNER, CLEAR, PAGES, .set = V | PAGE | AF | S2_READ | S2_WRITE | XN_HIGH },
+	{ "s2-not-cleared-large", INNER, CLEAR, BLOCKS | LARGE, .set = V | AF | S2_READ | S2_WRITE | XN_HIGH },
+	{ "s2-no-tlbi",        INNER, 0, 0, .omits = 1 << SABOTAGE_FLUSH },
+	{ "s2-lie-readable",   INNER, LIE, ALL, .flip = S2_READ },
+	{ "s2-lie-writable",   INNER, LIE, ALL, .flip = DBM },
+	{ "s2-lie-executable", INNER, LIE, ALL, .flip = XN_HIGH },
+	{ "s2-lie-user-executable", INNER, LIE, ALL, .flip = XN_LOW },
+	{ "s2-lie-accessed",   INNER, LIE, ALL, .flip = AF },
+	{ "s2-lie-dirty",      INNER, LIE, ALL, .flip = S2_WRITE },
+	{ "s2-lie-type",       INNER, LIE, ALL, .flip = TYPE(0) },
+	{ "s2-lie-share",      INNER, LIE, ALL, .flip = SHARE },
+	{ "s2-lie-address-page", INNER, LIE, PAGES, .flip = PAGE_SIZE_4K },
+	{ "s2-lie-address-block", INNER, LIE, BLOCKS, .flip = PAGE_SIZE_2M },
+	{ "s2-lie-address-large", INNER, LIE, LARGE, .flip = PAGE_SIZE_1G },
 };
 /* clang-format on */
 const size_t sabotage_count = sizeof(sabotages) / sizeof(sabotages[0]);

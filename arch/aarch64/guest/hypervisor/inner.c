@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Ways to run guests on AArch64: none yet that the kernel, which runs at EL1, could use. */
+/* What a hypervisor and its guest have on AArch64, whatever runs it. */
 #include "guest/inner.h"
 
+#include "../cpu.h"
+#include "../device_tree.h"
+#include "el2.h"
 #include "guest/arch.h"
 #include "guest/kernel.h"
 
 #define BR_X9 UINT32_C(0xd61f0120)
 
-const struct inner_backend *const inner_backends[] = { NULL };
+const struct inner_backend *const inner_backends[] = { &inner_el2, NULL };
 
 uint64_t arch_hypercall(uint64_t call, const uint64_t arguments[3])
 {
@@ -31,6 +34,16 @@ void inner_landing_write(void *where)
 			 : "memory");
 }
 
+void inner_memory_ready(const void *where, uint64_t size)
+{
+	uint64_t line = UINT64_C(4) << (read_ctr_el0() >> 16 & 0xf); /* DminLine */
+	uint64_t start = addr_align_down((uintptr_t)where, line);
+
+	for (uint64_t at = start; at < (uintptr_t)where + size; at += line)
+		__asm__ volatile("dc civac, %0" : : "r"(at) : "memory");
+	__asm__ volatile("dsb ish\n\tic ialluis\n\tdsb ish\n\tisb" : : : "memory");
+}
+
 phys_addr inner_image_entry(void)
 {
 	return image_phys(image_start);
@@ -39,9 +52,6 @@ phys_addr inner_image_entry(void)
 void inner_boot_information(void *page, phys_addr inner, const struct memory_range *ram,
 			    const char *command_line)
 {
-	(void)page;
 	(void)inner;
-	(void)ram;
-	(void)command_line;
-	panic("no backend");
+	device_tree_write(page, INNER_BOOT_SIZE, ram, command_line);
 }

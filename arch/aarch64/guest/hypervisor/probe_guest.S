@@ -4,9 +4,12 @@
 #define INNER_CALL_READY 1
 
 	.section .rodata
-	.balign 16
+	.balign 2048
 	.global inner_probe_start, inner_probe_end
 inner_probe_start:
+	adr x9, vectors
+	msr vbar_el1, x9
+	isb
 ready:
 	mov x0, #INNER_CALL_READY
 	hvc #0
@@ -51,6 +54,14 @@ flush:
 	dsb nsh
 	isb
 	b ready
+
+	/* An exception that is its own is not expected, and no hypercall. */
+	.balign 2048
+vectors:
+	.rept 16
+	.balign 128
+	hvc #1
+	.endr
 inner_probe_end:
 
 	.section .note.GNU-stack, "", %progbits

@@ -3,15 +3,8 @@
 #include "cpu.h"
 #include "guest/selftest.h"
 #include "mmu.h"
+#include "probe_code.h"
 #include "raw.h"
-
-/* MAIR's byte of each memory type (D19.2.100); 1 is none. */
-static const uint8_t type_bytes[MEMORY_TYPES] = {
-	[MEMORY_NORMAL] = 0xff,          [MEMORY_WRITE_THROUGH] = 0xbb,
-	[MEMORY_NONCACHEABLE] = 0x44,    [MEMORY_DEVICE] = 0x04,
-	[MEMORY_WRITE_PROTECTED] = 0x01, [MEMORY_DEVICE_WEAK] = 0x0c,
-	[MEMORY_DEVICE_STRICT] = 0x00,
-};
 
 static void check_type(uint64_t leaf, unsigned int type)
 {
@@ -33,7 +26,7 @@ static void check_type(uint64_t leaf, unsigned int type)
 		return;
 	expect_equal("type in the byte of MAIR_EL1 that the leaf selects",
 		     read_mair_el1() >> (8 * ((*raw_end(at, &level) & RAW_INDEX) >> 2)) & 0xff,
-		     type_bytes[type]);
+		     probe_type_byte(type));
 	if (expect_status("query", kernel_query(at, &m), PAGING_OK))
 		expect_equal("type that query reports", m.flags.type, type);
 	probe_expect_translation(PROBE_READ, at, false, &m);
@@ -141,18 +134,6 @@ static void check_execute_apart(const struct check *check)
 	}
 }
 
-/* The size of a group of pages, and of blocks: with the 64K granule those are 16G. */
-static uint64_t group_size(const struct check *check)
-{
-	static const uint64_t groups[3][2] = {
-		{ 16, 16 },
-		{ 128, 32 },
-		{ 32, 32 },
-	};
-
-	return check->leaf * groups[(__builtin_ctzll(page_size()) - 12) / 2][check->rank];
-}
-
 /* Every entry of a group has the hint, the same attributes, and its own part of the memory. */
 static void expect_group(virt_addr start, uint64_t leaf, uint64_t size, phys_addr phys)
 {
@@ -172,7 +153,7 @@ static void expect_group(virt_addr start, uint64_t leaf, uint64_t size, phys_add
 static void check_group(const struct check *check)
 {
 	struct page_flags flags = { .read = 1, .write = 1, .execute = 1, .user = 1 };
-	uint64_t size = group_size(check);
+	uint64_t size = mmu_group_size(check->rank);
 	virt_addr slot = test_address(4 * size);
 	phys_addr phys = addr_align_down(landing_page.start, size);
 	virt_addr at = slot + (landing_page.start - phys);
@@ -200,7 +181,7 @@ static void check_group(const struct check *check)
 static void check_group_split(const struct check *check)
 {
 	struct page_flags flags = { .read = 1, .write = 1, .execute = 1 };
-	uint64_t size = group_size(check);
+	uint64_t size = mmu_group_size(check->rank);
 	virt_addr slot = test_address(4 * size);
 	phys_addr phys = addr_align_down(landing_page.start, size);
 	virt_addr at = slot + (landing_page.start - phys);

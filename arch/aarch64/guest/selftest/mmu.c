@@ -403,6 +403,7 @@ static const struct check checks[] = {
 	SIZES("access flag: an idle leaf faults where no hardware sets it,", check_access_flag),
 	SIZES("dirty state: the first write clears AP[2],", check_dirty_bit),
 	SIZES("dirty state: a leaf that is harvested gets dirty again,", check_harvest),
+	SIZES("el2: tables of EL2 without FEAT_VHE,", check_el2_tables),
 	{ .name = "mmu: PAN is off, and honoured when it is on", .run = check_pan },
 	{ .name = "mmu: W and X together hold until SCTLR_EL1.WXN is set",
 	  .run = check_write_protect },

@@ -5,12 +5,17 @@
 #include "guest/arch.h"
 #include "guest/kernel.h"
 #include "../pvh.h"
+#include "hypervisor/hypervisor.h"
 #include "svm.h"
 
 #define JMP_RBX_FIRST  0xff
 #define JMP_RBX_SECOND 0xe3
 
 const struct inner_backend *const inner_backends[] = { &inner_svm, NULL };
+
+/* All that nested tables have the common checks see. */
+const struct check_list arch_hypervisor_checks = { .checks = NULL, .count = 0 };
+const struct check_list arch_linux_checks = { .checks = NULL, .count = 0 };
 
 uint64_t arch_hypercall(uint64_t call, const uint64_t arguments[3])
 {
@@ -28,6 +33,13 @@ void inner_landing_write(void *where)
 
 	bytes[0] = JMP_RBX_FIRST;
 	bytes[1] = JMP_RBX_SECOND;
+}
+
+/* Caches are coherent, whatever looks into them. */
+void inner_memory_ready(const void *where, uint64_t size)
+{
+	(void)where;
+	(void)size;
 }
 
 phys_addr inner_image_entry(void)

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* The only process of a Linux that runs as a guest of the guest kernel: fills memory, sleeps, and
+ * switches the machine off. No C library. */
+#include <stdint.h>
+
+enum system_call {
+	CALL_WRITE = 64,
+	CALL_NANOSLEEP = 101,
+	CALL_REBOOT = 142,
+};
+
+/* reboot(2) */
+#define MAGIC     0xfee1dead
+#define MAGIC2    0x28121969
+#define POWER_OFF 0x4321fedc
+#define RESTART   0x01234567
+
+#define WORDS ((32 << 20) / sizeof(uint64_t))
+#define STEP  512 /* words: a page */
+
+static volatile uint64_t memory[WORDS];
+
+static long call(long number, long first, long second, long third)
+{
+	register long x8 __asm__("x8") = number;
+	register long x0 __asm__("x0") = first;
+	register long x1 __asm__("x1") = second;
+	register long x2 __asm__("x2") = third;
+
+	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
+	return x0;
+}
+
+static void say(const char *text)
+{
+	long length = 0;
+
+	while (text[length] != '\0')
+		length++;
+	call(CALL_WRITE, 1, (long)(intptr_t)text, length);
+}
+
+static _Noreturn void end(long how)
+{
+	for (;;)
+		call(CALL_REBOOT, MAGIC, MAGIC2, how);
+}
+
+_Noreturn void _start(void);
+
+_Noreturn void _start(void)
+{
+	const int64_t time[2] = { 0, 20000000 }; /* seconds, nanoseconds */
+
+	say("# linux: its init runs\n");
+	for (uint64_t i = 0; i < WORDS; i += STEP)
+		memory[i] = ~i;
+	for (uint64_t i = 0; i < WORDS; i += STEP) {
+		if (memory[i] != ~i) {
+			say("# linux: memory is not what was written\n");
+			end(RESTART);
+		}
+	}
+	call(CALL_NANOSLEEP, (long)(intptr_t)time, 0, 0);
+	end(POWER_OFF);
+}
