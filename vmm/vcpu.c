@@ -19,7 +19,7 @@
 #include "vcpu_loop.h"
 
 #define KICK_SIGNAL SIGUSR1
-#define STACK_SIZE  (256 * 1024)
+#define STACK_SIZE  262144UL
 
 static bool check_count(const struct machine *machine, unsigned int count, struct failure *failure)
 {
@@ -166,7 +166,7 @@ void vcpus_stand_still(struct vcpus *vcpus)
 		struct timespec until;
 
 		(void)clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += KICK_AGAIN_MS * 1000000;
+		until.tv_nsec += KICK_AGAIN_MS * 1000000L;
 		if (until.tv_nsec >= 1000000000) {
 			until.tv_nsec -= 1000000000;
 			until.tv_sec++;
