@@ -70,17 +70,11 @@ static uint32_t big_endian(const volatile uint32_t *word)
 	return __builtin_bswap32(*word);
 }
 
-/* What was written past the caches must not be hidden by them: discards what they have of it. */
+/* What was written past the caches must not be hidden by them. */
 static void clean(void *context, const void *pointer, uint64_t size)
 {
-	uint64_t line = UINT64_C(4) << (read_ctr_el0() >> 16 & 0xf);
-	uint64_t start = addr_align_down((uint64_t)(uintptr_t)pointer, line);
-
 	(void)context;
-	__asm__ volatile("dsb sy" : : : "memory");
-	for (uint64_t at = start; at < (uint64_t)(uintptr_t)pointer + size; at += line)
-		__asm__ volatile("dc civac, %0" : : "r"(at) : "memory");
-	__asm__ volatile("dsb sy" : : : "memory");
+	clean_to_memory(pointer, size);
 }
 
 static void copy_format(uint64_t image_size)

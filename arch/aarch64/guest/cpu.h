@@ -27,6 +27,9 @@ DEFINE_SYSTEM_REGISTER(id_aa64mmfr1_el1)
 DEFINE_SYSTEM_REGISTER(id_aa64mmfr2_el1)
 DEFINE_SYSTEM_REGISTER(id_aa64pfr1_el1)
 DEFINE_SYSTEM_REGISTER(ctr_el0)
+DEFINE_SYSTEM_REGISTER(mpidr_el1)
+DEFINE_SYSTEM_REGISTER(cntfrq_el0)
+DEFINE_SYSTEM_REGISTER(cntvct_el0)
 DEFINE_SYSTEM_REGISTER(currentel) /* its level is where SPSR.M has it, too */
 DEFINE_WRITABLE_REGISTER(par_el1)
 DEFINE_WRITABLE_REGISTER(sctlr_el1)
@@ -107,6 +110,27 @@ enum abort_syndrome {
 #define ESR_INSTRUCTION_VALID (UINT64_C(1) << 24)
 #define ESR_SIZE_SHIFT        22 /* log2 of the bytes */
 #define ESR_REGISTER_SHIFT    16
+
+/* Affinity in MPIDR_EL1 (D19.2.101): who a CPU is. */
+#define MPIDR_AFFINITY UINT64_C(0xff00ffffff)
+
+/* Cleans and invalidates in the caches: what was written by way of them is in memory then, and what
+ * was written past them is not hidden by them. */
+static inline void clean_to_memory(const void *pointer, uint64_t size)
+{
+	uint64_t line = UINT64_C(4) << (read_ctr_el0() >> 16 & 0xf);
+	uint64_t start = (uint64_t)(uintptr_t)pointer & ~(line - 1);
+
+	__asm__ volatile("dsb sy" : : : "memory");
+	for (uint64_t at = start; at < (uint64_t)(uintptr_t)pointer + size; at += line)
+		__asm__ volatile("dc civac, %0" : : "r"(at) : "memory");
+	__asm__ volatile("dsb sy" : : : "memory");
+}
+
+static inline void cpu_pause(void)
+{
+	__asm__ volatile("yield" : : : "memory");
+}
 
 static inline void barrier_store_sync(void)
 {

@@ -157,6 +157,24 @@ static uint64_t read_number(const void *tree, int node, const char *name)
 	return words ? number(words, length / (int)sizeof(*words)) : 0;
 }
 
+bool device_tree_other_cpu(const void *tree, uint64_t own, uint64_t *other)
+{
+	int node, cpus = fdt_path_offset(tree, "/cpus");
+
+	if (cpus < 0)
+		return false;
+	fdt_for_each_subnode(node, tree, cpus)
+	{
+		if (fdt_stringlist_search(tree, node, "device_type", "cpu") != 0 ||
+		    fdt_stringlist_search(tree, node, "enable-method", "psci") != 0)
+			continue;
+		*other = read_number(tree, node, "reg");
+		if (*other != own)
+			return true;
+	}
+	return false;
+}
+
 void device_tree_memory(const void *tree, struct memory_map *map)
 {
 	int chosen = fdt_path_offset(tree, "/chosen");

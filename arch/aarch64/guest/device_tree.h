@@ -34,6 +34,10 @@ bool device_tree_memory_control(const void *tree, struct device_tree_registers *
 bool device_tree_debug_exit(const void *tree, struct device_tree_registers *registers);
 enum psci_conduit device_tree_psci(const void *tree);
 
+/* A CPU other than `own` that PSCI starts; both are what MPIDR_EL1 has of affinity. False if there
+ * is none. */
+bool device_tree_other_cpu(const void *tree, uint64_t own, uint64_t *other);
+
 /* RAM, and what is in it, but for the tree itself. */
 void device_tree_memory(const void *tree, struct memory_map *map);
 

@@ -12,20 +12,18 @@
 #include "guest/print.h"
 #include "guest/text.h"
 #include "layout.h"
+#include "psci.h"
 
-#define PSCI_SYSTEM_OFF         UINT32_C(0x84000008)
 #define SYS_EXIT                0x18
 #define ADP_STOPPED_APPLICATION 0x20026
 
 static volatile uint32_t *device;
-static enum psci_conduit psci;
 static bool semihosting;
 
 void ending_start(const void *tree)
 {
 	struct device_tree_registers registers;
 
-	psci = device_tree_psci(tree);
 	if (!device_tree_debug_exit(tree, &registers))
 		return;
 	device = (volatile uint32_t *)(uintptr_t)(DEVICE_BASE + registers.start);
@@ -51,16 +49,6 @@ static void exit_semihosting(uint64_t status)
 	__asm__ volatile("hlt #0xf000" : "+r"(operation) : "r"(parameter) : "memory");
 }
 
-static void system_off(void)
-{
-	register uint64_t function __asm__("x0") = PSCI_SYSTEM_OFF;
-
-	if (psci == PSCI_HVC)
-		__asm__ volatile("hvc #0" : "+r"(function) : : "x1", "x2", "x3", "memory");
-	if (psci == PSCI_SMC)
-		__asm__ volatile("smc #0" : "+r"(function) : : "x1", "x2", "x3", "memory");
-}
-
 _Noreturn void arch_exit(enum guest_outcome outcome)
 {
 	if (semihosting)
@@ -70,8 +58,8 @@ _Noreturn void arch_exit(enum guest_outcome outcome)
 	print("# nothing took the verdict 0x%x (no device twofold,debug-exit, no "
 	      "exit=semihosting): "
 	      "%s\n",
-	      (unsigned int)outcome, psci == PSCI_NONE ? "halted" : "off");
-	system_off();
+	      (unsigned int)outcome, psci_exists() ? "off" : "halted");
+	(void)psci_call(PSCI_SYSTEM_OFF, 0, 0, 0);
 	for (;;)
 		__asm__ volatile("wfi");
 }

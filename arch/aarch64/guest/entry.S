@@ -9,6 +9,7 @@
  */
 #include "guest/stack.h"
 #include "layout.h"
+#include "second_cpu.h"
 
 	/* RES1, SPAN (PAN stays as it is), no WXN, no alignment checks (D19.2.123). */
 #define SCTLR_OFF 0x30d00800
@@ -49,41 +50,16 @@ entry:
 	cmp x0, #(2 << 2)
 	b.ne set_up
 
-	msr cntvoff_el2, xzr
-	msr hstr_el2, xzr
-	msr vttbr_el2, xzr
-	mrs x0, midr_el1
-	msr vpidr_el2, x0
-	mrs x0, mpidr_el1
-	msr vmpidr_el2, x0
+	bl take_el2
 	mrs x0, id_aa64mmfr1_el1
 	ubfx x0, x0, #8, #4	/* VH */
-	cbz x0, drop
-	ldr x0, =HCR_RW | HCR_TGE | HCR_E2H
-	msr hcr_el2, x0
-	isb
-	mov x0, #(3 << 10)	/* as below, where E2H has it */
-	msr cnthctl_el2, x0
+	cbz x0, 1f
+	bl keep_el2
 	b set_up
-
-drop:
-	adrp x0, el2_vectors	/* for the self-test */
+1:	adrp x0, el2_vectors	/* for the self-test */
 	add x0, x0, :lo12:el2_vectors
 	msr vbar_el2, x0
-	mov x0, #HCR_RW
-	msr hcr_el2, x0
-	isb
-	mov x0, #3		/* the timers are EL1's */
-	msr cnthctl_el2, x0
-	mov x0, #CPTR_NONE
-	msr cptr_el2, x0
-	ldr x0, =SCTLR_OFF
-	msr sctlr_el1, x0
-	mov x0, #SPSR_EL1H
-	msr spsr_el2, x0
-	adr x0, set_up
-	msr elr_el2, x0
-	eret
+	bl drop_el2
 
 set_up:
 	ldr x0, =SCTLR_OFF
@@ -130,6 +106,89 @@ in_high_half:
 	bl arm_main
 	brk #0
 	.size entry, . - entry
+
+	/*
+	 * The second CPU, by PSCI: MMU off, x0 = physical address of a struct second_cpu_registers. Goes where
+	 * the first one is, and onto its tables.
+	 */
+	.global second_cpu_entry
+second_cpu_entry:
+	msr daifset, #15
+	mov x19, x0
+	mrs x21, CurrentEL
+	cmp x21, #(2 << 2)
+	b.ne 2f
+	bl take_el2
+	ldr x0, [x19, #SECOND_CPU_CURRENT_EL]
+	cmp x0, x21
+	b.ne 1f
+	bl keep_el2
+	b 2f
+1:	bl drop_el2
+2:	ldr x0, =SCTLR_OFF
+	msr sctlr_el1, x0
+	msr spsel, #1
+	isb
+	ldr x20, [x19, #SECOND_CPU_TTBR0]
+	ldp x0, x1, [x19]
+	ldp x2, x3, [x19, #16]
+	bl set_regime
+	ldr x0, =second_in_high_half
+	br x0
+second_in_high_half:
+	msr ttbr0_el1, x20
+	isb
+	tlbi vmalle1
+	dsb nsh
+	isb
+	ldr x0, =emergency_stack + STACK_GUARD_SIZE + STACK_SIZE
+	mov sp, x0
+	msr spsel, #0
+	ldr x0, =second_cpu_stack + STACK_GUARD_SIZE + STACK_SIZE
+	mov sp, x0
+	ldr x0, =second_cpu_vectors
+	msr vbar_el1, x0
+	isb
+	mov x29, xzr
+	mov x30, xzr
+	bl second_cpu_main
+	brk #0
+
+	/* What EL2 has of EL1 to decide about. Takes x0. */
+take_el2:
+	msr cntvoff_el2, xzr
+	msr hstr_el2, xzr
+	msr vttbr_el2, xzr
+	mrs x0, midr_el1
+	msr vpidr_el2, x0
+	mrs x0, mpidr_el1
+	msr vmpidr_el2, x0
+	ret
+
+	/* The CPU has FEAT_VHE, and stays at EL2. Takes x0. */
+keep_el2:
+	ldr x0, =HCR_RW | HCR_TGE | HCR_E2H
+	msr hcr_el2, x0
+	isb
+	mov x0, #(3 << 10)	/* as below, where E2H has it */
+	msr cnthctl_el2, x0
+	ret
+
+	/* Returns at EL1, MMU off. Takes x0. */
+drop_el2:
+	mov x0, #HCR_RW
+	msr hcr_el2, x0
+	isb
+	mov x0, #3		/* the timers are EL1's */
+	msr cnthctl_el2, x0
+	mov x0, #CPTR_NONE
+	msr cptr_el2, x0
+	ldr x0, =SCTLR_OFF
+	msr sctlr_el1, x0
+	mov x0, #SPSR_EL1H
+	msr spsr_el2, x0
+	msr elr_el2, x30
+	eret
 
 	/* Cleans and invalidates the whole image in the caches. Takes x0 to x4. */
 clean_image:
@@ -226,3 +285,5 @@ el2_leave:
 	.size el2_leave, . - el2_leave
 
 	.ltorg
+	.global entry_code_end
+entry_code_end:

@@ -4,12 +4,13 @@
  * the exception that it ends with. The kernel runs on SP_EL0, so that exceptions, which are taken on
  * SP_EL1, have a stack of their own.
  */
+#include "exceptions.h"
 #include "guest/stack.h"
 #include "layout.h"
 
 #define FRAME_SIZE 304
 
-	.macro entry_of vector
+	.macro entry_of vector, first=0
 	.balign 128
 	.if \vector >= 4 && \vector < 8
 	/* From a handler, whose stack may be what is wrong: on to another. */
@@ -20,7 +21,7 @@
 	.endif
 	sub sp, sp, #FRAME_SIZE
 	stp x0, x1, [sp]
-	mov x0, #\vector
+	mov x0, #(\first + \vector)
 	b exception_common
 	.endm
 
@@ -32,6 +33,53 @@ exception_vectors:
 	entry_of \vector
 	.endr
 	.balign 128
+
+	/*
+	 * The second CPU's, which has one stack for them, the emergency one: second_cpu_read and
+	 * second_cpu_write come back with SECOND_CPU_FAULT, all else ends the run.
+	 */
+	.balign 2048
+	.global second_cpu_vectors
+second_cpu_vectors:
+	sub sp, sp, #16
+	stp x0, x1, [sp]
+	mrs x0, elr_el1
+	adr x1, second_cpu_read
+	cmp x0, x1
+	b.eq 1f
+	adr x1, second_cpu_write
+	cmp x0, x1
+	b.eq 1f
+	ldp x0, x1, [sp], #16
+	sub sp, sp, #FRAME_SIZE
+	stp x0, x1, [sp]
+	mov x0, #SECOND_CPU_VECTOR
+	b exception_common
+1:	adr x0, second_cpu_faulted
+	msr elr_el1, x0
+	ldp x0, x1, [sp], #16
+	eret
+	.irp vector, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+	entry_of \vector, SECOND_CPU_VECTOR
+	.endr
+	.balign 128
+
+	/* uint32_t second_cpu_read(virt_addr), second_cpu_write(virt_addr) */
+	.global second_cpu_read, second_cpu_write
+	.type second_cpu_read, @function
+	.type second_cpu_write, @function
+second_cpu_read:
+	ldrb w0, [x0]
+	ret
+	.size second_cpu_read, . - second_cpu_read
+second_cpu_write:
+	strb wzr, [x0]
+	mov w0, wzr
+	ret
+	.size second_cpu_write, . - second_cpu_write
+second_cpu_faulted:
+	mov w0, #-1
+	ret
 
 exception_common:
 	stp x2, x3, [sp, #16]

@@ -12,12 +12,12 @@ DEFINE_STACK(kernel_stack);
 DEFINE_STACK(selftest_stack);
 DEFINE_STACK(exception_stack);
 DEFINE_STACK(emergency_stack);
+DEFINE_STACK(second_cpu_stack);
 
 const struct named_stack guest_stacks[] = {
-	{ "kernel", &kernel_stack },
-	{ "exception", &exception_stack },
-	{ "emergency", &emergency_stack },
-	{ "self-test", &selftest_stack },
+	{ "kernel", &kernel_stack },         { "exception", &exception_stack },
+	{ "emergency", &emergency_stack },   { "self-test", &selftest_stack },
+	{ "second CPU", &second_cpu_stack },
 };
 const size_t guest_stack_count = sizeof(guest_stacks) / sizeof(guest_stacks[0]);
 
@@ -125,7 +125,8 @@ _Noreturn void exception_handle(const struct exception_frame *frame)
 {
 	struct excursion *excursion = current;
 
-	if (!excursion)
+	/* Excursions are the first CPU's. */
+	if (!excursion || frame->vector >= SECOND_CPU_VECTOR)
 		die(frame);
 	current = NULL;
 	excursion->frame = *frame;

@@ -3,6 +3,11 @@
 #ifndef ARCH_AARCH64_GUEST_EXCEPTIONS_H
 #define ARCH_AARCH64_GUEST_EXCEPTIONS_H
 
+/* From here on: the second CPU's vectors. */
+#define SECOND_CPU_VECTOR 16
+
+#ifndef __ASSEMBLER__
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,7 +18,7 @@ struct exception_frame {
 	uint64_t x[31];
 	uint64_t sp; /* SP_EL0, on which EL0 and EL1 run both */
 	uint64_t elr, spsr, esr, far;
-	uint64_t vector; /* which of the 16 entries */
+	uint64_t vector; /* which of the 16 entries, or SECOND_CPU_VECTOR and which */
 	uint64_t reserved;
 };
 
@@ -64,4 +69,5 @@ void run_to_fault(uint64_t code, uint64_t first, uint64_t second, bool user, uin
 /* The same with one argument, without a stack, and with this PSTATE. */
 void run_at_pstate(uint64_t code, uint64_t first, uint64_t pstate, struct excursion *excursion);
 
+#endif
 #endif

@@ -4,6 +4,7 @@
 
 #include "cpu.h"
 #include "guest/kernel.h"
+#include "guest/sabotage.h"
 #include "twofold/aarch64_tlb_execute.h"
 
 void flush_address(virt_addr address)
@@ -29,10 +30,11 @@ void flush_everything(void)
 			 : "memory");
 }
 
-void flush_table(const struct tlb_gather *gather, const struct page_table *table)
+static void execute(const struct tlb_gather *gather, const struct page_table *table, bool local)
 {
 	struct aarch64_tlb tlb = {
 		.table = table,
+		.local = local,
 		.ttl = (read_id_aa64mmfr2_el1() >> 48 & 15) != 0,
 		.range = (read_id_aa64isar0_el1() >> 56 & 15) >= 2,
 	};
@@ -41,21 +43,41 @@ void flush_table(const struct tlb_gather *gather, const struct page_table *table
 		panic("no TLB invalidation for the table with root 0x%lx", table->root);
 }
 
-/* A gather is of one table, but does not say which where it is of everything. */
-void flush_exactly(const struct tlb_gather *gather, void *context)
+void flush_table(const struct tlb_gather *gather, const struct page_table *table)
 {
-	(void)context;
+	execute(gather, table, false);
+}
+
+/* A gather is of one table, but does not say which where it is of everything. */
+static void execute_own(const struct tlb_gather *gather, bool local)
+{
 	if (gather->range_count != 0) {
-		flush_table(gather, kernel_table(gather->ranges[0].start));
+		execute(gather, kernel_table(gather->ranges[0].start), local);
 		return;
 	}
 	for (unsigned int i = 0; i < kernel.mmu.tables; i++)
-		flush_table(gather, &kernel.tables[i]);
+		execute(gather, &kernel.tables[i], local);
+}
+
+void flush_exactly(const struct tlb_gather *gather, void *context)
+{
+	(void)context;
+	execute_own(gather, false);
+}
+
+void flush_here(const struct tlb_gather *gather, void *context)
+{
+	(void)context;
+	execute_own(gather, true);
 }
 
 /* As on x86_64: QEMU's TCG runs on what it translated from other pages of a large leaf (7.2). */
 void arch_flush(const struct tlb_gather *gather, void *context)
 {
+	if (sabotage_omits(SABOTAGE_INTERRUPT)) {
+		flush_here(gather, context);
+		return;
+	}
 	flush_exactly(gather, context);
 	for (size_t i = 0; i < gather->range_count; i++) {
 		if (gather->ranges[i].leaf_size > arch_leaf_size(LEAF_PAGE)) {

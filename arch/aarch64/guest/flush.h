@@ -11,6 +11,8 @@
 void flush_table(const struct tlb_gather *gather, const struct page_table *table);
 /* The same for the kernel's own. */
 void flush_exactly(const struct tlb_gather *gather, void *context);
+/* Only on the CPU that executes it, where no hypervisor makes more of it (HCR_EL2.FB). */
+void flush_here(const struct tlb_gather *gather, void *context);
 
 /* Drops what is cached for one address, of any address space; and everything. */
 void flush_address(virt_addr address);

@@ -9,6 +9,8 @@
 #include "guest/panic.h"
 #include "guest/print.h"
 #include "layout.h"
+#include "psci.h"
+#include "second_cpu.h"
 #include "uart.h"
 
 struct arch_layout arch_layout = {
@@ -69,7 +71,9 @@ _Noreturn void arm_main(void)
 	boot_continue();
 	start_console(tree);
 	devices = kernel.device_count;
+	psci_start(tree);
 	ending_start(tree);
+	second_cpu_find(tree);
 	find_memory_control(tree);
 	for (; devices < kernel.device_count; devices++)
 		map_device(&kernel.devices[devices]);

@@ -171,6 +171,11 @@ const struct aarch64_walk *mmu_walk(void)
 	return &walk;
 }
 
+uint64_t mmu_step_root(void)
+{
+	return step.root;
+}
+
 static void make_step(void)
 {
 	struct page_table_config config = kernel.mmu.config;

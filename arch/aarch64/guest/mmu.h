@@ -19,6 +19,10 @@ uint64_t mmu_group_size(unsigned int rank);
 const struct aarch64_cpu *mmu_cpu(void);
 const struct aarch64_walk *mmu_walk(void);
 
+/* A TTBR0 that goes with the other registers, and has the code that turns the MMU on where it lies.
+ */
+uint64_t mmu_step_root(void);
+
 /* For second stages of the kernel's granule, and of the width that ipa= asks for: all but `access`.
  * Panics if the CPU has no such thing. */
 void mmu_stage2(struct page_table_config *config);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The second CPU: how it is started, how it is spoken to, and what it does. */
+/* The second CPU: how it is started, how it is interrupted, and what it does. */
 #include "second_cpu.h"
 
 #include <stdatomic.h>
@@ -7,6 +7,7 @@
 #include "cpu.h"
 #include "descriptors.h"
 #include "flush.h"
+#include "guest/check.h"
 #include "guest/kernel.h"
 #include "guest/panic.h"
 #include "guest/sabotage.h"
@@ -34,16 +35,7 @@ _Noreturn void second_cpu_main(void);
 void second_cpu_flush_request(void);
 void second_cpu_wake_request(void);
 
-enum task {
-	TASK_NONE,
-	TASK_WATCH,  /* to access and wait */
-	TASK_LOOK,   /* to go on, and do so again */
-	TASK_STARE,  /* to read over and over */
-	TASK_DEAFEN, /* to turn interrupts off for a while */
-};
-
-/* What the first CPU asks for and what the second one answers. The answer is written before the
- * atomic that announces it. */
+/* Of the start, and of shoot-downs. */
 static struct {
 	bool started;
 	uint32_t apic_id;
@@ -52,12 +44,7 @@ static struct {
 	atomic_bool here;
 	uint64_t cr3_seen;
 
-	_Atomic(enum task) task;
-	virt_addr address;
-	bool write;
-	atomic_bool watching, hears;
-	uint32_t result;
-
+	atomic_bool hears;
 	const struct tlb_gather *gather;
 	atomic_uint flushes_asked, flushes_done, flushes_expected;
 } second;
@@ -138,55 +125,26 @@ bool second_cpu_start(void)
 	return second.started;
 }
 
-uint64_t second_cpu_cr3(void)
+void second_cpu_expect_tables(void)
 {
-	return second.cr3_seen;
+	expect_equal("its CR3", second.cr3_seen, read_cr3());
 }
 
-static void give(enum task task)
+void second_cpu_leave_out(const struct tlb_gather *gather, void *context)
 {
-	atomic_store(&second.task, task);
+	flush_here(gather, context);
+}
+
+void second_cpu_wake(void)
+{
 	send(ICR_FIXED | VECTOR_WAKE);
-}
-
-void second_cpu_join(void)
-{
-	while (atomic_load(&second.task) != TASK_NONE)
-		cpu_pause();
-}
-
-uint32_t second_cpu_watch(virt_addr address, bool write)
-{
-	second.write = write;
-	second.address = address;
-	atomic_store(&second.watching, false);
-	give(TASK_WATCH);
-	while (!atomic_load(&second.watching))
-		cpu_pause();
-	return second.result;
-}
-
-uint32_t second_cpu_look(void)
-{
-	atomic_store(&second.task, TASK_LOOK);
-	second_cpu_join();
-	return second.result;
-}
-
-void second_cpu_stare(virt_addr address)
-{
-	second.address = address;
-	atomic_store(&second.watching, false);
-	give(TASK_STARE);
-	while (!atomic_load(&second.watching))
-		cpu_pause();
 }
 
 void second_cpu_deafen(void)
 {
 	atomic_store(&second.hears, true);
 	atomic_store(&second.flushes_expected, atomic_load(&second.flushes_asked) + 1);
-	give(TASK_DEAFEN);
+	second_cpu_give(TASK_OTHER);
 	while (atomic_load(&second.hears))
 		cpu_pause();
 }
@@ -234,31 +192,6 @@ void second_cpu_wake_request(void)
 	*apic_register(APIC_EOI) = 0;
 }
 
-static void watch(void)
-{
-	second.result = second_cpu_read(second.address);
-	if (second.write)
-		(void)second_cpu_write(second.address);
-	atomic_store(&second.watching, true);
-	while (atomic_load(&second.task) == TASK_WATCH)
-		cpu_pause();
-	second.result =
-		second.write ? second_cpu_write(second.address) : second_cpu_read(second.address);
-}
-
-static void stare(void)
-{
-	volatile uint64_t *word = (volatile uint64_t *)(uintptr_t)second.address;
-	uint64_t first = *word;
-
-	second.result = 0;
-	atomic_store(&second.watching, true);
-	while (atomic_load(&second.task) == TASK_STARE) {
-		if (*word != first)
-			second.result++;
-	}
-}
-
 /* Interrupts off until a flush has been asked for, and for a while after that. */
 static void be_deaf(void)
 {
@@ -287,22 +220,22 @@ _Noreturn void second_cpu_main(void)
 	atomic_store(&second.here, true);
 	for (;;) {
 		__asm__ volatile("cli" : : : "memory");
-		switch (atomic_load(&second.task)) {
+		switch (second_cpu_task()) {
 		case TASK_NONE:
 			/* STI takes effect after HLT has begun: no interrupt is lost between. */
 			__asm__ volatile("sti; hlt" : : : "memory");
-			continue;
-		case TASK_DEAFEN:
+			break;
+		case TASK_OTHER:
 			be_deaf();
+			second_cpu_done();
 			break;
 		case TASK_STARE:
-			stare();
+			second_cpu_do();
 			break;
 		default:
 			__asm__ volatile("sti" : : : "memory");
-			watch();
+			second_cpu_do();
 			break;
 		}
-		atomic_store(&second.task, TASK_NONE);
 	}
 }

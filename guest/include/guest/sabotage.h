@@ -16,7 +16,7 @@ enum sabotage_phase {
 
 /* Steps of a shoot-down, and of a second stage's flush, which can be left out. */
 enum sabotage_step {
-	SABOTAGE_INTERRUPT,       /* asking the second CPU */
+	SABOTAGE_INTERRUPT,       /* asking the second CPU; on AArch64 the broadcast */
 	SABOTAGE_ACKNOWLEDGEMENT, /* waiting for its answer */
 	SABOTAGE_FLUSH,           /* of a guest's addresses */
 };

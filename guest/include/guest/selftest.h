@@ -14,7 +14,8 @@ extern const struct check_list kernel_checks, rights_checks, mapping_checks, cha
 extern const struct check_list accessed_dirty_checks, error_checks, guest_memory_checks;
 /* The architecture's: single bits of descriptors, the MMU's registers and TLB, exceptions. */
 extern const struct check_list arch_descriptor_checks, arch_mmu_checks, arch_exception_checks;
-extern const struct check_list arch_smp_checks; /* two CPUs; may be empty */
+/* Two CPUs. */
+extern const struct check_list smp_checks, arch_smp_checks;
 
 static inline uint64_t page_size(void)
 {
@@ -77,6 +78,9 @@ struct page_flags test_data_flags(bool write);
  */
 virt_addr test_map_leaf(struct frame frame, uint64_t leaf, struct page_flags flags);
 void test_unmap_leaf(uint64_t leaf);
+
+/* Whether there is a second CPU and it runs; if not, the check is skipped, or fails. */
+bool second_cpu_runs(void);
 
 /* Whether the VMM lets the guest change its memory; if not, the check is skipped. */
 bool memory_control_possible(void);

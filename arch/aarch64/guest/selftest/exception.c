@@ -134,6 +134,3 @@ static const struct check checks[] = {
 	  .rank = LEAF_BLOCK },
 };
 const struct check_list arch_exception_checks = CHECK_LIST(checks);
-
-/* No second CPU is started here. */
-const struct check_list arch_smp_checks = { .checks = NULL, .count = 0 };
