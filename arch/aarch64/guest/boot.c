@@ -42,21 +42,14 @@ static union format_words format_here;
 #define PL011_CONTROL UINT64_C(0x09000030)
 #define CONTROL_ON    (UINT32_C(1) << 0 | UINT32_C(1) << 8 | UINT32_C(1) << 9)
 
-/* PSCI's conduit is in the tree, too; it is SMC where the loader is at EL2 or below the guest's
- * EL1. */
+_Noreturn void boot_end(bool started_at_el2); /* boot_end.S */
+
 static _Noreturn void give_up(const char *why)
 {
-	register uint64_t function __asm__("x0") = UINT32_C(0x84000008); /* SYSTEM_OFF */
-
 	*(volatile uint32_t *)PL011_CONTROL = CONTROL_ON;
 	for (const char *c = why; *c != '\0'; c++)
 		*(volatile uint32_t *)PL011_DATA = (uint8_t)*c;
-	if (boot.started_at_el2)
-		__asm__ volatile("smc #0" : "+r"(function) : : "x1", "x2", "x3", "memory");
-	else
-		__asm__ volatile("hvc #0" : "+r"(function) : : "x1", "x2", "x3", "memory");
-	for (;;)
-		__asm__ volatile("wfi");
+	boot_end(boot.started_at_el2);
 }
 
 static void must(enum paging_status status)

@@ -84,6 +84,7 @@ const struct sabotage sabotages[] = {
 	{ "kernel-guards",     KERNEL, CLEAR, PAGES, .set = V | PAGE | AF | PXN | UXN | PAGE_SIZE_1G },
 	{ "kernel-device",     KERNEL, LEAF, ALL, .clear = DEVICE, .only = CONSOLE },
 	{ "kernel-direct",     KERNEL, LEAF, BLOCKS, .flip = PAGE_SIZE_2M, .only = 0x41000000 },
+	{ "no-broadcast",      SELFTEST, 0, 0, .omits = 1 << SABOTAGE_INTERRUPT },
 	{ "s2-absent",         INNER, LEAF, ALL, .clear = V },
 	{ "s2-page-as-block",  INNER, LEAF, PAGES, .clear = PAGE },
 	{ "s2-large-as-table", INNER, LEAF, LARGE, .set = PAGE },

@@ -55,7 +55,31 @@ bool __wrap_guest_memory_mark_dirty(struct guest_memory *memory, uint64_t addres
 {
 	if (is("forgets") && (address / GUEST_PAGE & 15) == 4)
 		return true;
-	return __real_guest_memory_mark_dirty(memory, address);
+	return __real_guest_memory_mark_dirty(memory, address) || is("anywhere");
+}
+
+bool __real_guest_memory_check(const struct guest_memory *memory, uint64_t address, uint64_t length,
+			       enum guest_access access, struct guest_fault *fault);
+bool __wrap_guest_memory_check(const struct guest_memory *memory, uint64_t address, uint64_t length,
+			       enum guest_access access, struct guest_fault *fault);
+
+/* A bitmap of a round may be where no memory is: what is written there is lost. */
+bool __wrap_guest_memory_check(const struct guest_memory *memory, uint64_t address, uint64_t length,
+			       enum guest_access access, struct guest_fault *fault)
+{
+	return __real_guest_memory_check(memory, address, length, access, fault) ||
+	       (is("anywhere") && access == GUEST_WRITE);
+}
+
+bool __real_guest_memory_load(const struct guest_memory *memory, uint64_t address,
+			      const void *buffer, uint64_t length, struct guest_fault *fault);
+bool __wrap_guest_memory_load(const struct guest_memory *memory, uint64_t address,
+			      const void *buffer, uint64_t length, struct guest_fault *fault);
+
+bool __wrap_guest_memory_load(const struct guest_memory *memory, uint64_t address,
+			      const void *buffer, uint64_t length, struct guest_fault *fault)
+{
+	return __real_guest_memory_load(memory, address, buffer, length, fault) || is("anywhere");
 }
 
 enum guest_change __real_guest_memory_change(struct guest_memory *memory, uint64_t address,
