@@ -12,6 +12,8 @@
 #include "mmu.h"
 #include "psci.h"
 
+#define WAIT_SECONDS 4 /* a busy machine may emulate us */
+
 extern const char second_cpu_entry[];
 
 _Noreturn void second_cpu_main(void);
@@ -56,13 +58,12 @@ static void read_registers(struct second_cpu_registers *registers)
 	registers->current_el = read_currentel();
 }
 
-/* Waits for a second. */
 static bool arrives(void)
 {
 	uint64_t start = read_cntvct_el0();
 
 	while (!atomic_load(&second.here)) {
-		if (read_cntvct_el0() - start > read_cntfrq_el0())
+		if (read_cntvct_el0() - start > WAIT_SECONDS * read_cntfrq_el0())
 			return false;
 		cpu_pause();
 	}

@@ -51,7 +51,7 @@ void second_cpu_done(void);
 
 /* Whether there is one. */
 bool second_cpu_exists(void);
-/* Starts it, if it does not run yet. False if it does not come within a second or so. */
+/* Starts it, if it does not run yet. False if it does not come within a few seconds. */
 bool second_cpu_start(void);
 /* Expects its registers to name the tables that the first one's do. */
 void second_cpu_expect_tables(void);
