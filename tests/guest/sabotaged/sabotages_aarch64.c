@@ -24,6 +24,8 @@
 #define USER_TABLE (UINT64_C(1) << 61)
 #define READ_TABLE (UINT64_C(1) << 62)
 #define CONSOLE    UINT64_C(0x09000000)
+/* Elsewhere in RAM, and not where the tables are. */
+#define UNUSED     (16 * PAGE_SIZE_2M)
 
 /* At stage 2. */
 #define TYPE(n)    (UINT64_C(1) << (2 + (n))) /* of MemAttr */
@@ -46,7 +48,7 @@ const struct sabotage sabotages[] = {
 	{ "not-executable",    SELFTEST, LEAF, ALL, .set = PXN | UXN },
 	{ "absent",            SELFTEST, LEAF, ALL, .clear = V },
 	{ "elsewhere-page",    SELFTEST, LEAF, PAGES, .flip = PAGE_SIZE_4K },
-	{ "elsewhere-block",   SELFTEST, LEAF, BLOCKS, .flip = PAGE_SIZE_2M },
+	{ "elsewhere-block",   SELFTEST, LEAF, BLOCKS, .flip = UNUSED },
 	{ "elsewhere-large",   SELFTEST, LEAF, LARGE, .flip = PAGE_SIZE_1G },
 	{ "large-as-table",    SELFTEST, LEAF, BLOCKS | LARGE, .set = PAGE },
 	{ "page-as-block",     SELFTEST, LEAF, PAGES, .clear = PAGE },
