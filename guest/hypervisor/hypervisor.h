@@ -23,6 +23,7 @@ void hypervisor_start(void);
 extern const struct check_list *const hypervisor_lists[];
 extern const size_t hypervisor_list_count;
 extern const struct check_list hypervisor_probe_checks, hypervisor_itself_checks;
+extern const struct check_list hypervisor_itself_log_checks;
 extern const struct check_list hypervisor_change_checks, hypervisor_sharing_checks;
 extern const struct check_list hypervisor_isolation_checks, hypervisor_linux_checks;
 /* The architecture's: what only its second stages have. May be empty. */
