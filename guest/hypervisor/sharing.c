@@ -81,7 +81,7 @@ static void take_turns(unsigned int writer, const struct frame *page)
 	unsigned int reader = 1 - writer;
 
 	for (uint64_t round = 0; round < ROUNDS; round++) {
-		uint8_t byte = (uint8_t)(writer * 64 + round * 7 + 1);
+		uint8_t byte = (uint8_t)(round * 7 + (writer == 0 ? 1 : 65));
 
 		turn(writer, INNER_WRITE, byte, &all);
 		expect_equal("what the reader sees", turn(reader, INNER_READ, 0, &read_only).value,
