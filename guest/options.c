@@ -8,6 +8,7 @@
 #include "guest/panic.h"
 #include "guest/sabotage.h"
 #include "guest/text.h"
+#include "hypervisor/linux.h"
 
 struct guest_options guest_options = { .dump = true, .test = "" };
 
@@ -38,9 +39,11 @@ static void option(const char *key, char *value)
 				*c = ' ';
 		}
 		guest_options.test = value;
-	} else if (!arch_option(key, value) && !sabotage_option(key, value)) {
+	} else if (!linux_option(key, value) && !arch_option(key, value) &&
+		   !sabotage_option(key, value)) {
 		panic("command line: unknown option %s=%s: known are dump=0|1, "
-		      "hypercalls=0|1, mode=selftest|hypervisor, touch=0|1 and test=PREFIX%s",
+		      "hypercalls=0|1, initrd=START+SIZE, linux=START+SIZE, "
+		      "mode=selftest|hypervisor, touch=0|1 and test=PREFIX%s",
 		      key, value, arch_options_text);
 	}
 }

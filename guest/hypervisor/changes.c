@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A second stage that changes while its guest runs: dirty logging, by write-protection and by the
- * CPU's own marks, large leaves split and collapsed; and what guests have of each other.
+ * CPU's own marks, large leaves split and collapsed.
  */
 #include "guest/kernel.h"
 #include "guest/panic.h"
@@ -18,7 +18,7 @@
 static const struct page_flags all = { .read = 1, .write = 1, .execute = 1 };
 static const struct page_flags read_only = { .read = 1, .execute = 1 };
 
-static struct probe_guest first, second;
+static struct probe_guest first;
 
 /* Bit n: page n of the region. */
 struct page_set {
@@ -320,54 +320,11 @@ static void check_splits(const struct check *check)
 	expect_equal("frames in use", kernel.pool.in_use, frames);
 }
 
-/* Two guests, and a page that both have, one of them to read. */
-static void check_two_guests(const struct check *check)
-{
-	phys_addr shared = probe_slot(page_size());
-	uint64_t frames = kernel.pool.in_use;
-	struct frame page;
-	bool both;
-
-	(void)check;
-	sabotage_enter(SABOTAGE_SELFTEST);
-	page = test_frame(page_size());
-	frame_bytes(page)[0] = 0x31;
-	both = probe_guest_start(&first);
-	both = probe_guest_start(&second) && both;
-	if (both) {
-		sabotage_enter(SABOTAGE_INNER);
-		expect_true("identifiers differ", first.guest.space != second.guest.space);
-		expect_status("map",
-			      guest_map(&first.guest, shared, page.start, page_size(), all, 0),
-			      PAGING_OK);
-		expect_order("before the other has it", &second, INNER_READ, shared,
-			     FAULT_NOT_MAPPED);
-		expect_status(
-			"map",
-			guest_map(&second.guest, shared, page.start, page_size(), read_only, 0),
-			PAGING_OK);
-		expect_order("the one writes", &first, INNER_WRITE, shared, FAULT_NONE);
-		expect_equal("the other reads it",
-			     probe_order(&second, INNER_READ, shared, 0).value, 0x77);
-		expect_order("the other writes", &second, INNER_WRITE, shared, FAULT_PERMISSION);
-		expect_status("unmap", guest_unmap(&first.guest, shared, page_size()), PAGING_OK);
-		expect_order("the one has it no more", &first, INNER_READ, shared,
-			     FAULT_NOT_MAPPED);
-		expect_order("the other still has", &second, INNER_READ, shared, FAULT_NONE);
-	}
-	sabotage_enter(SABOTAGE_SELFTEST);
-	probe_guest_end(&second);
-	probe_guest_end(&first);
-	test_frame_free(page);
-	expect_equal("frames in use", kernel.pool.in_use, frames);
-}
-
 static const struct check checks[] = {
 	{ "dirty log: write-protection finds what is written", check_write_protect, 0, { 0 }, 0 },
 	{ "dirty log: the CPU's marks find what is written", check_dirty_bits, 0, { 0 }, 0 },
 	{ "changes: ROM, a hole, another frame inside a large leaf", check_live, 0, { 0 }, 0 },
 	{ "changes: the largest leaf, split to pages and joined", check_splits, 0, { 0 }, 0 },
-	{ "changes: two guests, one page with different rights", check_two_guests, 0, { 0 }, 0 },
 };
 
 const struct check_list hypervisor_change_checks = CHECK_LIST(checks);

@@ -9,8 +9,9 @@
 struct hypervisor hypervisor;
 
 const struct check_list *const hypervisor_lists[] = {
-	&hypervisor_probe_checks,     &arch_hypervisor_checks,   &hypervisor_change_checks,
-	&hypervisor_isolation_checks, &hypervisor_itself_checks, &arch_linux_checks,
+	&hypervisor_probe_checks,      &arch_hypervisor_checks,      &hypervisor_change_checks,
+	&hypervisor_sharing_checks,    &hypervisor_isolation_checks, &hypervisor_itself_checks,
+	&hypervisor_itself_log_checks, &hypervisor_linux_checks,
 };
 const size_t hypervisor_list_count = sizeof(hypervisor_lists) / sizeof(hypervisor_lists[0]);
 

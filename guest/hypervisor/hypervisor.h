@@ -23,9 +23,11 @@ void hypervisor_start(void);
 extern const struct check_list *const hypervisor_lists[];
 extern const size_t hypervisor_list_count;
 extern const struct check_list hypervisor_probe_checks, hypervisor_itself_checks;
-extern const struct check_list hypervisor_change_checks, hypervisor_isolation_checks;
-/* The architecture's: what only its second stages have; Linux as a guest. May be empty. */
-extern const struct check_list arch_hypervisor_checks, arch_linux_checks;
+extern const struct check_list hypervisor_itself_log_checks;
+extern const struct check_list hypervisor_change_checks, hypervisor_sharing_checks;
+extern const struct check_list hypervisor_isolation_checks, hypervisor_linux_checks;
+/* The architecture's: what only its second stages have. May be empty. */
+extern const struct check_list arch_hypervisor_checks;
 
 /* A guest with an empty second stage, `leaf_sizes` of it (0: all). Panics where frames lack. */
 void guest_create(struct inner_guest *guest, uint64_t leaf_sizes);

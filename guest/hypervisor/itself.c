@@ -41,7 +41,7 @@ static void report(const struct lazy_guest *guest)
 static bool run(const char *command_line)
 {
 	sabotage_enter(SABOTAGE_INNER);
-	lazy_start(&lazy, command_line);
+	lazy_start(&lazy, LAZY_CHUNKS, command_line);
 	if (!lazy_run(&lazy))
 		return false;
 	report(&lazy);

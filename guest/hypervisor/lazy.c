@@ -10,13 +10,13 @@
 
 static const struct page_flags all = { .read = 1, .write = 1, .execute = 1 };
 
-void lazy_start(struct lazy_guest *lazy, const char *command_line)
+void lazy_start(struct lazy_guest *lazy, unsigned int chunks, const char *command_line)
 {
 	struct inner_start start = { .how = INNER_BARE, .entry = inner_image_entry() };
 
 	memset(lazy, 0, sizeof(*lazy));
 	lazy->ram.start = addr_align_down(image_phys(image_start), LAZY_CHUNK);
-	lazy->ram.end = lazy->ram.start + LAZY_CHUNKS * LAZY_CHUNK;
+	lazy->ram.end = lazy->ram.start + chunks * LAZY_CHUNK;
 	lazy->information = lazy->ram.end - INNER_BOOT_SIZE;
 	lazy->last_fault = UINT64_MAX;
 	lazy->command_line = command_line;
@@ -111,6 +111,8 @@ static bool fault(struct lazy_guest *lazy, const struct inner_exit *exit)
 	struct page_fault fault = hypervisor.backend->explain(&lazy->vcpu, exit);
 	phys_addr page = addr_align_down(fault.phys, page_size());
 
+	if (fault.cause == FAULT_PERMISSION && lazy->watch && lazy->watch->refused(lazy, &fault))
+		return true;
 	if (fault.cause != FAULT_NOT_MAPPED || page == lazy->last_fault) {
 		complain_exit("the inner kernel", &lazy->vcpu, exit);
 		return false;
@@ -142,6 +144,8 @@ static void line(struct lazy_guest *lazy)
 		lazy->planned = number(lazy->line + 3);
 	if (!text_starts(lazy->line, "ok "))
 		print("# inner: %s\n", lazy->line);
+	else if (lazy->watch)
+		lazy->watch->point(lazy);
 }
 
 static void text(struct lazy_guest *lazy, const uint64_t words[3])

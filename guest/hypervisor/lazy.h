@@ -11,6 +11,16 @@
 #define LAZY_CHUNK  UINT64_C(0x200000) /* backed by memory in one piece, so that it can collapse */
 #define LAZY_CHUNKS 8
 
+struct lazy_guest;
+
+/* Who looks on while it runs. Each may make the check fail. */
+struct lazy_watch {
+	/* An access that is refused to a page that is mapped; true: it can be made again now. */
+	bool (*refused)(struct lazy_guest *lazy, const struct page_fault *fault);
+	/* The inner kernel has reported another point of its self-test. */
+	void (*point)(struct lazy_guest *lazy);
+};
+
 struct lazy_guest {
 	struct inner_guest guest;
 	struct inner_vcpu vcpu;
@@ -20,6 +30,7 @@ struct lazy_guest {
 	uint64_t touched[LAZY_CHUNKS];    /* pages of it that are mapped */
 	struct frame empty;               /* what is read where there is nothing: all ones */
 	const char *command_line;
+	const struct lazy_watch *watch; /* NULL after lazy_start: nobody */
 
 	/* What happened. */
 	uint64_t faults, collapsed;
@@ -30,7 +41,8 @@ struct lazy_guest {
 	size_t line_length;
 };
 
-void lazy_start(struct lazy_guest *lazy, const char *command_line);
+/* `chunks` of memory: up to LAZY_CHUNKS. */
+void lazy_start(struct lazy_guest *lazy, unsigned int chunks, const char *command_line);
 /* Runs it to its end; false, and the check has failed, if it does not get there. */
 bool lazy_run(struct lazy_guest *lazy);
 void lazy_end(struct lazy_guest *lazy);

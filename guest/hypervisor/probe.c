@@ -75,12 +75,9 @@ static void trial_unmap(struct trial *trial)
 static const unsigned int accesses[] = { FAULT_READ, FAULT_WRITE, FAULT_EXECUTE,
 					 FAULT_READ | FAULT_WRITE };
 
-/*
- * What flags (NULL: a hole) mean for an order; FAULT_NONE: nothing is refused. Of an instruction
- * that reads and writes either may come first, where both are refused.
- */
-static struct page_fault predict(const struct page_flags *flags, enum inner_order order,
-				 phys_addr address)
+/* Of an instruction that reads and writes either may come first, where both are refused. */
+struct page_fault order_predict(const struct page_flags *flags, enum inner_order order,
+				phys_addr address)
 {
 	struct page_mapping mapping = { 0 };
 	struct page_fault fault = { .phys = address, .stage = 2 };
@@ -127,8 +124,8 @@ static bool same(const struct page_fault *f, const struct page_fault *expected)
 	       known != 0 && ((f->phys ^ expected->phys) & known) == 0;
 }
 
-static void expect_answer(const char *what, const struct probe_answer *answer,
-			  const struct page_fault *expected)
+void order_expect(const char *what, const struct probe_answer *answer,
+		  const struct page_fault *expected)
 {
 	char text[256], got[96], wanted[96];
 
@@ -165,15 +162,15 @@ static void try_order(struct trial *trial, enum inner_order order, const struct 
 	struct inner_guest *guest = &trial->probe.guest;
 	struct page_mapping m;
 	bool mapped = page_table_query(&guest->table, at, &m) == PAGING_OK;
-	struct page_fault by_request = predict(asked, order, at);
-	struct page_fault by_query = predict(mapped ? &m.flags : NULL, order, at);
+	struct page_fault by_request = order_predict(asked, order, at);
+	struct page_fault by_query = order_predict(mapped ? &m.flags : NULL, order, at);
 	struct probe_answer answer = probe_order(&trial->probe, order, at, SECOND_BYTE);
 	char text[64];
 
 	format_text(text, sizeof(text), "%s, as it was asked for", order_names[order]);
-	expect_answer(text, &answer, &by_request);
+	order_expect(text, &answer, &by_request);
 	format_text(text, sizeof(text), "%s, as query predicts", order_names[order]);
-	expect_answer(text, &answer, &by_query);
+	order_expect(text, &answer, &by_query);
 	expect_effect(trial, order, &answer);
 }
 
@@ -294,12 +291,13 @@ static void try_misconfigured(struct trial *trial, const struct inner_misconfigu
 	*(volatile uint64_t *)descriptor = (good | m->set) & ~m->clear;
 	guest_forget(&trial->probe.guest);
 	for (unsigned int order = INNER_READ; order <= INNER_MODIFY; order++) {
-		struct page_fault expected = predict(NULL, (enum inner_order)order, trial->address);
+		struct page_fault expected =
+			order_predict(NULL, (enum inner_order)order, trial->address);
 		struct probe_answer answer;
 
 		expected.cause = m->cause != 0 ? m->cause : FAULT_MISCONFIGURED;
 		answer = probe_order(&trial->probe, (enum inner_order)order, trial->address, 0);
-		expect_answer(m->name, &answer, &expected);
+		order_expect(m->name, &answer, &expected);
 	}
 	*(volatile uint64_t *)descriptor = good;
 	guest_forget(&trial->probe.guest);
@@ -356,14 +354,14 @@ static void try_walk(struct trial *trial, phys_addr table, enum inner_order orde
 		     const struct page_flags *flags)
 {
 	enum inner_order walk = hypervisor.cpu.walk_writes ? INNER_MODIFY : INNER_READ;
-	struct page_fault expected = predict(flags, walk, table);
+	struct page_fault expected = order_predict(flags, walk, table);
 	struct probe_answer answer;
 	char text[64];
 
 	answer = probe_order(&trial->probe, order, probe_far(&trial->probe) + DATA_OFFSET, 0);
 	expected.walk = true;
 	format_text(text, sizeof(text), "own table at 0x%lx, for a %s", table, order_names[order]);
-	expect_answer(text, &answer, &expected);
+	order_expect(text, &answer, &expected);
 }
 
 static void try_own_table(struct trial *trial, phys_addr table, const struct page_flags *flags)
@@ -426,7 +424,7 @@ static void check_tables(const struct check *check)
 				&trial.probe, (enum inner_order)order,
 				at + (order == INNER_FETCH ? 0 : DATA_OFFSET), SECOND_BYTE);
 
-			expect_answer(order_names[order], &answer, &none);
+			order_expect(order_names[order], &answer, &none);
 			expect_effect(&trial, (enum inner_order)order, &answer);
 		}
 		/* Some levels of them: 1 of 2, 2 of 4. */

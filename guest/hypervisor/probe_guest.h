@@ -53,4 +53,12 @@ struct probe_answer {
 struct probe_answer probe_order(struct probe_guest *probe, enum inner_order order,
 				virt_addr address, uint64_t value);
 
+/* What second-stage flags (NULL: a hole) mean for an order at that inner-physical address;
+ * FAULT_NONE: nothing is refused. */
+struct page_fault order_predict(const struct page_flags *flags, enum inner_order order,
+				phys_addr address);
+/* The check fails if that is not what the fault was, in all that the CPU says of it. */
+void order_expect(const char *what, const struct probe_answer *answer,
+		  const struct page_fault *expected);
+
 #endif

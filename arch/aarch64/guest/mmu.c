@@ -9,7 +9,6 @@
 #include "guest/kernel.h"
 #include "guest/panic.h"
 #include "guest/text.h"
-#include "hypervisor/linux.h"
 #include "layout.h"
 #include "level.h"
 #include "twofold/aarch64.h"
@@ -46,8 +45,7 @@ void switch_regime(uint64_t from, const struct aarch64_stage1_registers *to, phy
 extern const char set_regime[];
 
 const char arch_options_text[] =
-	", el=1|2, exit=semihosting|device, granule=4k|16k|64k|4k-lpa2|16k-lpa2, "
-	"initrd=START+SIZE, ipa=BITS and linux=START+SIZE";
+	", el=1|2, exit=semihosting|device, granule=4k|16k|64k|4k-lpa2|16k-lpa2 and ipa=BITS";
 
 static bool choose_granule(const char *value)
 {
@@ -92,7 +90,7 @@ bool arch_option(const char *key, const char *value)
 		return true;
 	}
 	if (!text_equal(key, "exit"))
-		return linux_option(key, value);
+		return false;
 	if (!ending_choose(value))
 		panic("command line: exit=%s: expected semihosting or device", value);
 	return true;

@@ -39,12 +39,17 @@ struct cpuid {
 	uint32_t eax, ebx, ecx, edx;
 };
 
-static inline struct cpuid cpuid(uint32_t leaf)
+static inline struct cpuid cpuid_sub(uint32_t leaf, uint32_t sub)
 {
 	struct cpuid r;
 
-	__asm__("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(0));
+	__asm__("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(sub));
 	return r;
+}
+
+static inline struct cpuid cpuid(uint32_t leaf)
+{
+	return cpuid_sub(leaf, 0);
 }
 
 /* All zero for a leaf that the CPU does not have. */

@@ -13,6 +13,7 @@
 #define CR0_WP	   (1 << 16)
 #define CR0_PG	   (1 << 31)
 #define CR4_PAE	   (1 << 5)
+#define CR4_LA57   (1 << 12)
 #define MSR_EFER   0xc0000080
 #define EFER_LME   (1 << 8)
 #define BOOT_CS32  0x18
@@ -125,6 +126,58 @@ second_entry64:
 	call second_cpu_main
 	ud2
 
+	/*
+	 * void enter_five_levels(void): from the boot tables to those with five levels. CR4.LA57 changes
+	 * with paging off only, so it goes by way of 32-bit code in the identity map. Interrupts are off.
+	 */
+	.code64
+	.global enter_five_levels
+	.type enter_five_levels, @function
+enter_five_levels:
+	push %rbx
+	push %rbp
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	sub $16, %rsp
+	sgdt (%rsp)
+	mov %rsp, five_levels_stack
+	lgdt five_levels_gdt_pointer
+	pushq $BOOT_CS32
+	pushq $PHYS(five_levels32)
+	lretq
+	.code32
+five_levels32:
+	mov %cr0, %eax
+	and $~CR0_PG, %eax
+	mov %eax, %cr0
+	mov %cr4, %eax
+	or $CR4_LA57, %eax
+	mov %eax, %cr4
+	mov $boot_root57_phys, %eax
+	mov %eax, %cr3
+	mov %cr0, %eax
+	or $CR0_PG, %eax
+	mov %eax, %cr0
+	ljmp $KERNEL_CS, $PHYS(five_levels64_low)
+	.code64
+five_levels64_low:
+	movabs $five_levels64, %rax
+	jmp *%rax
+five_levels64:
+	mov five_levels_stack, %rsp
+	lgdt (%rsp)
+	add $16, %rsp
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	ret
+	.size enter_five_levels, . - enter_five_levels
+
 	/* A CPU without long mode cannot run C that was compiled for it: say so from here. */
 	.code32
 no_long_mode:
@@ -155,5 +208,13 @@ boot_gdt_end:
 boot_gdt_pointer:
 	.word boot_gdt_end - boot_gdt - 1
 	.long PHYS(boot_gdt)
+five_levels_gdt_pointer:
+	.word boot_gdt_end - boot_gdt - 1
+	.quad PHYS(boot_gdt)
+
+	.section .bss.entry, "aw", @nobits
+	.balign 8
+five_levels_stack:
+	.zero 8
 
 	.section .note.GNU-stack, "", @progbits

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs at build time: makes the tables that the guest enters long mode on, with the library, and
- * prints them as assembly for the guest to be linked with. So there is no descriptor anywhere in
+ * Runs at build time: makes the tables that the guest enters long mode on, and those with five
+ * levels that it may go on to, with the library, and prints them as assembly for the guest to be
+ * linked with. So there is no descriptor anywhere in
  * the guest that the library did not write.
  *
  * Everything is readable, writable and executable in them: NX does not exist before EFER.NXE is
@@ -17,7 +18,7 @@
 #include "twofold/x86_64.h"
 
 enum {
-	TABLES_MAX = 16,
+	TABLES_MAX = 24,
 	WORDS = PAGE_SIZE_4K / sizeof(uint64_t),
 };
 
@@ -36,11 +37,11 @@ static void map(struct page_table *table, struct frame_pool *pool, virt_addr vir
 	}
 }
 
-static void build(struct page_table *table, struct frame_pool *pool)
+static void build(struct page_table *table, unsigned int input_bits, struct frame_pool *pool)
 {
 	struct page_table_config config = {
 		.format = &x86_64_stage1,
-		.input_bits = 48,
+		.input_bits = (uint8_t)input_bits,
 		.output_bits = 36,
 		.leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_2M,
 		.memory_attributes = X86_64_PAT_RESET,
@@ -48,7 +49,6 @@ static void build(struct page_table *table, struct frame_pool *pool)
 	};
 	enum paging_status status;
 
-	frame_pool_init(pool, KERNEL_PHYS, KERNEL_PHYS + sizeof(tables), &config.access);
 	status = page_table_init(table, &config, &pool->allocator);
 	if (status != PAGING_OK) {
 		fprintf(stderr, "mkboot: cannot make a table: %s\n", paging_status_text(status));
@@ -79,17 +79,22 @@ static void print_table(const uint64_t *words)
 
 int main(void)
 {
-	struct page_table table;
+	struct table_access access = { .offset = (uintptr_t)tables - KERNEL_PHYS };
+	struct page_table four, five;
 	struct frame_pool pool;
 
-	build(&table, &pool);
+	frame_pool_init(&pool, KERNEL_PHYS, KERNEL_PHYS + sizeof(tables), &access);
+	build(&four, 48, &pool);
+	build(&five, 57, &pool);
 	printf("/* Made by mkboot: the tables that the guest enters long mode on. */\n"
-	       "\t.global boot_tables_phys, boot_root_phys, layout_kernel_offset\n"
+	       "\t.global boot_tables_phys, boot_root_phys, boot_root57_phys\n"
+	       "\t.global layout_kernel_offset\n"
 	       "\t.set boot_tables_phys, 0x%x\n"
 	       "\t.set boot_root_phys, 0x%" PRIx64 "\n"
+	       "\t.set boot_root57_phys, 0x%" PRIx64 "\n"
 	       "\t.set layout_kernel_offset, 0x%" PRIx64 "\n"
 	       "\t.section .boot.tables, \"aw\", @progbits\n",
-	       KERNEL_PHYS, table.root, (uint64_t)KERNEL_OFFSET);
+	       KERNEL_PHYS, four.root, five.root, (uint64_t)KERNEL_OFFSET);
 	for (uint64_t i = 0; i < pool.in_use; i++)
 		print_table(tables[i]);
 	printf("\t.section .note.GNU-stack, \"\", @progbits\n");

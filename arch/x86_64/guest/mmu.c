@@ -8,10 +8,12 @@
 #include "layout.h"
 #include "mmu.h"
 #include "msr.h"
+#include "second_cpu.h"
 #include "twofold/x86_64.h"
 #include "twofold/x86_64_registers.h"
 
-#define CPUID_1_EDX_PAT (UINT32_C(1) << 16)
+#define CPUID_1_EDX_PAT  (UINT32_C(1) << 16)
+#define CPUID_7_ECX_LA57 (UINT32_C(1) << 16)
 
 /* What the CPU said, and its registers as they are from arch_mmu_start on. */
 static struct x86_64_cpu cpu;
@@ -24,16 +26,26 @@ struct arch_layout arch_layout = {
 	.boot_reach = BOOT_DIRECT_SIZE,
 };
 
-const char arch_options_text[] = " and int3=1 and exit=device|bochs";
+const char arch_options_text[] = ", exit=device|bochs, int3=1 and la57=1";
 
 bool breakpoint_wanted;
+static bool five_levels;
 
-/* int3=1: run the check that KVMs that interpret would end the run at. */
+void enter_five_levels(void);
+
+/* int3=1: run the check that KVMs that interpret would end the run at. la57=1: tables of five
+ * levels, the kernel's and those of its guests. */
 bool arch_option(const char *key, const char *value)
 {
 	if (text_equal(key, "exit")) {
 		if (!debug_exit_choose(value))
 			panic("command line: exit=%s: expected device or bochs", value);
+		return true;
+	}
+	if (text_equal(key, "la57")) {
+		if (!text_equal(value, "1"))
+			panic("command line: la57=%s: expected 1", value);
+		five_levels = true;
 		return true;
 	}
 	if (!text_equal(key, "int3") || !text_equal(value, "1"))
@@ -81,12 +93,24 @@ const struct x86_64_cpu *mmu_cpu(void)
 	return &cpu;
 }
 
+/* Before anything is read that depends on it. */
+static void start_five_levels(void)
+{
+	if ((cpuid_if_present(7).ecx & CPUID_7_ECX_LA57) == 0)
+		panic("la57=1: this CPU has no tables of five levels (CPUID.07H:ECX.LA57)");
+	if (second_cpu_exists())
+		panic("la57=1: with one CPU only");
+	enter_five_levels();
+}
+
 void arch_mmu_start(struct arch_mmu *mmu)
 {
 	struct register_refusal refusal;
 	enum register_status status;
 	uint64_t efer;
 
+	if (five_levels)
+		start_five_levels();
 	read_cpu();
 	efer = cpu.efer;
 	x86_64_enable(&cpu);
@@ -121,7 +145,8 @@ void arch_load_tables(const struct page_table tables[])
 
 void arch_load_boot_tables(void)
 {
-	extern const char boot_root_phys[]; /* the address of this symbol: see mkboot.c */
+	/* The addresses of these symbols: see mkboot.c. */
+	extern const char boot_root_phys[], boot_root57_phys[];
 
-	write_cr3((uint64_t)(uintptr_t)boot_root_phys);
+	write_cr3((uint64_t)(uintptr_t)(five_levels ? boot_root57_phys : boot_root_phys));
 }

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The only process of a Linux that runs as a guest of the guest kernel: fills memory, sleeps, and
  * switches the machine off. No C library. */
-#include <stdint.h>
-
-enum system_call {
-	CALL_WRITE = 64,
-	CALL_NANOSLEEP = 101,
-	CALL_REBOOT = 142,
-};
+#include "system.h"
 
 /* reboot(2) */
 #define MAGIC     0xfee1dead
@@ -19,17 +13,6 @@ enum system_call {
 #define STEP  512 /* words: a page */
 
 static volatile uint64_t memory[WORDS];
-
-static long call(long number, long first, long second, long third)
-{
-	register long x8 __asm__("x8") = number;
-	register long x0 __asm__("x0") = first;
-	register long x1 __asm__("x1") = second;
-	register long x2 __asm__("x2") = third;
-
-	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
-	return x0;
-}
 
 static void say(const char *text)
 {
@@ -62,5 +45,7 @@ _Noreturn void _start(void)
 		}
 	}
 	call(CALL_NANOSLEEP, (long)(intptr_t)time, 0, 0);
+	if (!report())
+		end(RESTART);
 	end(POWER_OFF);
 }

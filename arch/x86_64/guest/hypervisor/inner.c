@@ -15,7 +15,6 @@ const struct inner_backend *const inner_backends[] = { &inner_svm, NULL };
 
 /* All that nested tables have the common checks see. */
 const struct check_list arch_hypervisor_checks = { .checks = NULL, .count = 0 };
-const struct check_list arch_linux_checks = { .checks = NULL, .count = 0 };
 
 uint64_t arch_hypercall(uint64_t call, const uint64_t arguments[3])
 {

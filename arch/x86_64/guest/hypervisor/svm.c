@@ -7,7 +7,6 @@
 #include "guest/kernel.h"
 #include "guest/panic.h"
 #include "guest/text.h"
-#include "svm_vmcb.h"
 #include "twofold/x86_64.h"
 #include "twofold/x86_64_fault.h"
 #include "twofold/x86_64_registers.h"
@@ -30,6 +29,9 @@
 #define CR4_PAE              (UINT64_C(1) << 5)
 #define PORT_MAP_SIZE        UINT64_C(0x4000) /* 12 KiB and a bit: 15.10.1 */
 #define MSR_MAP_SIZE         UINT64_C(0x2000)
+#define EVENT_VALID          (UINT64_C(1) << 31)
+#define EVENT_INTERRUPT      0 /* bits 10:8: the type */
+#define EVENT_NMI            2
 #define INJECT_GP            (UINT64_C(13) | UINT64_C(3) << 8 | UINT64_C(1) << 11 | UINT64_C(1) << 31)
 #define SEGMENT_CODE_64      0xa9b
 #define SEGMENT_CODE_32      0xc9b
@@ -53,6 +55,20 @@ struct svm_vcpu {
 	struct svm_registers registers;
 	phys_addr vmcb;
 };
+
+struct svm_vmcb *svm_vmcb(const struct inner_vcpu *vcpu)
+{
+	const struct svm_vcpu *state = vcpu->state;
+
+	return direct(state->vmcb);
+}
+
+struct svm_registers *svm_registers(const struct inner_vcpu *vcpu)
+{
+	struct svm_vcpu *state = vcpu->state;
+
+	return &state->registers;
+}
 
 static bool svm_present(const char **why)
 {
@@ -321,6 +337,20 @@ static enum inner_reason reason_of(struct inner_vcpu *vcpu, const struct svm_vmc
 	}
 }
 
+/*
+ * EXITINTINFO, APM vol. 2 15.7.2: an interrupt whose delivery the exit broke off (its handler or
+ * stack is not mapped) has been acknowledged, and comes again with the next entry. An exception
+ * (bits 10:8 are 3) comes again by itself.
+ */
+static uint64_t interrupted_event(const struct svm_vmcb *vmcb)
+{
+	uint64_t event = vmcb->exit_interrupt;
+	unsigned int type = event >> 8 & 7;
+
+	return (event & EVENT_VALID) != 0 && (type == EVENT_INTERRUPT || type == EVENT_NMI) ? event
+											    : 0;
+}
+
 static void svm_run(struct inner_vcpu *vcpu, struct inner_exit *exit)
 {
 	struct svm_vcpu *state = vcpu->state;
@@ -333,7 +363,7 @@ static void svm_run(struct inner_vcpu *vcpu, struct inner_exit *exit)
 		guest->tlb_control = TLB_CONTROL_NOTHING;
 		svm_enter(&state->registers, state->vmcb, svm.host);
 		store_common(vcpu, state, vmcb);
-		vmcb->event = 0;
+		vmcb->event = interrupted_event(vmcb);
 		if (vmcb->exit_code == SVM_EXIT_MSR)
 			emulate_msr(vcpu, state, vmcb);
 	} while (vmcb->exit_code == SVM_EXIT_MSR);

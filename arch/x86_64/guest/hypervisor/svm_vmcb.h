@@ -8,7 +8,9 @@
 
 /* Intercepts, the words at 0xc and 0x10. */
 enum svm_intercept {
+	SVM_INTERCEPT_INTR = 1 << 0,
 	SVM_INTERCEPT_NMI = 1 << 1,
+	SVM_INTERCEPT_CPUID = 1 << 18,
 	SVM_INTERCEPT_HLT = 1 << 24,
 	SVM_INTERCEPT_PORTS = 1 << 27,
 	SVM_INTERCEPT_MSRS = 1 << 28,
@@ -18,6 +20,8 @@ enum svm_intercept {
 #define SVM_INTERCEPT_SVM      UINT32_C(0x7f) /* VMRUN to SKINIT: all instructions of SVM */
 
 enum svm_exit {
+	SVM_EXIT_INTR = 0x60,
+	SVM_EXIT_CPUID = 0x72,
 	SVM_EXIT_HLT = 0x78,
 	SVM_EXIT_PORT = 0x7b,
 	SVM_EXIT_MSR = 0x7c,
@@ -41,7 +45,8 @@ struct svm_vmcb {
 	uint64_t tsc_offset;
 	uint32_t asid;
 	uint8_t tlb_control;
-	uint8_t reserved1[0x70 - 0x5d];
+	uint8_t reserved1[0x68 - 0x5d];
+	uint64_t interrupt_shadow;
 	uint64_t exit_code, exit_info1, exit_info2, exit_interrupt;
 	uint64_t nested; /* bit 0: nested paging */
 	uint8_t reserved2[0xa8 - 0x98];
@@ -67,6 +72,7 @@ struct svm_vmcb {
 
 _Static_assert(offsetof(struct svm_vmcb, ports) == 0x40, "APM table B-1");
 _Static_assert(offsetof(struct svm_vmcb, asid) == 0x58, "APM table B-1");
+_Static_assert(offsetof(struct svm_vmcb, interrupt_shadow) == 0x68, "APM table B-1");
 _Static_assert(offsetof(struct svm_vmcb, exit_code) == 0x70, "APM table B-1");
 _Static_assert(offsetof(struct svm_vmcb, nested) == 0x90, "APM table B-1");
 _Static_assert(offsetof(struct svm_vmcb, event) == 0xa8, "APM table B-1");

@@ -9,7 +9,12 @@
 #include "guest/kernel.h"
 
 #define RAW_ADDRESS UINT64_C(0x000ffffffffff000)
-#define RAW_LEVELS  4
+#define CR4_LA57    (UINT64_C(1) << 12)
+
+static unsigned int root_level(void)
+{
+	return (read_cr4() & CR4_LA57) != 0 ? 4 : 3;
+}
 
 static bool ends_walk(uint64_t descriptor, unsigned int level)
 {
@@ -28,7 +33,7 @@ volatile uint64_t *raw_end(virt_addr virt, unsigned int *level)
 	volatile uint64_t *entry;
 	phys_addr table = read_cr3();
 
-	*level = RAW_LEVELS - 1;
+	*level = root_level();
 	for (;;) {
 		entry = entry_of(table, virt, *level);
 		if (ends_walk(*entry, *level))
@@ -43,7 +48,7 @@ volatile uint64_t *raw_entry(virt_addr virt, unsigned int level)
 	volatile uint64_t *entry;
 	phys_addr table = read_cr3();
 
-	for (unsigned int at = RAW_LEVELS - 1;; at--) {
+	for (unsigned int at = root_level();; at--) {
 		entry = entry_of(table, virt, at);
 		if (at == level)
 			return entry;
