@@ -13,7 +13,7 @@
 #include "lazy.h"
 #include "twofold/statistics.h"
 
-#define CHUNKS      3 /* of memory */
+#define CHUNKS      4 /* of memory */
 #define PAGES       (CHUNKS * LAZY_CHUNK / PAGE_SIZE_4K)
 #define ROUNDS_MAX  16
 #define POINTS      16                            /* of the self-test, in a round */
