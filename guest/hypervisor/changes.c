@@ -191,6 +191,119 @@ static void check_dirty_bits(const struct check *check)
 	region_end(frame, frames);
 }
 
+/* What the CPU wrote down: the region's pages; and how many others, the guest's own tables. */
+static uint64_t drain(struct page_set *found)
+{
+	phys_addr pages[16];
+	uint64_t others = 0;
+	size_t count;
+
+	while ((count = hypervisor.backend->drain(&first.vcpu, pages,
+						  sizeof(pages) / sizeof(pages[0]))) != 0) {
+		for (size_t i = 0; i < count; i++) {
+			if (pages[i] - REGION < REGION) {
+				set_add(found, (pages[i] - REGION) / page_size());
+			} else {
+				expect_true("a page that is not the region's is the guest's own",
+					    pages[i] - PROBE_BASE < PROBE_BASE_SIZE);
+				others++;
+			}
+		}
+	}
+	return others;
+}
+
+static bool count_dirty(void *context, const struct page_visit *visit)
+{
+	uint64_t *count = context;
+
+	(void)visit;
+	(*count)++;
+	return true;
+}
+
+/* How many of the guest's own tables are dirty, which its walks make them; clean from here on. */
+static uint64_t harvest_own(void)
+{
+	uint64_t count = 0;
+
+	expect_status("harvest of the guest's own tables",
+		      guest_harvest(&first.guest, PROBE_BASE, PROBE_BASE_SIZE, PAGE_MARK_DIRTY,
+				    count_dirty, &count),
+		      PAGING_OK);
+	return count;
+}
+
+/* Those that are dirty by their leaves are those in the log; they are clean again. */
+static void end_log_round(uint64_t round, const struct page_set *written, struct page_set *found,
+			  uint64_t others)
+{
+	struct page_set dirty = { { 0 } };
+
+	others += drain(found);
+	expect_equal("own tables in the log", others, harvest_own());
+	expect_true("some of them", others != 0);
+	expect_same_pages(round, found, written);
+	expect_status(
+		"harvest",
+		guest_harvest(&first.guest, REGION, REGION, PAGE_MARK_DIRTY, found_dirty, &dirty),
+		PAGING_OK);
+	expect_same_pages(round, &dirty, written);
+}
+
+/* The last round writes to every page, which is more than the log has room for. */
+static void log_rounds(void)
+{
+	uint64_t full = 0;
+
+	harvest_own();
+	for (uint64_t round = 0; round <= ROUNDS; round++) {
+		struct page_set written = { { 0 } }, found = { { 0 } };
+		uint64_t writes = round < ROUNDS ? WRITES : REGION / page_size(), others = 0;
+
+		for (uint64_t n = 0; n < writes; n++) {
+			uint64_t page = round < ROUNDS ? page_of(round, n) : n;
+			virt_addr at = REGION + page * page_size() + 8;
+			struct probe_answer answer = probe_order(&first, INNER_WRITE, at, 0x11);
+
+			if (answer.full) {
+				full++;
+				others += drain(&found);
+				answer = probe_order(&first, INNER_WRITE, at, 0x11);
+			}
+			expect_true("the write is done", answer.done);
+			set_add(&written, page);
+		}
+		end_log_round(round, &written, &found, others);
+	}
+	expect_equal("how often the log was full", full, 1);
+}
+
+static void check_page_log(const struct check *check)
+{
+	uint64_t frames = kernel.pool.in_use;
+	struct page_set nothing = { { 0 } };
+	struct frame frame;
+
+	(void)check;
+	if (!hypervisor.cpu.page_log) {
+		check_skip("this CPU keeps no log of the pages that it marks dirty");
+		return;
+	}
+	if (!region_start(&frame))
+		return;
+	expect_status("split", guest_split(&first.guest, REGION, REGION, page_size()), PAGING_OK);
+	hypervisor.backend->set_log(&first.vcpu, true);
+	log_rounds();
+	hypervisor.backend->set_log(&first.vcpu, false);
+	logged_write(0, &nothing);
+	drain(&nothing);
+	expect_equal("logged while that is off", set_count(&nothing), 0);
+	expect_status("collapse", guest_collapse(&first.guest, REGION, REGION), PAGING_OK);
+	expect_one_leaf("one leaf again");
+	region_end(frame, frames);
+}
+
 static void expect_order(const char *what, struct probe_guest *guest, enum inner_order order,
 			 virt_addr at, enum fault_cause cause)
 {
@@ -323,6 +436,7 @@ static void check_splits(const struct check *check)
 static const struct check checks[] = {
 	{ "dirty log: write-protection finds what is written", check_write_protect, 0, { 0 }, 0 },
 	{ "dirty log: the CPU's marks find what is written", check_dirty_bits, 0, { 0 }, 0 },
+	{ "dirty log: the CPU's log of pages has what is written", check_page_log, 0, { 0 }, 0 },
 	{ "changes: ROM, a hole, another frame inside a large leaf", check_live, 0, { 0 }, 0 },
 	{ "changes: the largest leaf, split to pages and joined", check_splits, 0, { 0 }, 0 },
 };

@@ -214,12 +214,20 @@ static void run(bool by_marks)
 static void check_write_protect(const struct check *check)
 {
 	(void)check;
+	if (lazy_never())
+		return;
+	if (hypervisor.cpu.walk_unsure) {
+		check_skip("what the CPU marks in tables that it may only read is not refused");
+		return;
+	}
 	run(false);
 }
 
 static void check_marks(const struct check *check)
 {
 	(void)check;
+	if (lazy_never())
+		return;
 	if (!hypervisor.cpu.hardware_dirty) {
 		check_skip("this CPU does not mark leaves of second stages dirty");
 		return;

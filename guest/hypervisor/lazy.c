@@ -10,6 +10,13 @@
 
 static const struct page_flags all = { .read = 1, .write = 1, .execute = 1 };
 
+bool lazy_never(void)
+{
+	if (hypervisor.cpu.never_bare)
+		check_skip("guests of this CPU cannot start with paging off");
+	return hypervisor.cpu.never_bare;
+}
+
 void lazy_start(struct lazy_guest *lazy, unsigned int chunks, const char *command_line)
 {
 	struct inner_start start = { .how = INNER_BARE, .entry = inner_image_entry() };

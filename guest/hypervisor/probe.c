@@ -321,6 +321,7 @@ static void check_misconfigured(const struct check *check)
 		const struct inner_misconfiguration *m = &backend->misconfigurations[i];
 
 		if ((m->levels >> memory.level & 1) == 0 ||
+		    (m->unless & hypervisor.cpu.config.features) != 0 ||
 		    (m->output_below != 0 && hypervisor.cpu.config.output_bits >= m->output_below))
 			continue;
 		tried++;
@@ -387,6 +388,10 @@ static void check_walk(const struct check *check)
 	struct own_tables own = { .count = 0 };
 	struct trial trial;
 
+	if (flags && !flags->write && hypervisor.cpu.walk_unsure) {
+		check_skip("what the CPU marks in tables that it may only read is not refused");
+		return;
+	}
 	if (!trial_start(&trial, page_size()))
 		return;
 	own.probe = &trial.probe;

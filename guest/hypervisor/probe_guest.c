@@ -111,6 +111,9 @@ struct probe_answer probe_order(struct probe_guest *probe, enum inner_order orde
 	hypervisor.backend->run(vcpu, exit);
 	answer.faulted = exit->reason == INNER_FAULT;
 	answer.done = exit->reason == INNER_HYPERCALL && vcpu->arguments[0] == INNER_CALL_READY;
+	answer.full = exit->reason == INNER_LOG_FULL;
+	if (answer.full)
+		return answer;
 	if (answer.faulted)
 		answer.fault = hypervisor.backend->explain(vcpu, exit);
 	else if (answer.done)

@@ -45,7 +45,8 @@ void probe_guest_end(struct probe_guest *probe);
 /* What came of an order. */
 struct probe_answer {
 	bool done;    /* nothing stopped it */
-	bool faulted; /* the second stage refused it; neither: the check has failed */
+	bool faulted; /* the second stage refused it */
+	bool full;    /* the log of written pages is; none of the three: the check has failed */
 	struct page_fault fault;
 	uint64_t value; /* of a read */
 };

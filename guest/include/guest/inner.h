@@ -34,6 +34,13 @@ struct inner_cpu {
 	bool hardware_accessed, hardware_dirty; /* the CPU marks second-stage leaves */
 	/* The guest's own walk, when it only reads a table, asks the second stage for a write. */
 	bool walk_writes;
+	/*
+	 * It does so only to mark an entry, and emulators do not refuse that (Bochs 2.7, EPT
+	 * without A/D): nothing is asserted of tables that it may only read.
+	 */
+	bool walk_unsure;
+	bool page_log;   /* inner_backend.set_log and drain work */
+	bool never_bare; /* no guest can start with its MMU off: no INNER_BARE */
 	bool break_before_make;
 };
 
@@ -166,6 +173,7 @@ struct inner_misconfiguration {
 	enum fault_cause cause; /* what such a leaf is to the CPU; 0: FAULT_MISCONFIGURED */
 	/* Only where output addresses have fewer bits; 0: everywhere. */
 	unsigned int output_below;
+	uint32_t unless; /* not where tables have one of these features */
 };
 
 /* A way to run guests. All of it is called on one CPU, with interrupts off. */
@@ -189,8 +197,11 @@ struct inner_backend {
 	struct page_fault (*explain)(const struct inner_vcpu *vcpu, const struct inner_exit *exit);
 	/* tlb_gather.flush: `context` is the struct inner_guest. */
 	void (*flush)(const struct tlb_gather *gather, void *context);
-	/* NULL, or the CPU writes the pages that it marks dirty into a log: moves up to `capacity`
-	 * of them to `pages`, and returns how many. Called until it returns 0. */
+	/* With inner_cpu.page_log the CPU writes the pages that it marks dirty into a log, if this
+	 * has switched that on. The log is empty then. */
+	void (*set_log)(struct inner_vcpu *vcpu, bool on);
+	/* Moves up to `capacity` pages from the log to `pages`, and returns how many. Called until
+	 * it returns 0. */
 	size_t (*drain)(struct inner_vcpu *vcpu, phys_addr *pages, size_t capacity);
 	/* The register value that INNER_SET_ROOT takes for these tables. */
 	uint64_t (*own_root)(const struct page_table *own);

@@ -7,11 +7,12 @@
 #include "../pvh.h"
 #include "hypervisor/hypervisor.h"
 #include "svm.h"
+#include "vmx.h"
 
 #define JMP_RBX_FIRST  0xff
 #define JMP_RBX_SECOND 0xe3
 
-const struct inner_backend *const inner_backends[] = { &inner_svm, NULL };
+const struct inner_backend *const inner_backends[] = { &inner_vmx, &inner_svm, NULL };
 
 /* All that nested tables have the common checks see. */
 const struct check_list arch_hypervisor_checks = { .checks = NULL, .count = 0 };
