@@ -27,6 +27,7 @@ void page_table_rebase(struct page_table *table, const struct page_table_format 
 	table->operations = parallel ? format->parallel : format;
 	table->access = *access;
 	recent_forget(table);
+	table_note_walk(table);
 }
 
 void page_table_destroy(struct page_table *table, struct frame_allocator *frames)

@@ -13,16 +13,29 @@ static ALWAYS_INLINE enum paging_status op_fail(struct page_table_op *op, enum p
 	return status;
 }
 
+/*
+ * Works out what every operation asks. Input addresses of a table become [0, input_limit) by adding
+ * input_bias: what is sign-extended by half of what there is, an upper half by all of it.
+ */
+static ALWAYS_INLINE void arguments_prepare(const struct encoder *e, struct page_table *table)
+{
+	uint64_t bias = 0;
+
+	if (e->input == INPUT_SIGN_EXTENDED)
+		bias = UINT64_C(1) << (table->input_bits - 1u);
+	else if (e->input == INPUT_ONE_HALF && table->upper)
+		bias = UINT64_C(1) << table->input_bits;
+	table->input_bias = bias;
+	table->input_limit = UINT64_C(1) << table->input_bits;
+	table->output_bad = ~((UINT64_C(1) << table->output_bits) - 1) | (level_size(e, 0) - 1);
+}
+
 static ALWAYS_INLINE bool input_valid(const struct encoder *e, const struct page_table *table,
 				      virt_addr virt)
 {
-	unsigned int shift = 64u - table->input_bits;
-
 	if (e->input == INPUT_ZERO_EXTENDED)
-		return virt >> table->input_bits == 0;
-	if (e->input == INPUT_SIGN_EXTENDED)
-		return (uint64_t)((int64_t)(virt << shift) >> shift) == virt;
-	return input_extend(e, table, virt & input_mask(table)) == virt;
+		return virt < table->input_limit;
+	return virt + table->input_bias < table->input_limit;
 }
 
 /* [virt, last], which does not wrap, lies in one half of the input addresses. If not, *bad is the

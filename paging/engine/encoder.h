@@ -112,6 +112,9 @@ struct encoder {
 	bool (*is_present)(const struct page_table *table, uint64_t descriptor, unsigned int level);
 	/* Of a present entry. */
 	bool (*is_leaf)(uint64_t descriptor, unsigned int level);
+	/* Above level 0, in as few instructions as can be: true only of an entry that leads to a
+	 * table, and of each that `table` below makes. */
+	bool (*is_plain_table)(uint64_t descriptor);
 
 	/*
 	 * The rules, as a mask by RULE(), that a descriptor that is not 0 breaks, whether present
@@ -122,7 +125,8 @@ struct encoder {
 
 	uint64_t (*table)(const struct page_table *table, phys_addr phys);
 	phys_addr (*table_address)(uint64_t descriptor);
-	/* The bits of a table entry that are the address as it is, if that is all; else 0. */
+	/* The bits of a table entry that are the address as it is, if that is all, and of a leaf of
+	 * level 0 too; else 0. */
 	uint64_t table_bits;
 
 	/* The number of live entries in the table that a table entry points to, kept in bits of
@@ -226,8 +230,11 @@ static ALWAYS_INLINE uint64_t leaf_attributes(const struct encoder *e,
 static ALWAYS_INLINE phys_addr leaf_address(const struct encoder *e, const struct page_table *table,
 					    uint64_t descriptor, unsigned int level)
 {
-	phys_addr phys = e->leaf_address(descriptor, level);
+	phys_addr phys;
 
+	if (level == 0 && e->table_bits != 0)
+		return descriptor & table->table_bits;
+	phys = e->leaf_address(descriptor, level);
 	return e->modifiers ? phys & ~table->modifier : phys;
 }
 
@@ -248,6 +255,22 @@ static ALWAYS_INLINE phys_addr table_address(const struct encoder *e,
 		return descriptor & table->table_bits;
 	phys = e->table_address(descriptor);
 	return e->modifiers ? phys & ~table->modifier : phys;
+}
+
+/*
+ * Most tables have four levels, a whole root and memory at an offset: their walk for one address,
+ * with an index of constant width at each level, begins at plain_root. Called whenever one of
+ * these changes.
+ */
+static inline void table_note_walk(struct page_table *table)
+{
+	bool plain = table->whole_root && table->levels == 4 && !table->access.map;
+
+	table->plain_limit = plain ? table->input_limit : 0;
+	table->plain_root = NULL;
+	if (plain)
+		table->plain_root =
+			(const uint64_t *)(uintptr_t)(table->root + table->access.offset);
 }
 
 static ALWAYS_INLINE bool encode_flags(const struct encoder *e, const struct page_table *table,

@@ -3,6 +3,7 @@
 #ifndef PAGING_ENGINE_LIFECYCLE_H
 #define PAGING_ENGINE_LIFECYCLE_H
 
+#include "arguments.h"
 #include "contiguous.h"
 #include "cursor.h"
 #include "held.h"
@@ -83,6 +84,9 @@ static inline enum paging_status table_configure(const struct encoder *e,
 	status = e->configure(table, config);
 	if (status != PAGING_OK)
 		return status;
+	arguments_prepare(e, table);
+	table->whole_root = table->input_bits == level_shift(e, table->levels);
+	table_note_walk(table);
 	if (!modifier_valid(e, config) || !leaf_sizes_valid(e, table) ||
 	    (!config->access.map && config->access.unmap))
 		return PAGING_BAD_CONFIG;
@@ -113,6 +117,7 @@ table_init(const struct encoder *e, const struct page_table_format *format,
 	entries_fill(root, 0, bytes / sizeof(uint64_t), 0);
 	memory_clean(table, root, bytes);
 	memory_close(&table->access, table->root, root);
+	table_note_walk(table);
 	return PAGING_OK;
 }
 
@@ -132,6 +137,7 @@ static inline enum paging_status table_adopt(const struct encoder *e,
 		return PAGING_OUTPUT_RANGE;
 	table->root = root;
 	table->tables = 0;
+	table_note_walk(table);
 	held_add(table, HELD_ANYTHING);
 	return PAGING_OK;
 }

@@ -618,7 +618,7 @@ static inline enum paging_status map_page_walk(const struct encoder *e, struct p
 			    paging_sabotage(PAGING_SABOTAGE_LEAF, 0, e->leaf(attributes, phys, 0)));
 		if (e->counted && table->levels > 1 && d == 0)
 			entry_link(table, slot, e->count_up(entry_load(slot)));
-		recent_note(e, table, &c, virt);
+		recent_note(e, table, virt, c.tables[0], c.slots[0]);
 		cursor_close(table, &c);
 		return PAGING_OK;
 	}
@@ -654,6 +654,87 @@ static SELDOM enum paging_status map_page_general(const struct encoder *e, struc
 	return map_page_walk(e, table, virt, phys, flags, attributes, frames);
 }
 
+/*
+ * Makes the tables that are missing below an empty entry of `level`, each with the one entry that
+ * leads to the page, and links them last. *entry is the entry; the lowest table is then the recent
+ * one. Without memory for all of them nothing has changed.
+ */
+static inline enum paging_status map_page_grow(const struct encoder *e, struct page_table *table,
+					       virt_addr virt, uint64_t leaf, unsigned int level,
+					       uint64_t *entry, struct frame_allocator *frames)
+{
+	uint64_t mask = (UINT64_C(1) << e->index_bits) - 1;
+	struct reserve reserve = { .table = table,
+				   .frames = frames,
+				   .frame_size = table_bytes(e, table, 0) };
+	uint64_t *below = NULL;
+	uint64_t *slot = entry;
+	uint64_t *lowest = NULL;
+	uint64_t link = leaf;
+	phys_addr phys;
+
+	if (!reserve_fill(&reserve, level))
+		return PAGING_NO_MEMORY;
+	for (unsigned int n = 0; n < level; n++) {
+		if (!reserve_take(&reserve, &phys))
+			return PAGING_NO_MEMORY; /* it has the frames */
+		below = (uint64_t *)(uintptr_t)(phys + table->access.offset);
+		entries_clear(below, mask + 1);
+		below += virt >> level_shift(e, n) & mask;
+		*below = link;
+		if (n == 0)
+			lowest = below - (virt >> level_shift(e, 0) & mask);
+		else if (n == 1)
+			slot = below;
+		link = paging_sabotage(PAGING_SABOTAGE_TABLE, n + 1,
+				       build_counted(e, table_entry(e, table, phys), 1));
+	}
+	table->tables += level;
+	entry_publish(entry, link);
+	recent_note(e, table, virt, lowest, slot);
+	return PAGING_OK;
+}
+
+/* Away from the page before, of a table whose memory is at an offset: a walk, and a store. */
+static __attribute__((noinline)) enum paging_status
+map_page_far(const struct encoder *e, struct page_table *table, virt_addr virt, phys_addr phys,
+	     struct page_flags flags, struct frame_allocator *frames)
+{
+	uint64_t off = (virt & (level_size(e, 0) - 1)) | (phys & table->output_bad);
+	uint64_t mask = (UINT64_C(1) << e->index_bits) - 1;
+	enum paging_status status = PAGING_OK;
+	unsigned int level = top_level(table);
+	uint64_t *entries, *entry;
+	uint64_t *slot = NULL;
+	uint64_t attributes, leaf, d;
+
+	if (UNLIKELY(table->access.map || table->access.clean) || off != 0 ||
+	    !input_valid(e, table, virt) || !encode_recent(e, table, flags, &attributes))
+		return map_page_general(e, table, virt, phys, flags, frames);
+	entries = (uint64_t *)(uintptr_t)(table->root + table->access.offset);
+	entry = entries + level_index(e, table, level, virt & input_mask(table));
+	d = entry_load(entry);
+	for (; level != 0 && e->is_plain_table(d); level--) {
+		slot = entry;
+		entries =
+			(uint64_t *)(uintptr_t)(table_address(e, table, d) + table->access.offset);
+		entry = entries + (virt >> level_shift(e, level - 1) & mask);
+		d = entry_load(entry);
+	}
+	if (UNLIKELY(d != 0))
+		return map_page_general(e, table, virt, phys, flags, frames);
+	leaf = paging_sabotage(PAGING_SABOTAGE_LEAF, 0, e->leaf(attributes, phys, 0));
+	if (level == 0) {
+		entry_write(entry, leaf);
+		recent_note(e, table, virt, entries, slot);
+	} else {
+		status = map_page_grow(e, table, virt, leaf, level, entry, frames);
+	}
+	if (e->counted && slot && status == PAGING_OK)
+		entry_publish(slot, e->count_up(entry_load(slot)));
+	return status;
+}
+
 static ALWAYS_INLINE enum paging_status map_page(const struct encoder *e, struct page_table *table,
 						 virt_addr virt, phys_addr phys,
 						 struct page_flags flags,
@@ -661,7 +742,7 @@ static ALWAYS_INLINE enum paging_status map_page(const struct encoder *e, struct
 {
 	if (recent_map(e, table, virt, phys, flags))
 		return PAGING_OK;
-	return map_page_general(e, table, virt, phys, flags, frames);
+	return map_page_far(e, table, virt, phys, flags, frames);
 }
 
 #endif

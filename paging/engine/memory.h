@@ -93,6 +93,21 @@ static ALWAYS_INLINE bool entry_replace(const struct page_table *table, uint64_t
 	return true;
 }
 
+/* A whole table that nothing links to yet. */
+static ALWAYS_INLINE void entries_clear(uint64_t *entries, uint64_t count)
+{
+	for (const uint64_t *end = entries + count; entries != end; entries += 8) {
+		entries[0] = 0;
+		entries[1] = 0;
+		entries[2] = 0;
+		entries[3] = 0;
+		entries[4] = 0;
+		entries[5] = 0;
+		entries[6] = 0;
+		entries[7] = 0;
+	}
+}
+
 /* Entries [first, end) of a table that nothing links to yet. */
 static ALWAYS_INLINE void entries_fill(uint64_t *entries, uint64_t first, uint64_t end,
 				       uint64_t value)

@@ -27,7 +27,7 @@ static SELDOM bool recent_find(const struct encoder *e, struct page_table *table
 		cursor_descend(table, e, &c, table_address(e, table, d));
 	}
 	if (c.level == 0)
-		recent_note(e, table, &c, virt);
+		recent_note(e, table, virt, c.tables[0], c.slots[0]);
 	cursor_close(table, &c);
 	return recent_is(e, table, virt);
 }

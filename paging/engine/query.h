@@ -177,40 +177,94 @@ static ALWAYS_INLINE enum paging_status query_page(const struct encoder *e,
 	return PAGING_OK;
 }
 
-/* Through an access hook. */
-static SELDOM enum paging_status translate_general(const struct encoder *e,
-						   const struct page_table *table, virt_addr virt,
-						   phys_addr *phys)
+/* Each descriptor of a group has its own address: for that a group is like other leaves. */
+static ALWAYS_INLINE phys_addr translate_leaf(const struct encoder *e,
+					      const struct page_table *table, virt_addr virt,
+					      uint64_t d, unsigned int level)
 {
-	struct page_mapping mapping;
-	enum paging_status status = query_general(e, table, virt, &mapping);
-
-	if (status == PAGING_OK)
-		*phys = mapping.phys + (virt - mapping.virt);
-	return status;
+	d = paging_sabotage(PAGING_SABOTAGE_DECODE, level, d);
+	return leaf_address(e, table, d, level) | (virt & (level_size(e, level) - 1));
 }
 
-/* Each descriptor of a group has its own address: for that a group is like other leaves. */
+/* Any table, reached in any way. */
+static __attribute__((noinline)) enum paging_status
+translate_general(const struct encoder *e, const struct page_table *table, virt_addr virt,
+		  phys_addr *phys)
+{
+	struct query_walk w;
+
+	if (!input_valid(e, table, virt))
+		return PAGING_INPUT_RANGE;
+	if (UNLIKELY(table->access.map != NULL)) {
+		struct page_mapping mapping;
+		enum paging_status status = query_general(e, table, virt, &mapping);
+
+		if (status == PAGING_OK)
+			*phys = mapping.phys + (virt - mapping.virt);
+		return status;
+	}
+	query_descend(e, table, &w, virt & input_mask(table));
+	if (!e->is_present(&w.view, w.d, w.level))
+		return PAGING_NOT_MAPPED;
+	*phys = translate_leaf(e, table, virt, w.d, w.level);
+	return PAGING_OK;
+}
+
+/* The walk has come to an entry above level 0 that is no plain table. */
+static ALWAYS_INLINE enum paging_status translate_above(const struct encoder *e,
+							const struct page_table *table,
+							virt_addr virt, uint64_t d,
+							unsigned int level, phys_addr *phys)
+{
+	if (!e->is_present(table, d, level))
+		return PAGING_NOT_MAPPED;
+	if (UNLIKELY(!e->is_leaf(d, level)))
+		return translate_general(e, table, virt, phys);
+	*phys = translate_leaf(e, table, virt, d, level);
+	return PAGING_OK;
+}
+
+/* The entry for `virt` of the table that `d` leads to, or of the root. */
+static ALWAYS_INLINE uint64_t plain_entry(const struct encoder *e, const uint64_t *entries,
+					  virt_addr virt, unsigned int level)
+{
+	uint64_t mask = (UINT64_C(1) << e->index_bits) - 1;
+
+	return entry_load(&entries[virt >> level_shift(e, level) & mask]);
+}
+
+static ALWAYS_INLINE uint64_t plain_below(const struct encoder *e, const struct page_table *table,
+					  uint64_t d, virt_addr virt, unsigned int level)
+{
+	uint64_t entries = table_address(e, table, d) + table->access.offset;
+
+	return plain_entry(e, (const uint64_t *)(uintptr_t)entries, virt, level);
+}
+
 static ALWAYS_INLINE enum paging_status translate_page(const struct encoder *e,
 						       const struct page_table *table,
 						       virt_addr virt, phys_addr *phys)
 {
-	struct query_walk w;
+	uint64_t biased = virt;
+	uint64_t d;
 
-	if (UNLIKELY(table->access.map != NULL))
+	if (e->input != INPUT_ZERO_EXTENDED)
+		biased += table->input_bias;
+	if (UNLIKELY(biased >= table->plain_limit))
 		return translate_general(e, table, virt, phys);
-	if (UNLIKELY(!input_valid(e, table, virt)))
-		return PAGING_INPUT_RANGE;
-	query_descend(e, table, &w, virt & input_mask(table));
-	if (UNLIKELY(!e->is_present(&w.view, w.d, w.level)))
+	d = plain_entry(e, table->plain_root, virt, 3);
+	if (UNLIKELY(!e->is_plain_table(d)))
+		return translate_above(e, table, virt, d, 3, phys);
+	d = plain_below(e, table, d, virt, 2);
+	if (UNLIKELY(!e->is_plain_table(d)))
+		return translate_above(e, table, virt, d, 2, phys);
+	d = plain_below(e, table, d, virt, 1);
+	if (UNLIKELY(!e->is_plain_table(d)))
+		return translate_above(e, table, virt, d, 1, phys);
+	d = plain_below(e, table, d, virt, 0);
+	if (UNLIKELY(!e->is_present(table, d, 0)))
 		return PAGING_NOT_MAPPED;
-	w.d = paging_sabotage(PAGING_SABOTAGE_DECODE, w.level, w.d);
-	/* A page's size is a constant. */
-	if (w.level == 0)
-		*phys = leaf_address(e, &w.view, w.d, 0) | (virt & (level_size(e, 0) - 1));
-	else
-		*phys = leaf_address(e, &w.view, w.d, w.level) |
-			(virt & (level_size(e, w.level) - 1));
+	*phys = translate_leaf(e, table, virt, d, 0);
 	return PAGING_OK;
 }
 

@@ -44,16 +44,16 @@ static ALWAYS_INLINE bool recent_is(const struct encoder *e, const struct page_t
 	return virt >> level_shift(e, 1) == table->recent;
 }
 
-/* The cursor stands in the lowest table for `virt`. Table memory that has to be opened and closed,
- * or cleaned, is not remembered. */
+/* `entries` is the lowest table for `virt`, `slot` links to it. Table memory that has to be opened
+ * and closed, or cleaned, is not remembered. */
 static ALWAYS_INLINE void recent_note(const struct encoder *e, struct page_table *table,
-				      const struct page_cursor *c, virt_addr virt)
+				      virt_addr virt, uint64_t *entries, uint64_t *slot)
 {
 	if (top_level(table) == 0 || table->access.map || table->access.clean)
 		return;
 	table->recent = virt >> level_shift(e, 1);
-	table->recent_entries = c->tables[0];
-	table->recent_slot = c->slots[0];
+	table->recent_entries = entries;
+	table->recent_slot = slot;
 }
 
 static ALWAYS_INLINE uint64_t *recent_entry(const struct encoder *e, const struct page_table *table,
@@ -68,21 +68,21 @@ static ALWAYS_INLINE uint64_t *recent_entry(const struct encoder *e, const struc
 static ALWAYS_INLINE bool recent_map(const struct encoder *e, struct page_table *table,
 				     virt_addr virt, phys_addr phys, struct page_flags flags)
 {
-	uint64_t *entry;
+	uint64_t off = (virt & (level_size(e, 0) - 1)) | (phys & table->output_bad);
+	uint64_t *entry, *slot;
 
-	if (UNLIKELY(!recent_is(e, table, virt)) || !addr_is_aligned(virt | phys, level_size(e, 0)))
-		return false;
 	/* Where there is a table, flags have been encoded. */
-	if (UNLIKELY(word_of_flags(flags) != word_of_flags(table->recent_flags)) ||
-	    phys >> table->output_bits != 0)
+	if (UNLIKELY(!recent_is(e, table, virt)) || UNLIKELY(off != 0) ||
+	    UNLIKELY(word_of_flags(flags) != word_of_flags(table->recent_flags)))
 		return false;
 	entry = recent_entry(e, table, virt);
 	if (UNLIKELY(entry_load(entry) != 0))
 		return false;
+	slot = table->recent_slot;
 	entry_write(entry, paging_sabotage(PAGING_SABOTAGE_LEAF, 0,
 					   e->leaf(table->recent_attributes, phys, 0)));
 	if (e->counted)
-		entry_publish(table->recent_slot, e->count_up(entry_load(table->recent_slot)));
+		entry_publish(slot, e->count_up(entry_load(slot)));
 	return true;
 }
 

@@ -132,6 +132,11 @@ static ALWAYS_INLINE bool arm_is_leaf(uint64_t descriptor, unsigned int level)
 	return level == 0 || (descriptor & ARM_TABLE) == 0;
 }
 
+static ALWAYS_INLINE bool arm_is_plain_table(uint64_t descriptor)
+{
+	return ((descriptor + 1) & (ARM_VALID | ARM_TABLE)) == 0;
+}
+
 /* Leaf bits that are software's or another agent's (PBHA): D8.3.2. */
 #define ARM_IGNORED ARM_BITS(63, 55)
 
@@ -269,16 +274,17 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 		return arm_output(granule_shift_, lpa2_, descriptor);                       \
 	}
 
-#define ARM_ENCODER_ADDRESSES(prefix, granule_shift_, lpa2_)                                       \
-	.granule_shift = (granule_shift_), .index_bits = (granule_shift_)-3,                       \
-	.software_bits = ARM_SOFTWARE, .software = arm_software, .leaf = prefix##_leaf,            \
-	.leaf_attributes = prefix##_leaf_attributes, .leaf_address = prefix##_leaf_address,        \
-	.table = prefix##_table, .table_address = prefix##_table_address,                          \
-	.is_present = arm_is_present, .is_leaf = arm_is_leaf, .counted = true, .count = arm_count, \
-	.with_count = arm_with_count, .count_up = arm_count_up, .count_down = arm_count_down,      \
-	.break_before_make = arm_break_before_make, .contiguous = ARM_CONTIGUOUS,                  \
-	.contiguous_shift = ARM_GROUP_SHIFT(granule_shift_),                                       \
-	.contiguous_above = (granule_shift_) == 12 ? 4 : 5, .ignored = ARM_IGNORED,                \
+#define ARM_ENCODER_ADDRESSES(prefix, granule_shift_, lpa2_)                                  \
+	.granule_shift = (granule_shift_), .index_bits = (granule_shift_)-3,                  \
+	.software_bits = ARM_SOFTWARE, .software = arm_software, .leaf = prefix##_leaf,       \
+	.leaf_attributes = prefix##_leaf_attributes, .leaf_address = prefix##_leaf_address,   \
+	.table = prefix##_table, .table_address = prefix##_table_address,                     \
+	.is_present = arm_is_present, .is_leaf = arm_is_leaf,                                 \
+	.is_plain_table = arm_is_plain_table, .counted = true, .count = arm_count,            \
+	.with_count = arm_with_count, .count_up = arm_count_up, .count_down = arm_count_down, \
+	.break_before_make = arm_break_before_make, .contiguous = ARM_CONTIGUOUS,             \
+	.contiguous_shift = ARM_GROUP_SHIFT(granule_shift_),                                  \
+	.contiguous_above = (granule_shift_) == 12 ? 4 : 5, .ignored = ARM_IGNORED,           \
 	.table_bits = (lpa2_) || (granule_shift_) == 16 ? 0 : ARM_BITS(47, granule_shift_)
 
 #endif

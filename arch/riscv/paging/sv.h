@@ -148,6 +148,11 @@ static ALWAYS_INLINE bool sv_is_present(const struct page_table *table, uint64_t
 	return (descriptor & VALID) != 0 && (level != 0 || sv_is_leaf(descriptor, level));
 }
 
+static ALWAYS_INLINE bool sv_is_plain_table(uint64_t descriptor)
+{
+	return (descriptor & (VALID | READ | WRITE | EXECUTE)) == VALID;
+}
+
 /* What makes the walk of 12.3.2 raise a page fault, or is to be cleared by software (12.4.1). */
 static ALWAYS_INLINE uint64_t sv_broken(const struct page_table *table, uint64_t descriptor,
 					unsigned int level)
@@ -183,13 +188,13 @@ static ALWAYS_INLINE phys_addr sv_table_address(uint64_t descriptor)
 	return (descriptor & ADDRESS) << 2;
 }
 
-#define SV_ENCODER                                                                     \
-	.granule_shift = 12, .index_bits = 9, .keep = sv_keep, .merge = sv_merge,      \
-	.without_write = sv_without_write, .cleaned = sv_cleaned,                      \
-	.break_before_make = sv_break_before_make, .leaf = sv_leaf,                    \
-	.leaf_attributes = sv_leaf_attributes, .leaf_address = sv_leaf_address,        \
-	.is_global = sv_is_global, .is_present = sv_is_present, .is_leaf = sv_is_leaf, \
-	.table = sv_table, .table_address = sv_table_address, .counted = false,        \
-	.software_bits = SOFTWARE, .software = sv_software
+#define SV_ENCODER                                                                                 \
+	.granule_shift = 12, .index_bits = 9, .keep = sv_keep, .merge = sv_merge,                  \
+	.without_write = sv_without_write, .cleaned = sv_cleaned,                                  \
+	.break_before_make = sv_break_before_make, .leaf = sv_leaf,                                \
+	.leaf_attributes = sv_leaf_attributes, .leaf_address = sv_leaf_address,                    \
+	.is_global = sv_is_global, .is_present = sv_is_present, .is_leaf = sv_is_leaf,             \
+	.is_plain_table = sv_is_plain_table, .table = sv_table, .table_address = sv_table_address, \
+	.counted = false, .software_bits = SOFTWARE, .software = sv_software
 
 #endif

@@ -200,6 +200,12 @@ static ALWAYS_INLINE uint64_t ept_table(const struct page_table *table, phys_add
 	return phys | ept_permissions(table) | accessed;
 }
 
+/* All rights, and nothing else in bits 7:0. Others may make tables with fewer. */
+static ALWAYS_INLINE bool ept_is_plain_table(uint64_t descriptor)
+{
+	return (descriptor & 0xff) == (READ | WRITE | EXECUTE);
+}
+
 /* EPT misconfigurations: SDM vol. 3C 28.3.3.1. */
 static ALWAYS_INLINE uint64_t ept_broken(const struct page_table *table, uint64_t descriptor,
 					 unsigned int level)
@@ -242,6 +248,7 @@ static const struct encoder ept = {
 	.is_global = ept_is_global,
 	.is_present = ept_is_present,
 	.is_leaf = x86_is_leaf,
+	.is_plain_table = ept_is_plain_table,
 	.broken = ept_broken,
 	.table = ept_table,
 	.table_address = x86_table_address,

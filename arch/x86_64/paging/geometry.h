@@ -50,6 +50,12 @@ static ALWAYS_INLINE bool x86_is_leaf(uint64_t descriptor, unsigned int level)
 	return level == 0 || (descriptor & X86_LARGE) != 0;
 }
 
+/* Present, and not large: of the formats whose bit 0 says present. */
+static ALWAYS_INLINE bool pte_is_plain_table(uint64_t descriptor)
+{
+	return ((descriptor - 1) & (X86_LARGE | 1)) == 0;
+}
+
 /* A leaf may be split and joined in place: SDM vol. 3A 4.10.2.3, as long as what is changed is
  * flushed before it is changed further. */
 static ALWAYS_INLINE bool x86_break_before_make(const struct page_table *table)

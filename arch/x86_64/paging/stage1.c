@@ -74,6 +74,7 @@ static const struct encoder stage1 = {
 	.is_global = pte_is_global,
 	.is_present = pte_is_present,
 	.is_leaf = x86_is_leaf,
+	.is_plain_table = pte_is_plain_table,
 	.broken = stage1_broken,
 	.table = pte_table,
 	.table_address = x86_table_address,

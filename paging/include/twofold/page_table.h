@@ -112,6 +112,14 @@ struct page_table {
 	uint8_t levels; /* how many; level 0 has the granule-sized leaves */
 	bool modified_tables;
 	uint8_t held; /* what entries there may be that not every table has (engine/held.h) */
+	/* What follows from these, so that an operation on one page need not work it out
+	 * (engine/arguments.h). */
+	uint64_t input_bias;  /* added to an input address ... */
+	uint64_t input_limit; /* ... it is less than this, or not one of the table's */
+	uint64_t plain_limit; /* the same for the walk of plain_root; 0 if there is no such walk */
+	bool whole_root;      /* it has as many entries as any other table */
+	const uint64_t *plain_root; /* of a table of four levels, with a whole root, at an offset */
+	phys_addr output_bad;       /* bits that the address of a page has not */
 	struct table_access access;
 
 	/* Where the page before was mapped (engine/recent.h). */
