@@ -66,24 +66,29 @@ static uint64_t system_base(uint64_t table, uint16_t selector)
 	return (entry[0] >> 16 & 0xffffff) | (entry[0] >> 56) << 24 | entry[1] << 32;
 }
 
+#define WRITE_SELECTOR(name, segment)                                                \
+	do {                                                                         \
+		uint16_t selector;                                                   \
+		__asm__ volatile("mov %%" #name ", %0" : "=r"(selector));            \
+		vmcs_write(VMCS_HOST_ES + 2 * (segment), selector & SELECTOR_INDEX); \
+	} while (0)
+
 /* As it is now. An exit makes the limits of GDTR and IDTR the largest there are, which is no matter
  * here. */
 static void write_host(void)
 {
 	struct table_register gdt, idt;
-	uint16_t task, selectors[6];
+	uint16_t task;
 
 	__asm__ volatile("sgdt %0" : "=m"(gdt));
 	__asm__ volatile("sidt %0" : "=m"(idt));
 	__asm__ volatile("str %0" : "=r"(task));
-	__asm__ volatile("mov %%es, %0" : "=r"(selectors[VMCS_ES]));
-	__asm__ volatile("mov %%cs, %0" : "=r"(selectors[VMCS_CS]));
-	__asm__ volatile("mov %%ss, %0" : "=r"(selectors[VMCS_SS]));
-	__asm__ volatile("mov %%ds, %0" : "=r"(selectors[VMCS_DS]));
-	__asm__ volatile("mov %%fs, %0" : "=r"(selectors[VMCS_FS]));
-	__asm__ volatile("mov %%gs, %0" : "=r"(selectors[VMCS_GS]));
-	for (unsigned int i = 0; i < 6; i++)
-		vmcs_write(VMCS_HOST_ES + 2 * i, selectors[i] & SELECTOR_INDEX);
+	WRITE_SELECTOR(es, VMCS_ES);
+	WRITE_SELECTOR(cs, VMCS_CS);
+	WRITE_SELECTOR(ss, VMCS_SS);
+	WRITE_SELECTOR(ds, VMCS_DS);
+	WRITE_SELECTOR(fs, VMCS_FS);
+	WRITE_SELECTOR(gs, VMCS_GS);
 	vmcs_write(VMCS_HOST_ES + 2 * 6, task);
 	vmcs_write(VMCS_HOST_CR0, read_cr0());
 	vmcs_write(VMCS_HOST_CR3, read_cr3());
