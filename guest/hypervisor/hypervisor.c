@@ -17,16 +17,22 @@ const size_t hypervisor_list_count = sizeof(hypervisor_lists) / sizeof(hyperviso
 
 void hypervisor_choose(void)
 {
-	const char *why = "no way is known on this architecture";
+	char reasons[160] = "";
+	size_t length = 0;
 
 	for (size_t i = 0; inner_backends[i]; i++) {
+		const char *why = "";
+
 		if (inner_backends[i]->present(&why)) {
 			hypervisor.backend = inner_backends[i];
 			return;
 		}
-		print("# no %s: %s\n", inner_backends[i]->name, why);
+		format_text(reasons + length, sizeof(reasons) - length, "%s%s", i == 0 ? "" : "; ",
+			    why);
+		while (reasons[length] != '\0')
+			length++;
 	}
-	panic("mode=hypervisor: this CPU cannot run guests: %s", why);
+	panic("mode=hypervisor: this CPU cannot run guests: %s", reasons);
 }
 
 void hypervisor_start(void)

@@ -225,6 +225,7 @@ static struct page_flags trial_flags(const struct trial *trial)
 /* Each memory type that the format has changes nothing for accesses. */
 static void check_types(const struct check *check)
 {
+	const uint16_t software = 5; /* these bits all formats have */
 	struct trial trial;
 	unsigned int possible = 0;
 
@@ -235,6 +236,7 @@ static void check_types(const struct check *check)
 		enum paging_status status;
 
 		flags.type = type & 7;
+		flags.software = software;
 		status = trial_map(&trial, flags);
 		if (status == PAGING_BAD_FLAGS)
 			continue;
@@ -242,6 +244,9 @@ static void check_types(const struct check *check)
 			break;
 		possible++;
 		expect_equal("the type that query has", trial_flags(&trial).type, type);
+		expect_equal("the software bits that it has", trial_flags(&trial).software,
+			     software);
+		expect_true("the guest's PAT counts", !trial_flags(&trial).ignore_pat);
 		/* Instructions are not fetched from device memory on AArch64. */
 		try_order(&trial, INNER_READ, &flags);
 		try_order(&trial, INNER_WRITE, &flags);

@@ -20,6 +20,16 @@
 #define RESERVED   (UINT64_C(1) << 13) /* in a large leaf */
 #define LOCAL_APIC UINT64_C(0xfee00000)
 
+/* Of EPT. */
+#define EPT_R       (UINT64_C(1) << 0)
+#define EPT_W       (UINT64_C(1) << 1)
+#define EPT_X       (UINT64_C(1) << 2)
+#define EPT_TYPE(n) (UINT64_C(1) << (3 + (n)))
+#define EPT_IPAT    (UINT64_C(1) << 6)
+#define EPT_A       (UINT64_C(1) << 8)
+#define EPT_D       (UINT64_C(1) << 9)
+#define EPT_SW      (UINT64_C(0x1f) << 52)
+
 /* clang-format off */
 const struct sabotage sabotages[] = {
 	{ "writable",          SELFTEST, LEAF, ALL, .set = W },
@@ -101,6 +111,47 @@ const struct sabotage sabotages[] = {
 	{ "npt-lie-address-4k", INNER, LIE, PAGES, .flip = PAGE_SIZE_4K },
 	{ "npt-lie-address-2m", INNER, LIE, BLOCKS, .flip = PAGE_SIZE_2M },
 	{ "npt-lie-address-1g", INNER, LIE, LARGE, .flip = PAGE_SIZE_1G },
+	{ "ept-readable", INNER, LEAF, ALL, .set = EPT_R },
+	{ "ept-not-readable", INNER, LEAF, ALL, .clear = EPT_R },
+	{ "ept-writable", INNER, LEAF, ALL, .set = EPT_W },
+	{ "ept-read-only", INNER, LEAF, ALL, .clear = EPT_W },
+	{ "ept-executable", INNER, LEAF, ALL, .set = EPT_X },
+	{ "ept-not-executable", INNER, LEAF, ALL, .clear = EPT_X },
+	{ "ept-absent", INNER, LEAF, ALL, .clear = EPT_R | EPT_W | EPT_X },
+	{ "ept-type-0", INNER, LEAF, ALL, .flip = EPT_TYPE(0) },
+	{ "ept-type-1", INNER, LEAF, ALL, .flip = EPT_TYPE(1) },
+	{ "ept-type-2", INNER, LEAF, ALL, .flip = EPT_TYPE(2) },
+	{ "ept-ignore-pat", INNER, LEAF, ALL, .set = EPT_IPAT },
+	{ "ept-large-as-table", INNER, LEAF, BLOCKS | LARGE, .clear = PS },
+	{ "ept-born-accessed", INNER, LEAF, ALL, .set = EPT_A },
+	{ "ept-born-idle", INNER, LEAF, ALL, .clear = EPT_A },
+	{ "ept-born-dirty", INNER, LEAF, ALL, .set = EPT_D },
+	{ "ept-reserved-bit", INNER, LEAF, BLOCKS | LARGE, .set = RESERVED },
+	{ "ept-reserved-40", INNER, LEAF, ALL, .set = UINT64_C(1) << 40 },
+	{ "ept-reserved-51", INNER, LEAF, ALL, .set = UINT64_C(1) << 51 },
+	{ "ept-no-software", INNER, LEAF, ALL, .clear = EPT_SW },
+	{ "ept-elsewhere-4k", INNER, LEAF, PAGES, .flip = PAGE_SIZE_4K },
+	{ "ept-elsewhere-2m", INNER, LEAF, BLOCKS, .flip = PAGE_SIZE_2M },
+	{ "ept-elsewhere-1g", INNER, LEAF, LARGE, .flip = PAGE_SIZE_1G },
+	{ "ept-table-not-readable", INNER, TABLE, ALL, .clear = EPT_R },
+	{ "ept-table-read-only", INNER, TABLE, ALL, .clear = EPT_W },
+	{ "ept-table-no-execute", INNER, TABLE, ALL, .clear = EPT_X },
+	{ "ept-table-absent", INNER, TABLE, ALL, .clear = EPT_R | EPT_W | EPT_X },
+	{ "ept-table-type-0", INNER, TABLE, ALL, .set = EPT_TYPE(0) },
+	{ "ept-table-type-1", INNER, TABLE, ALL, .set = EPT_TYPE(1) },
+	{ "ept-table-type-2", INNER, TABLE, ALL, .set = EPT_TYPE(2) },
+	{ "ept-table-ignore-pat", INNER, TABLE, ALL, .set = EPT_IPAT },
+	{ "ept-table-40", INNER, TABLE, ALL, .set = UINT64_C(1) << 40 },
+	{ "ept-not-cleared", INNER, CLEAR, ALL, .set = EPT_R | EPT_W | EPT_X | EPT_TYPE(1) | EPT_TYPE(2) | EPT_A },
+	{ "ept-lie-readable", INNER, LIE, ALL, .flip = EPT_R },
+	{ "ept-lie-writable", INNER, LIE, ALL, .flip = EPT_W },
+	{ "ept-lie-executable", INNER, LIE, ALL, .flip = EPT_X },
+	{ "ept-lie-type", INNER, LIE, ALL, .flip = EPT_TYPE(1) },
+	{ "ept-lie-accessed", INNER, LIE, ALL, .flip = EPT_A },
+	{ "ept-lie-dirty", INNER, LIE, ALL, .flip = EPT_D },
+	{ "ept-lie-address-4k", INNER, LIE, PAGES, .flip = PAGE_SIZE_4K },
+	{ "ept-lie-address-2m", INNER, LIE, BLOCKS, .flip = PAGE_SIZE_2M },
+	{ "ept-lie-address-1g", INNER, LIE, LARGE, .flip = PAGE_SIZE_1G },
 };
 /* clang-format on */
 
