@@ -224,27 +224,25 @@ static ALWAYS_INLINE enum paging_status translate_above(const struct encoder *e,
 	return PAGING_OK;
 }
 
-/* The entry for `virt` of the table that `d` leads to, or of the root. */
-static ALWAYS_INLINE uint64_t plain_entry(const struct encoder *e, const uint64_t *entries,
-					  virt_addr virt, unsigned int level)
-{
-	uint64_t mask = (UINT64_C(1) << e->index_bits) - 1;
-
-	return entry_load(&entries[virt >> level_shift(e, level) & mask]);
-}
-
+/* The entry for `virt` of the table that `d` leads to. */
 static ALWAYS_INLINE uint64_t plain_below(const struct encoder *e, const struct page_table *table,
 					  uint64_t d, virt_addr virt, unsigned int level)
 {
+	uint64_t mask = (UINT64_C(1) << e->index_bits) - 1;
 	uint64_t entries = table_address(e, table, d) + table->access.offset;
 
-	return plain_entry(e, (const uint64_t *)(uintptr_t)entries, virt, level);
+	/* Or the offset is added after the index, in an instruction of its own. */
+	__asm__("" : "+r"(entries));
+	return entry_load((const uint64_t *)(uintptr_t)entries +
+			  (virt >> level_shift(e, level) & mask));
 }
 
 static ALWAYS_INLINE enum paging_status translate_page(const struct encoder *e,
 						       const struct page_table *table,
 						       virt_addr virt, phys_addr *phys)
 {
+	/* Of halves the lower one comes first in the root, and is the second of what is biased. */
+	uint64_t swap = e->input == INPUT_SIGN_EXTENDED ? UINT64_C(1) << (e->index_bits - 1) : 0;
 	uint64_t biased = virt;
 	uint64_t d;
 
@@ -252,7 +250,7 @@ static ALWAYS_INLINE enum paging_status translate_page(const struct encoder *e,
 		biased += table->input_bias;
 	if (UNLIKELY(biased >= table->plain_limit))
 		return translate_general(e, table, virt, phys);
-	d = plain_entry(e, table->plain_root, virt, 3);
+	d = entry_load(&table->plain_root[biased >> level_shift(e, 3) ^ swap]);
 	if (UNLIKELY(!e->is_plain_table(d)))
 		return translate_above(e, table, virt, d, 3, phys);
 	d = plain_below(e, table, d, virt, 2);

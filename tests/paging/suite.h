@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A Criterion test that runs once for every configuration in format_cases, or only for those that
- * begin with a word of TWOFOLD_FORMATS ("x86-48 ept"). */
+ * begin with a word of TWOFOLD_FORMATS ("x86-48 ept"); a word that none begins with is an error. */
 #ifndef TESTS_SUITE_H
 #define TESTS_SUITE_H
 

@@ -5,6 +5,9 @@
  * not follow an address that lies beyond the output width or leads back to a table above, and
  * writes nothing.
  *
+ * Operations that only look (query, translate, walk, dump, statistics) come to an end in any table.
+ * Those that change one count on its being sound: no rule of any class broken where they work.
+ *
  *	struct page_check check = { .report = print_it };
  *	status = page_table_check(&table, &check);
  *	if (status == PAGING_OK && check.broken == 0)
