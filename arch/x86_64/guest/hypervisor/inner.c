@@ -14,9 +14,6 @@
 
 const struct inner_backend *const inner_backends[] = { &inner_vmx, &inner_svm, NULL };
 
-/* All that nested tables have the common checks see. */
-const struct check_list arch_hypervisor_checks = { .checks = NULL, .count = 0 };
-
 uint64_t arch_hypercall(uint64_t call, const uint64_t arguments[3])
 {
 	__asm__ volatile("out %%al, %1"
