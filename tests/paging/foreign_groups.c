@@ -139,7 +139,7 @@ FORMAT_TEST(foreign, hints)
 		return;
 	for (unsigned int level = 0; level < format->levels; level++) {
 		if (!format_has_leaf(format, format->level_size[level]) ||
-		    format_entries(format, level) < 4 * group_entries(format, level) || level > 1)
+		    format_entries(format, level) < group_entries(format, level) || level > 1)
 			continue;
 		for (unsigned int how = 0; how < SPOILS; how++) {
 			foreign_open(&f, format, level, (enum spoil)how);

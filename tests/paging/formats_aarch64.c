@@ -291,6 +291,8 @@ const struct format_case formats_aarch64[] = {
 	{ "s1-64k-52-groups", GRANULE_64K, GROUPS_64K,
 	  STAGE1(64k, 52, 52, 3, 8192, LEAVES_64K | SIZE_4T | PAGE_SIZE_2M | SIZE_16G,
 		 DIRTY | BBM2) },
+	{ "s1-4k-lpa2-48", GRANULE_4K,
+	  STAGE1(4k_lpa2, 48, 52, 4, 4096, LEAVES_4K | SIZE_512G, BTI | DIRTY) },
 	{ "s1-4k-lpa2-52-upper", GRANULE_4K,
 	  STAGE1(4k_lpa2, 52, 52, 5, 128, LEAVES_4K | SIZE_512G, UPPER | BTI | DIRTY) },
 	{ "s1-16k-lpa2-52-groups", GRANULE_16K, GROUPS_16K,
