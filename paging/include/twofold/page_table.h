@@ -118,7 +118,7 @@ struct page_table {
 	uint64_t input_limit; /* ... it is less than this, or not one of the table's */
 	uint64_t plain_limit; /* the same for the walk of plain_root; 0 if there is no such walk */
 	bool whole_root;      /* it has as many entries as any other table */
-	const uint64_t *plain_root; /* of a table of four levels, with a whole root, at an offset */
+	uint64_t *plain_root; /* of a table of four levels, with a whole root, at an offset */
 	phys_addr output_bad;       /* bits that the address of a page has not */
 	struct table_access access;
 
