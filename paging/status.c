@@ -34,6 +34,8 @@ const char *paging_status_text(enum paging_status status)
 		return "stopped by the visitor";
 	case PAGING_BAD_CONFIG:
 		return "configuration that this format does not have";
+	case PAGING_BROKEN_GROUP:
+		return "contiguous hint in a group that is not whole";
 	}
 	return "unknown status";
 }

@@ -43,10 +43,10 @@ static inline uint64_t live_entries(const struct encoder *e, const struct page_t
 }
 
 /* Descriptors that a leaf consists of. */
-static ALWAYS_INLINE uint64_t leaf_entries(const struct encoder *e, const struct page_cursor *c,
-					   uint64_t leaf)
+static ALWAYS_INLINE uint64_t leaf_entries(const struct encoder *e, const struct page_table *table,
+					   const struct page_cursor *c, uint64_t leaf)
 {
-	return in_group(e, leaf) ? group_entries(e, c->level) : 1;
+	return in_group(e, leaf) ? hinted_entries(e, table, c->level) : 1;
 }
 
 /* What an operation that changes attributes makes of one descriptor. */
@@ -87,8 +87,8 @@ static inline void leaf_remove(const struct encoder *e, const struct page_table 
 {
 	unsigned int level = c->level;
 	uint64_t *entry = in_group(e, old) ? group_first(table, e, c) : cursor_entry(table, e, c);
-	uint64_t entries = leaf_entries(e, c, old);
-	uint64_t span = leaf_span(e, c, old);
+	uint64_t entries = leaf_entries(e, table, c, old);
+	uint64_t span = leaf_span(e, table, c, old);
 	uint64_t start = addr_align_down(c->input, span);
 
 	for (uint64_t i = 0; i < entries; i++)
@@ -137,7 +137,7 @@ static inline void group_set_software(const struct encoder *e, const struct page
 				      const struct page_cursor *c, const struct change *change)
 {
 	uint64_t *entries = group_first(table, e, c);
-	uint64_t count = group_entries(e, c->level);
+	uint64_t count = hinted_entries(e, table, c->level);
 
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t old = entry_load(&entries[i]);
@@ -154,15 +154,18 @@ static inline void leaf_change(const struct encoder *e, const struct page_table 
 			       uint64_t old, struct tlb_gather *gather)
 {
 	uint64_t attributes = change->attributes;
+	uint64_t keep = 0;
 
 	if (!in_group(e, old)) {
 		leaf_change_one(e, table, c, change, old, gather);
 	} else if (change->kind == CHANGE_SOFTWARE) {
 		group_set_software(e, table, c, change);
 	} else {
-		if (change->kind == CHANGE_WRITE_PROTECT)
+		if (change->kind == CHANGE_WRITE_PROTECT) {
 			attributes = e->without_write(leaf_attributes(e, table, old, c->level));
-		group_rewrite(e, table, c, attributes, true, gather);
+			keep = group_own_bits(e);
+		}
+		group_rewrite(e, table, c, attributes, keep, true, gather);
 	}
 }
 

@@ -127,13 +127,6 @@ static inline uint64_t check_entry(const struct encoder *e, const struct page_ta
 
 /* Groups */
 
-/* log2 of the entries of a group. The architecture has groups at levels where the library makes
- * none. */
-static ALWAYS_INLINE unsigned int check_group_shift(const struct encoder *e, unsigned int level)
-{
-	return e->contiguous_shift[level] != 0 ? e->contiguous_shift[level] : e->contiguous_above;
-}
-
 static ALWAYS_INLINE bool check_has_hint(const struct encoder *e, const struct page_table *table,
 					 uint64_t d, unsigned int level)
 {
@@ -145,18 +138,12 @@ static inline uint64_t check_member(const struct encoder *e, const struct page_t
 				    uint64_t first, uint64_t d, uint64_t distance,
 				    unsigned int level)
 {
-	uint64_t a, b, differs;
-
-	if (!check_has_hint(e, table, d, level) ||
-	    leaf_address(e, table, d, level) != leaf_address(e, table, first, level) + distance)
+	if (!group_fits(e, table, first, d, distance, level))
 		return RULE(PAGE_RULE_GROUP_MIXED);
-	/* Any one of them may be accessed and dirty for all: merged, those do not count. */
-	a = leaf_attributes(e, table, first, level);
-	b = leaf_attributes(e, table, d, level);
-	differs = e->merge(a, b) ^ e->merge(b, a);
-	if ((differs & ~e->ignored) != 0)
-		return RULE(PAGE_RULE_GROUP_MIXED);
-	return differs != 0 ? RULE(PAGE_RULE_GROUP_SOFTWARE) : 0;
+	if (group_differs(e, leaf_attributes(e, table, first, level),
+			  leaf_attributes(e, table, d, level)) != 0)
+		return RULE(PAGE_RULE_GROUP_SOFTWARE);
+	return 0;
 }
 
 /* The group of entries [first, first + count) of the cursor's table. */
@@ -203,16 +190,14 @@ static inline bool check_groups(const struct encoder *e, const struct page_table
 				struct page_check *check)
 {
 	uint64_t index = level_index(e, table, c->level, c->input);
-	uint64_t entries = level_entries(e, table, c->level);
-	uint64_t count;
+	uint64_t count = hinted_entries(e, table, c->level);
 
 	if (e->contiguous == 0)
 		return true;
-	count = UINT64_C(1) << check_group_shift(e, c->level);
 	if (!addr_is_aligned(index, count) && cursor_entry_start(e, c) > start)
 		return true;
 	index = addr_align_down(index, count);
-	return check_group(e, table, c, index, count < entries ? count : entries, check);
+	return check_group(e, table, c, index, count, check);
 }
 
 /* Tables */

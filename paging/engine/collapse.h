@@ -89,7 +89,8 @@ static inline void collapse_table(const struct encoder *e, struct page_table *ta
 		;
 }
 
-/* Gives the hint to each whole group of the table that lies in [first, last]. */
+/* Gives the hint to each group of the table that lies in [first, last] and can be whole, also where
+ * some of its leaves have it. */
 static inline void collapse_groups(const struct encoder *e, const struct page_table *table,
 				   struct page_cursor *c, uint64_t first, uint64_t last,
 				   struct tlb_gather *gather)
@@ -105,10 +106,11 @@ static inline void collapse_groups(const struct encoder *e, const struct page_ta
 		uint64_t d = entry_load(entries);
 
 		c->input = start + (i << level_shift(e, level));
-		if (c->input < first || c->input + (span - 1) > last || in_group(e, d) ||
+		if (c->input < first || c->input + (span - 1) > last ||
+		    (in_group(e, d) && !group_is_broken(e, table, c, d)) ||
 		    !leaves_alike(e, table, entries, group_entries(e, level), level))
 			continue;
-		group_rewrite(e, table, c, leaf_attributes(e, table, d, level), true, gather);
+		group_rewrite(e, table, c, leaf_attributes(e, table, d, level), 0, true, gather);
 	}
 	c->input = input;
 }

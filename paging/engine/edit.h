@@ -29,7 +29,8 @@ struct edit {
 	uint64_t budget; /* tables that it may still make */
 	/* Of the tables the cursor is in: entries that this operation emptied. */
 	uint64_t removed[PAGE_TABLE_MAX_LEVELS];
-	/* With PAGING_ENLARGE: what the leaves that were changed cover, with the range. */
+	/* What the leaves that were changed cover, with the range (PAGING_ENLARGE); the plan has
+	 * the range's start in `first`. */
 	uint64_t first;
 	uint64_t final;
 	/* The plan's result. */
@@ -95,17 +96,25 @@ static inline void plan_leave(const struct encoder *e, struct page_table *table,
 
 /* Whether the leaf needs no splitting: all of it (or of its group) is in what is left of the range
  * or may be taken for that, or it is small enough already. */
-static ALWAYS_INLINE bool edit_covers(const struct encoder *e, const struct edit *edit,
-				      uint64_t leaf)
+static ALWAYS_INLINE bool edit_covers(const struct encoder *e, const struct page_table *table,
+				      const struct edit *edit, uint64_t leaf)
 {
 	const struct page_cursor *c = &edit->c;
-	uint64_t span = leaf_span(e, c, leaf);
+	uint64_t span = leaf_span(e, table, c, leaf);
 
 	if (edit->change.kind == CHANGE_SPLIT)
 		return span <= edit->leaf_size;
 	if (edit->change.kind == CHANGE_UNANNOTATE || (edit->op->mode & PAGING_ENLARGE) != 0)
 		return true;
 	return addr_is_aligned(c->input, span) && c->input + (span - 1) <= c->last;
+}
+
+/* A leaf of a group that others left broken is not changed. */
+static ALWAYS_INLINE bool edit_changes(const struct encoder *e, const struct page_table *table,
+				       const struct edit *edit, uint64_t leaf)
+{
+	return !edit_keeps_leaves(edit) ||
+	       (edit->change.kind == CHANGE_SPLIT && !edit_covers(e, table, edit, leaf));
 }
 
 /* To the last entry of the leaf. */
@@ -131,18 +140,23 @@ static inline enum paging_status plan_leaf(const struct encoder *e, struct page_
 	struct page_cursor *c = &edit->c;
 	uint64_t last = edit_entry_end(e, edit);
 
-	if (edit_covers(e, edit, leaf)) {
+	if (in_group(e, leaf) && edit_changes(e, table, edit, leaf) &&
+	    group_proves_broken(e, table, c, leaf, edit->first))
+		return edit_conflict(e, table, edit, PAGING_BROKEN_GROUP,
+				     leaf_span(e, table, c, leaf));
+	if (edit_covers(e, table, edit, leaf)) {
 		if (edit_keeps_leaves(edit))
 			return PAGING_OK;
 		edit->breaks |=
 			change_breaks(e, table, &edit->c, &edit->change, leaf, edit->op->gather);
 		if (edit_empties(edit))
-			edit->removed[c->level] += leaf_entries(e, &edit->c, leaf);
-		edit_pass(e, edit, leaf_span(e, c, leaf));
+			edit->removed[c->level] += leaf_entries(e, table, &edit->c, leaf);
+		edit_pass(e, edit, leaf_span(e, table, c, leaf));
 		return PAGING_OK;
 	}
 	if (!edit_may_split(edit))
-		return edit_conflict(e, table, edit, PAGING_WOULD_SPLIT, leaf_span(e, c, leaf));
+		return edit_conflict(e, table, edit, PAGING_WOULD_SPLIT,
+				     leaf_span(e, table, c, leaf));
 	edit->breaks |= must_break(e, table, edit->op->gather) ||
 			(in_group(e, leaf) && edit->op->gather) ||
 			change_breaks(e, table, &edit->c, &edit->change, leaf, edit->op->gather);
@@ -348,12 +362,12 @@ static inline enum paging_status edit_leaf(const struct encoder *e, struct page_
 					   struct edit *edit, uint64_t leaf)
 {
 	struct page_cursor *c = &edit->c;
-	uint64_t span = leaf_span(e, c, leaf);
+	uint64_t span = leaf_span(e, table, c, leaf);
 	uint64_t start;
 
 	if (edit_keeps_leaves(edit))
 		return PAGING_OK;
-	if (edit_gather_full(e, table, edit, leaf_entries(e, &edit->c, leaf)))
+	if (edit_gather_full(e, table, edit, leaf_entries(e, table, &edit->c, leaf)))
 		return edit_conflict(e, table, edit, PAGING_GATHER_FULL, span);
 	if (change_breaks(e, table, &edit->c, &edit->change, leaf, edit->op->gather) &&
 	    gather_cannot_break(edit->op->gather))
@@ -361,7 +375,7 @@ static inline enum paging_status edit_leaf(const struct encoder *e, struct page_
 	if (edit->change.kind == CHANGE_UNMAP) {
 		leaf_remove(e, table, c, leaf, edit->change.left, edit->op->gather);
 		if (edit->change.left == 0)
-			edit->removed[c->level] += leaf_entries(e, c, leaf);
+			edit->removed[c->level] += leaf_entries(e, table, c, leaf);
 	} else {
 		leaf_change(e, table, c, &edit->change, leaf, edit->op->gather);
 	}
@@ -407,7 +421,7 @@ static inline enum paging_status edit_split(const struct encoder *e, struct page
 {
 	struct tlb_gather *gather = edit->op->gather;
 	struct page_cursor *c = &edit->c;
-	uint64_t span = leaf_span(e, c, leaf);
+	uint64_t span = leaf_span(e, table, c, leaf);
 	bool breaks = must_break(e, table, gather) || (gather && in_group(e, leaf));
 
 	if (!edit_may_split(edit))
@@ -711,7 +725,10 @@ edit_entry(const struct encoder *e, struct page_table *table, struct edit *edit,
 		*again = true;
 		return PAGING_OK;
 	}
-	if (edit_covers(e, edit, d))
+	if (in_group(e, d) && edit_changes(e, table, edit, d) && group_is_broken(e, table, c, d))
+		return edit_conflict(e, table, edit, PAGING_BROKEN_GROUP,
+				     leaf_span(e, table, c, d));
+	if (edit_covers(e, table, edit, d))
 		return edit_leaf(e, table, edit, d);
 	*again = true;
 	return edit_split(e, table, edit, d);
@@ -748,6 +765,7 @@ static inline enum paging_status edit_prepare(const struct encoder *e, struct pa
 	const struct tlb_gather *gather = edit->op->gather;
 	enum paging_status status;
 
+	edit->first = input;
 	edit->removed[top_level(table)] = 0;
 	edit->frames_needed = 0;
 	edit->tables_emptied = 0;

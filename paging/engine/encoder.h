@@ -68,8 +68,8 @@ struct encoder {
 	/* Contiguous groups: the descriptor bit, and log2 of the entries of a group by level. */
 	uint64_t contiguous;
 	uint8_t contiguous_shift[PAGE_TABLE_MAX_LEVELS];
-	/* The checker: log2 of the entries of a group at other levels, where others may make
-	 * groups; and the leaf bits that the MMU ignores. */
+	/* log2 of the entries of a group at other levels, where others may make groups; and the
+	 * leaf bits that the MMU ignores. */
 	uint8_t contiguous_above;
 	uint64_t ignored;
 	/* Leaf bits that cannot change in one store where break_before_make. */

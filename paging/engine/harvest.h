@@ -47,7 +47,7 @@ static inline bool harvest_leaf(const struct encoder *e, const struct page_table
 
 	if (in_group(e, old)) {
 		entry = group_first(table, e, c);
-		count = group_entries(e, level);
+		count = hinted_entries(e, table, level);
 	}
 	for (uint64_t i = 0; i < count; i++)
 		old = e->merge(old, harvest_entry(e, table, h, &entry[i], level));
@@ -58,7 +58,7 @@ static inline bool harvest_leaf(const struct encoder *e, const struct page_table
 	visit.level = level;
 	visit.descriptor = old;
 	visit.mapping.annotation = 0;
-	visit.mapping.size = leaf_span(e, c, old);
+	visit.mapping.size = leaf_span(e, table, c, old);
 	visit.mapping.virt = input_extend(e, table, addr_align_down(c->input, visit.mapping.size));
 	visit.mapping.phys =
 		addr_align_down(leaf_address(e, table, old, level), visit.mapping.size);
@@ -91,16 +91,29 @@ static inline enum paging_status harvest_run(const struct encoder *e,
 			continue;
 		}
 		if (e->is_present(table, d, c->level)) {
+			if (group_is_broken(e, table, c, d))
+				return PAGING_BROKEN_GROUP;
 			if (!harvest_leaf(e, table, h, c, above[c->level]))
 				return PAGING_STOPPED;
 			if (in_group(e, d))
-				c->input |= group_size(e, c->level) - 1;
+				c->input |= hinted_size(e, table, c->level) - 1;
 		}
 		if (!cursor_step(e, c))
 			return PAGING_OK;
 		while (cursor_left(table, e, c))
 			cursor_ascend(table, c);
 	}
+}
+
+/* Names the group that is not whole; the input address that the harvest has come to. */
+static inline uint64_t harvest_broken(const struct encoder *e, const struct page_table *table,
+				      const struct page_cursor *c, struct page_table_op *op)
+{
+	uint64_t span = hinted_size(e, table, c->level);
+
+	op->conflict = input_extend(e, table, addr_align_down(c->input, span));
+	op->conflict_size = span;
+	return c->input;
 }
 
 static ALWAYS_INLINE enum paging_status
@@ -120,8 +133,11 @@ harvest_range(const struct encoder *e, struct page_table *table, virt_addr virt,
 		return status;
 	cursor_open(table, e, &c, input, input + (size - 1));
 	status = harvest_run(e, table, &h, &c);
-	/* A leaf that was shown is done, up to where the range ends. */
-	op->done = status == PAGING_OK ? size : cursor_entry_last(e, &c) - input + 1;
+	op->done = size;
+	if (status == PAGING_STOPPED) /* the leaf that was shown is done */
+		op->done = cursor_entry_last(e, &c) - input + 1;
+	if (status == PAGING_BROKEN_GROUP)
+		op->done = harvest_broken(e, table, &c, op) - input;
 	if (op->done > size)
 		op->done = size;
 	cursor_close(table, &c);

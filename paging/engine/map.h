@@ -86,7 +86,7 @@ static inline enum paging_status map_conflict(const struct encoder *e,
 					      const struct page_cursor *c, uint64_t leaf,
 					      enum paging_status status, struct page_table_op *op)
 {
-	uint64_t span = leaf_span(e, c, leaf);
+	uint64_t span = leaf_span(e, table, c, leaf);
 
 	return op_fail(op, status, input_extend(e, table, addr_align_down(c->input, span)), span);
 }
@@ -152,6 +152,10 @@ static inline enum paging_status map_plan(const struct encoder *e, struct page_t
 							     last < m->last ? last : m->last);
 		} else if (!replace && e->is_leaf(d, c.level)) {
 			status = map_conflict(e, table, &c, d, PAGING_ALREADY_MAPPED, op);
+			break;
+		} else if (e->is_leaf(d, c.level) &&
+			   group_proves_broken(e, table, &c, d, m->input)) {
+			status = map_conflict(e, table, &c, d, PAGING_BROKEN_GROUP, op);
 			break;
 		} else if (!replace || plan_over(e, table, m, &c, d, plan, op)) {
 			cursor_descend(table, e, &c, table_address(e, table, d));
@@ -426,6 +430,8 @@ static inline enum paging_status build_over(const struct encoder *e, struct page
 	bool breaks = fits ? replace_breaks(e, op) : must_break(e, table, gather);
 
 	*done = fits && !grouped;
+	if (grouped && group_is_broken(e, table, c, d))
+		return map_conflict(e, table, c, d, PAGING_BROKEN_GROUP, op);
 	if ((breaks || grouped) && gather_cannot_break(gather))
 		return map_conflict(e, table, c, d, PAGING_NEEDS_FLUSH, op);
 	if (!leaf && gather && !gather_can_flush(gather) &&

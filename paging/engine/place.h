@@ -164,7 +164,7 @@ static ALWAYS_INLINE enum paging_status place_next(const struct encoder *e, stru
 		return PAGING_INPUT_RANGE;
 	d = place_reach(e, table, c);
 	place_pass(table, c,
-		   e->is_present(table, d, c->level) ? leaf_span(e, c, d)
+		   e->is_present(table, d, c->level) ? leaf_span(e, table, c, d)
 						     : level_size(e, c->level));
 	return c->ended ? PAGING_INPUT_RANGE : PAGING_OK;
 }
@@ -215,7 +215,8 @@ static ALWAYS_INLINE enum paging_status place_leaves(const struct encoder *e, st
 		uint64_t at = c->input + (room << level_shift(e, level));
 		uint64_t d = entry_load(&entry[room]);
 		/* Of a group: what is in the way of one of its leaves. */
-		uint64_t span = e->is_leaf(d, level) ? leaf_span(e, c, d) : level_size(e, level);
+		uint64_t span =
+			e->is_leaf(d, level) ? leaf_span(e, table, c, d) : level_size(e, level);
 
 		return op_fail(c->op, PAGING_ALREADY_MAPPED,
 			       input_extend(e, table, addr_align_down(at, span)), span);
@@ -279,7 +280,7 @@ static ALWAYS_INLINE enum paging_status place_map(const struct encoder *e, struc
 			if (status != PAGING_OK)
 				return status;
 		} else if (e->is_leaf(d, c->level)) {
-			return place_fail(e, c, leaf_span(e, c, d), PAGING_ALREADY_MAPPED);
+			return place_fail(e, c, leaf_span(e, table, c, d), PAGING_ALREADY_MAPPED);
 		} else {
 			place_enter(e, table, c, table_address(e, table, d));
 		}
@@ -299,7 +300,7 @@ static inline bool place_gather_full(const struct encoder *e, const struct page_
 	return live_entries(e, c->table, c, c->gone[c->level]) == entries;
 }
 
-/* To the leaf that the cursor is in. */
+/* To the leaf that the cursor is in, and that is to be changed. */
 static ALWAYS_INLINE enum paging_status place_find(const struct encoder *e, struct page_cursor *c,
 						   uint64_t *leaf)
 {
@@ -310,6 +311,8 @@ static ALWAYS_INLINE enum paging_status place_find(const struct encoder *e, stru
 	*leaf = place_reach(e, table, c);
 	if (!e->is_present(table, *leaf, c->level))
 		return place_fail(e, c, level_size(e, c->level), PAGING_NOT_MAPPED);
+	if (group_is_broken(e, table, c, *leaf))
+		return place_fail(e, c, leaf_span(e, table, c, *leaf), PAGING_BROKEN_GROUP);
 	return PAGING_OK;
 }
 
@@ -324,14 +327,14 @@ static ALWAYS_INLINE enum paging_status place_unmap(const struct encoder *e, str
 	status = place_find(e, c, &leaf);
 	if (status != PAGING_OK)
 		return status;
-	span = leaf_span(e, c, leaf);
-	if (left == 0 && place_gather_full(e, c, leaf_entries(e, c, leaf)))
+	span = leaf_span(e, c->table, c, leaf);
+	if (left == 0 && place_gather_full(e, c, leaf_entries(e, c->table, c, leaf)))
 		return place_fail(e, c, span, PAGING_GATHER_FULL);
 	leaf_remove(e, c->table, c, leaf, left, c->op->gather);
 	if (left != 0)
 		held_add(c->table, HELD_ANNOTATIONS);
 	else
-		place_touch(c, c->level, leaf_entries(e, c, leaf));
+		place_touch(c, c->level, leaf_entries(e, c->table, c, leaf));
 	place_pass(c->table, c, span);
 	return PAGING_OK;
 }
@@ -351,7 +354,7 @@ place_protect(const struct encoder *e, struct page_cursor *c, struct page_flags 
 	status = place_find(e, c, &leaf);
 	if (status != PAGING_OK)
 		return status;
-	span = leaf_span(e, c, leaf);
+	span = leaf_span(e, c->table, c, leaf);
 	if (change_breaks(e, c->table, c, &change, leaf, gather) && gather_cannot_break(gather))
 		return place_fail(e, c, span, PAGING_NEEDS_FLUSH);
 	leaf_change(e, c->table, c, &change, leaf, gather);

@@ -29,7 +29,7 @@ static inline void describe_leaf(const struct encoder *e, const struct page_tabl
 	descriptor = paging_sabotage(PAGING_SABOTAGE_DECODE, level, descriptor);
 	descriptor = group_merge(table, e, c, descriptor);
 	mapping->annotation = 0;
-	mapping->size = leaf_span(e, c, descriptor);
+	mapping->size = leaf_span(e, table, c, descriptor);
 	mapping->virt = input_extend(e, table, addr_align_down(c->input, mapping->size));
 	mapping->phys = addr_align_down(leaf_address(e, table, descriptor, level), mapping->size);
 	mapping->flags =
@@ -352,7 +352,7 @@ static inline enum paging_status walk_inputs(const struct encoder *e,
 		}
 		/* A group was shown whole. */
 		if (e->is_present(table, d, c.level) && in_group(e, d))
-			c.input |= group_size(e, c.level) - 1;
+			c.input |= hinted_size(e, table, c.level) - 1;
 		if (!cursor_step(e, &c))
 			break;
 		while (cursor_left(table, e, &c))

@@ -161,30 +161,46 @@ static inline bool split_hole(const struct encoder *e, struct page_table *table,
 	return true;
 }
 
+/* What the leaves of a group may differ in: bits that the MMU ignores, but for the marks. */
+static ALWAYS_INLINE uint64_t group_own_bits(const struct encoder *e)
+{
+	return e->ignored & ~e->merge(0, UINT64_MAX);
+}
+
 /*
- * Changes all the leaves of the cursor's group at once: `attributes` for all of them, merged with
- * what they have been (keep), with or without the hint.
+ * Changes all the leaves of the cursor's group, which is whole, at once: `attributes` for all of
+ * them, merged with what they have been (keep), with or without the hint. Each has the bits `keep`,
+ * of group_own_bits(), as it had them.
  */
 static inline void group_rewrite(const struct encoder *e, const struct page_table *table,
-				 const struct page_cursor *c, uint64_t attributes, bool hint,
-				 struct tlb_gather *gather)
+				 const struct page_cursor *c, uint64_t attributes, uint64_t keep,
+				 bool hint, struct tlb_gather *gather)
 {
 	unsigned int level = c->level;
 	uint64_t *entries = group_first(table, e, c);
-	uint64_t start = addr_align_down(c->input, group_size(e, level));
+	uint64_t count = hinted_entries(e, table, level);
+	uint64_t span = hinted_size(e, table, level);
+	uint64_t start = addr_align_down(c->input, span);
 	uint64_t old = entry_load(&entries[0]);
 	phys_addr phys = leaf_address(e, table, old, level);
+	uint16_t kept[GROUP_MOST]; /* the bits from 48 up, where all those are */
 
+	analyzer_fills(kept);
 	/* Out of reach of hardware first, so that no accessed or dirty bit is lost. */
-	for (uint64_t i = 0; i < group_entries(e, level); i++)
-		old = e->merge(old, entry_exchange(table, &entries[i], 0));
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t was = entry_exchange(table, &entries[i], 0);
+
+		old = e->merge(old, was);
+		kept[i] = (uint16_t)((was & keep) >> 48);
+	}
 	if (gather)
-		break_range(e, table, gather, start, start + group_size(e, level) - 1,
-			    group_size(e, level), false, e->is_global(old));
+		break_range(e, table, gather, start, start + (span - 1), span, false,
+			    e->is_global(old));
 	attributes = e->keep(attributes, leaf_attributes(e, table, old, level));
-	for (uint64_t i = 0; i < group_entries(e, level); i++) {
+	for (uint64_t i = 0; i < count; i++) {
 		uint64_t leaf = e->leaf(attributes, phys + (i << level_shift(e, level)), level);
 
+		leaf = (leaf & ~keep) | (uint64_t)kept[i] << 48;
 		entry_store(table, &entries[i],
 			    paging_sabotage(PAGING_SABOTAGE_LEAF, level,
 					    leaf | (hint ? e->contiguous : 0)));
@@ -197,7 +213,8 @@ static inline void group_unfold(const struct encoder *e, const struct page_table
 {
 	uint64_t leaf = entry_load(cursor_entry(table, e, c));
 
-	group_rewrite(e, table, c, leaf_attributes(e, table, leaf, c->level), false, gather);
+	group_rewrite(e, table, c, leaf_attributes(e, table, leaf, c->level), group_own_bits(e),
+		      false, gather);
 }
 
 #endif

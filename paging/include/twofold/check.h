@@ -6,7 +6,9 @@
  * writes nothing.
  *
  * Operations that only look (query, translate, walk, dump, statistics) come to an end in any table.
- * Those that change one count on its being sound: no rule of any class broken where they work.
+ * Those that change one count on its being sound: no rule of any class broken where they work. But
+ * what they would change in a contiguous group that breaks PAGE_RULE_GROUP_MIXED or _UNALIGNED they
+ * refuse with PAGING_BROKEN_GROUP, and one that breaks no more than _SOFTWARE they change as any.
  *
  *	struct page_check check = { .report = print_it };
  *	status = page_table_check(&table, &check);

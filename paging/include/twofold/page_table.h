@@ -163,6 +163,18 @@ enum page_table_mode {
 	PAGING_PLAN = 1 << 5,
 };
 
+/*
+ * Arm: every operation that is to change a leaf with the contiguous hint answers
+ * PAGING_BROKEN_GROUP, with the group in op->conflict*, unless the group is whole (DDI 0487
+ * D8.7.1): each of its entries is a leaf with the hint, they lead to addresses in a row from one
+ * that is a multiple of the group's size, and are alike but for accessed, dirty and what the MMU
+ * ignores. The library makes no others, but may find them in tables that others wrote to; then it
+ * is not known what the TLB has, or which leaves the change is to be about. What stays as it is
+ * (page_table_split of leaves that are small enough, annotations) or goes with its whole table is
+ * no matter. In a table whose leaf_sizes have no groups nobody looks for hints in whole tables of
+ * pages (engine/held.h).
+ */
+
 /* The circumstances of a range operation, and what came of it. One struct serves many calls. */
 struct page_table_op {
 	struct frame_allocator *frames; /* supplies tables; may be NULL where none can be needed */
@@ -284,7 +296,8 @@ enum paging_status page_table_split(struct page_table *table, virt_addr virt, ui
 /*
  * The other way: where all entries of a table that lies in the range as a whole are leaves that a
  * single larger leaf can stand for (the table has that size, addresses line up, all else is equal),
- * that leaf takes its place; and likewise contiguous groups. The leaf is accessed, and dirty, if
+ * that leaf takes its place; and likewise contiguous groups, whether or not some of their leaves
+ * have the hint already. What no such leaf can stand for stays. The leaf is accessed, and dirty, if
  * one of them was. A live table needs a gather that can flush, since hardware may mark the old
  * leaves until then: PAGING_NEEDS_FLUSH. Others: PAGING_UNALIGNED, _BAD_SIZE, _INPUT_RANGE,
  * _GATHER_FULL.
@@ -307,7 +320,8 @@ typedef bool (*page_visitor)(void *context, const struct page_visit *visit);
  * Clears the marks in `marks` (enum page_mark, OR-ed) in every leaf that touches the range, by
  * exchange, and shows `visitor` (NULL: nobody) each leaf that had one of them, as it was. What the
  * MMU marks after the gather is flushed is found by the next harvest; nothing is lost between.
- * PAGING_UNALIGNED, _BAD_SIZE, _INPUT_RANGE, _STOPPED (the leaf shown last is cleared).
+ * PAGING_UNALIGNED, _BAD_SIZE, _INPUT_RANGE, _STOPPED (the leaf shown last is cleared),
+ * _BROKEN_GROUP. The last two leave done what came before, whatever op->mode says: op->done.
  */
 enum paging_status page_table_harvest(struct page_table *table, virt_addr virt, uint64_t size,
 				      unsigned int marks, page_visitor visitor, void *context,

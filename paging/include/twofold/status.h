@@ -5,7 +5,7 @@
 /*
  * What an operation answers. Each code has one meaning in every format. Unless the operation was
  * told to be resumable, anything but PAGING_OK means that the table is as it was before the call
- * and that every frame taken went back.
+ * (but for a harvest) and that every frame taken went back.
  */
 enum paging_status {
 	PAGING_OK = 0,
@@ -23,6 +23,8 @@ enum paging_status {
 	PAGING_BUDGET,         /* op->budget is used up; op->done says how far it got */
 	PAGING_STOPPED,        /* a visitor asked to stop */
 	PAGING_BAD_CONFIG,     /* page_table_init: a field names what the format does not have */
+	PAGING_BROKEN_GROUP,   /* Arm: a leaf that is to be changed has the contiguous hint, but its
+				* group is not whole: others have left it so */
 };
 
 /* A lower-case English phrase without a full stop, e.g. "already mapped". Never NULL. */
