@@ -19,7 +19,7 @@
 
 #define DTB_MAGIC    UINT32_C(0xd00dfeed)
 #define DTB_SIZE_MAX PAGE_SIZE_2M /* booting.rst */
-#define ARENA_SIZE   (48 * PAGE_SIZE_4K)
+#define ARENA_SIZE   (32 * PAGE_SIZE_4K)
 
 struct boot boot;
 _Static_assert(offsetof(struct boot, offset) == offsetof(struct boot, registers) + BOOT_OFFSET,
