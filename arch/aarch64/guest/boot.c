@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The boot tables. boot_build runs with the MMU off, where the image was loaded and not where it is
- * linked: code finds code and data relative to itself, so all is well but for addresses that stand
- * in data. The library has such addresses in one place, the format object, and runs on a copy of
- * that with them put right. Memory is Device memory then: nothing may be accessed unaligned.
+ * The boot tables. boot_begin and boot_build run with the MMU off, where the image was loaded and
+ * not where it is linked: code finds code and data relative to itself, and addresses that stand in
+ * data are put right, first to where the image lies and at last to where it will be. Memory is
+ * Device memory then: nothing may be accessed unaligned.
  */
 #include "boot.h"
 
 #include <stddef.h>
 
 #include "cpu.h"
-#include "engine/engine.h"
+#include "early.h"
 #include "guest/kernel.h"
 #include "guest/panic.h"
 #include "layout.h"
@@ -19,20 +19,15 @@
 
 #define DTB_MAGIC    UINT32_C(0xd00dfeed)
 #define DTB_SIZE_MAX PAGE_SIZE_2M /* booting.rst */
-#define ARENA_SIZE   (64 * PAGE_SIZE_4K)
+#define ARENA_SIZE   (32 * PAGE_SIZE_4K)
 
 struct boot boot;
+_Static_assert(offsetof(struct boot, offset) == offsetof(struct boot, registers) + BOOT_OFFSET,
+	       "entry.S");
 
 static uint8_t arena[ARENA_SIZE] __attribute__((aligned(PAGE_SIZE_4K)));
 static struct frame_pool pool;
 static struct page_table lower, upper;
-
-/* The format object: words, some of which are pointers. */
-union format_words {
-	struct page_table_format format;
-	uint64_t words[sizeof(struct page_table_format) / sizeof(uint64_t)];
-};
-static union format_words format_here;
 
 /*
  * The console is known from the device tree, and this is said where there is none that can be used.
@@ -70,28 +65,17 @@ static void clean(void *context, const void *pointer, uint64_t size)
 	clean_to_memory(pointer, size);
 }
 
-static void copy_format(uint64_t image_size)
-{
-	const uint64_t *from = (const uint64_t *)(const void *)&aarch64_stage1_4k;
-
-	for (size_t i = 0; i < sizeof(format_here) / sizeof(uint64_t); i++) {
-		bool pointer = from[i] - KERNEL_VIRT < image_size;
-
-		format_here.words[i] = from[i] + (pointer ? boot.image - KERNEL_VIRT : 0);
-	}
-}
-
 static void make(const struct aarch64_cpu *cpu, struct page_table *table, uint32_t features)
 {
-	struct page_table_config config = { .features = features, .input_bits = 48 };
+	struct page_table_config config = { .format = &aarch64_stage1_4k,
+					    .features = features,
+					    .input_bits = 48 };
 
-	config.format = &format_here.format;
 	if (aarch64_config(cpu, &config, NULL) != REGISTER_OK)
 		give_up("Bail out! this CPU has no granule of 4K, which the boot tables need\n");
 	config.features = features;
 	config.access.clean = clean;
 	must(page_table_init(table, &config, &pool.allocator));
-	table->operations = &format_here.format;
 }
 
 static void map(struct page_table *table, virt_addr virt, phys_addr phys, uint64_t size, bool write,
@@ -117,56 +101,88 @@ static void find_tree(phys_addr dtb)
 		give_up("Bail out! the device tree is larger than 2 MiB\n");
 }
 
+/* The table that has the kernel. */
+static struct page_table *home(void)
+{
+	return cpu_has_upper_half() ? &upper : &lower;
+}
+
+virt_addr boot_layout(virt_addr high)
+{
+	return cpu_has_upper_half() ? high : high & (UINT64_MAX >> 16);
+}
+
 static void map_tree(void)
 {
+	virt_addr base = boot_layout(BOOT_DTB_BASE);
 	phys_addr start = addr_align_down(boot.dtb, PAGE_SIZE_4K);
 	phys_addr end = addr_align_up(boot.dtb + boot.dtb_size, PAGE_SIZE_4K);
 
-	map(&upper, BOOT_DTB_BASE + start, start, end - start, false, false);
+	boot.tree = base + boot.dtb;
+	map(home(), base + start, start, end - start, false, false);
 }
 
-const struct aarch64_stage1_registers *boot_build(phys_addr dtb, uint64_t current_el);
+static void relocate(uint64_t base)
+{
+	if (!early_relocate(base))
+		give_up("Bail out! the image has relocations of an unknown type\n");
+}
+
+/* Whether the kernel stays at EL2. */
+bool boot_begin(phys_addr dtb, uint64_t current_el);
+
+bool boot_begin(phys_addr dtb, uint64_t current_el)
+{
+	image_keep_data();
+	boot.image = (phys_addr)(uintptr_t)image_start;
+	boot.started_at_el2 = current_el == CURRENT_EL2;
+	relocate(boot.image);
+	find_tree(dtb);
+	return boot.started_at_el2 && early_keeps_el2(dtb, cpu_has_upper_half());
+}
+
+const struct aarch64_stage1_registers *boot_build(void);
 
 /* Until the kernel has tables of its own the image is writable and executable as a whole. */
-const struct aarch64_stage1_registers *boot_build(phys_addr dtb, uint64_t current_el)
+const struct aarch64_stage1_registers *boot_build(void)
 {
 	struct table_access access = { .clean = clean };
 	struct aarch64_walk walk = { .accessed = false };
 	uint64_t image_size = (uint64_t)(image_end - image_start);
 	phys_addr arena_start = (phys_addr)(uintptr_t)arena;
+	bool halves = cpu_has_upper_half();
 	struct aarch64_cpu cpu;
 
-	image_keep_data();
-	boot.image = (phys_addr)(uintptr_t)image_start;
-	boot.started_at_el2 = current_el >> 2 == 2; /* CurrentEL.EL */
-	find_tree(dtb);
-	copy_format(image_size);
 	frame_pool_init(&pool, arena_start, arena_start + ARENA_SIZE, &access);
 	read_cpu(&cpu);
-	make(&cpu, &lower, 0);
-	make(&cpu, &upper, AARCH64_UPPER);
+	make(&cpu, &lower, halves ? 0 : AARCH64_EL2);
 	map(&lower, boot.image, boot.image, image_size, true, true);
-	map(&upper, KERNEL_VIRT, boot.image, image_size, true, true);
+	if (halves) {
+		boot.offset = KERNEL_VIRT - boot.image;
+		make(&cpu, &upper, AARCH64_UPPER);
+		map(&upper, KERNEL_VIRT, boot.image, image_size, true, true);
+	}
 	map_tree();
-	if (aarch64_stage1_registers(&cpu, &lower, &upper, 0, &walk, &boot.registers, NULL) !=
-	    REGISTER_OK)
+	if (aarch64_stage1_registers(&cpu, &lower, halves ? &upper : NULL, 0, &walk,
+				     &boot.registers, NULL) != REGISTER_OK)
 		give_up("Bail out! this CPU has no registers for the boot tables\n");
+	relocate(boot.image + boot.offset);
 	return &boot.registers;
 }
 
 void boot_continue(void)
 {
-	struct table_access access = { .offset = KERNEL_VIRT - boot.image };
+	struct table_access access = { .offset = boot.offset };
 
 	frame_pool_init(&pool, pool.next, pool.end, &access);
-	page_table_rebase(&upper, &aarch64_stage1_4k, &access);
+	page_table_rebase(home(), &aarch64_stage1_4k, &access);
 }
 
 void boot_map(const char *what, virt_addr virt, phys_addr phys, uint64_t size,
 	      struct page_flags flags)
 {
 	struct page_table_op op = { .frames = &pool.allocator };
-	enum paging_status status = page_table_map(&upper, virt, phys, size, flags, &op);
+	enum paging_status status = page_table_map(home(), virt, phys, size, flags, &op);
 
 	if (status != PAGING_OK)
 		panic("boot tables: cannot map %s at 0x%lx (%lu bytes): %s", what, phys, size,

@@ -9,15 +9,17 @@
 #define SYS_EXIT	0x18
 #define PANICKED	37	/* what isa-debug-exit makes of 0x12 */
 
+#include "own.h"
+
 	.section .text.boot_end, "ax", @progbits
-	/* _Noreturn void boot_end(bool started_at_el2): with the MMU off, at EL1, or at EL2 with HCR_EL2.E2H. */
+	/* _Noreturn void boot_end(bool started_at_el2): with the MMU off, at EL1 or EL2. */
 	.global boot_end
 	.type boot_end, @function
 boot_end:
 	mov w19, w0
 	adrp x0, boot_end_vectors
 	add x0, x0, :lo12:boot_end_vectors
-	msr vbar_el1, x0
+	write_own vbar, x0, x1
 	isb
 	adr x20, 1f
 	mov x0, #PVPANIC

@@ -3,6 +3,7 @@
 #ifndef ARCH_AARCH64_GUEST_CPU_H
 #define ARCH_AARCH64_GUEST_CPU_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "twofold/aarch64_registers.h"
@@ -32,11 +33,7 @@ DEFINE_SYSTEM_REGISTER(cntfrq_el0)
 DEFINE_SYSTEM_REGISTER(cntvct_el0)
 DEFINE_SYSTEM_REGISTER(currentel) /* its level is where SPSR.M has it, too */
 DEFINE_WRITABLE_REGISTER(par_el1)
-DEFINE_WRITABLE_REGISTER(sctlr_el1)
-DEFINE_WRITABLE_REGISTER(tcr_el1)
-DEFINE_WRITABLE_REGISTER(ttbr0_el1)
-DEFINE_WRITABLE_REGISTER(ttbr1_el1)
-DEFINE_WRITABLE_REGISTER(mair_el1)
+DEFINE_SYSTEM_REGISTER(ttbr1_el1)
 
 /* Of EL2 alone. */
 DEFINE_SYSTEM_REGISTER(esr_el2)
@@ -45,6 +42,38 @@ DEFINE_SYSTEM_REGISTER(hpfar_el2)
 DEFINE_WRITABLE_REGISTER(hcr_el2)
 DEFINE_WRITABLE_REGISTER(vttbr_el2)
 DEFINE_WRITABLE_REGISTER(vtcr_el2)
+
+#define CURRENT_EL2 (UINT64_C(2) << 2)
+#define HCR_E2H     (UINT64_C(1) << 34)
+
+/* Of the level that the CPU is at, EL1 or EL2: read_own_tcr() and so on. With HCR_EL2.E2H those of
+ * EL2 have both names. */
+#define DEFINE_OWN_REGISTER(name)                                             \
+	DEFINE_WRITABLE_REGISTER(name##_el1)                                  \
+	DEFINE_WRITABLE_REGISTER(name##_el2)                                  \
+	static inline uint64_t read_own_##name(void)                          \
+	{                                                                     \
+		return read_currentel() == CURRENT_EL2 ? read_##name##_el2()  \
+						       : read_##name##_el1(); \
+	}                                                                     \
+	static inline void write_own_##name(uint64_t value)                   \
+	{                                                                     \
+		if (read_currentel() == CURRENT_EL2)                          \
+			write_##name##_el2(value);                            \
+		else                                                          \
+			write_##name##_el1(value);                            \
+	}
+
+DEFINE_OWN_REGISTER(sctlr)
+DEFINE_OWN_REGISTER(tcr)
+DEFINE_OWN_REGISTER(ttbr0)
+DEFINE_OWN_REGISTER(mair)
+
+/* EL2 without E2H has one TTBR and no upper half of the address space. */
+static inline bool cpu_has_upper_half(void)
+{
+	return read_currentel() != CURRENT_EL2 || (read_hcr_el2() & HCR_E2H) != 0;
+}
 
 /* What the library asks of the identification registers. */
 static inline void read_cpu(struct aarch64_cpu *cpu)
@@ -55,8 +84,6 @@ static inline void read_cpu(struct aarch64_cpu *cpu)
 	cpu->id_aa64mmfr2 = read_id_aa64mmfr2_el1();
 	cpu->id_aa64pfr1 = read_id_aa64pfr1_el1();
 }
-
-#define CURRENT_EL2 (UINT64_C(2) << 2)
 
 /* As entry.S has it: RES1, SPAN, no alignment checks; and what switches on MMU and caches. */
 #define SCTLR_OFF UINT64_C(0x30d00800)

@@ -13,7 +13,7 @@
 #define SCTLR_EL2_ON  (SCTLR_EL2_OFF | 1 << 0 | 1 << 2 | 1 << 12)
 
 	.text
-	.balign 2048
+	.balign 4096		/* one page has it all */
 	.global el2_vectors, el2_vectors_end
 el2_vectors:
 	.irp vector, 0, 1, 2, 3

@@ -26,7 +26,7 @@ void ending_start(const void *tree)
 
 	if (!device_tree_debug_exit(tree, &registers))
 		return;
-	device = (volatile uint32_t *)(uintptr_t)(DEVICE_BASE + registers.start);
+	device = (volatile uint32_t *)(uintptr_t)(arch_layout.device_base + registers.start);
 	kernel_add_device("debug exit", registers.start, registers.size);
 }
 

@@ -2,24 +2,27 @@
 /*
  * The way in, and the way from one set of tables to another. A loader leaves us at EL1 or EL2, MMU
  * off, x0 = physical address of the device tree (Linux's Documentation/arch/arm64/booting.rst), or as
- * QEMU starts an ELF: x0 = 0, the tree at the start of RAM. EL2 is kept where the CPU has FEAT_VHE, with
- * HCR_EL2.E2H and TGE: the kernel is none the wiser, for what it calls TTBR0_EL1 is TTBR0_EL2 then, and
- * so on. Else on to EL1. C makes tables where the image lies (boot.c); up to the high half, and to the
- * kernel, which leaves EL2 when it has read that it is not to run guests (el2_leave).
+ * QEMU starts an ELF: x0 = 0, the tree at the start of RAM. The command line says whether EL2 is kept
+ * (early.c); if not, on to EL1. Where the CPU has FEAT_VHE, EL2 has HCR_EL2.E2H and both halves of the
+ * address space, and the kernel is none the wiser; where it has not, the kernel is in the lower half, where it was
+ * loaded. C makes the tables (boot.c); up to the high half, if there is one, and to the kernel.
  */
+#include "boot.h"
 #include "guest/stack.h"
 #include "layout.h"
+#include "own.h"
 #include "second_cpu.h"
 
 	/* RES1, SPAN (PAN stays as it is), no WXN, no alignment checks (D19.2.123). */
 #define SCTLR_OFF 0x30d00800
+#define SCTLR_EL2_OFF 0x30c50830				/* RES1 without E2H (D19.2.124) */
 #define SCTLR_M	  (1 << 0)
-#define SCTLR_ON  (SCTLR_OFF | SCTLR_M | 1 << 2 | 1 << 12)	/* M, C, I */
+#define SCTLR_ON  (SCTLR_M | 1 << 2 | 1 << 12)			/* M, C, I */
 #define HCR_RW	  (1 << 31)					/* EL1 is AArch64 */
 #define HCR_TGE	  (1 << 27)
 #define HCR_E2H	  (1 << 34)
+#define HCR_E2H_BIT 34
 #define CPTR_NONE 0x33ff					/* EL2 traps no FP */
-#define SPSR_EL1H 0x3c5
 #define SPSR_EL1T 0x3c4
 #define CPACR_FP  (3 << 20)
 
@@ -45,30 +48,16 @@
 entry:
 	msr daifset, #15
 	mov x19, x0
-	mrs x0, CurrentEL
-	mov x21, x0
-	cmp x0, #(2 << 2)
-	b.ne set_up
-
+	mrs x21, CurrentEL
+	cmp x21, #(2 << 2)
+	b.ne 1f
 	bl take_el2
-	mrs x0, id_aa64mmfr1_el1
-	ubfx x0, x0, #8, #4	/* VH */
-	cbz x0, 1f
-	bl keep_el2
-	b set_up
-1:	adrp x0, el2_vectors	/* for the self-test */
-	add x0, x0, :lo12:el2_vectors
-	msr vbar_el2, x0
-	bl drop_el2
-
-set_up:
-	ldr x0, =SCTLR_OFF
+	b 2f
+1:	ldr x0, =SCTLR_OFF
 	msr sctlr_el1, x0
-	mov x0, #CPACR_FP	/* libfdt may have been compiled to use it */
-	msr cpacr_el1, x0
 	isb
 	/* What the loader left in the caches goes to memory, before we write past them. */
-	bl clean_image
+2:	bl clean_image
 	adrp x0, image_bss_start
 	adrp x1, image_end
 1:	stp xzr, xzr, [x0], #16
@@ -82,24 +71,36 @@ set_up:
 	cbnz x0, 1f
 	ldr x0, =RAM_START
 1:	mov x1, x21
-	bl boot_build		/* returns struct aarch64_stage1_registers */
+	bl boot_begin		/* returns whether EL2 is to be kept */
+	cbnz x0, 1f
+	cmp x21, #(2 << 2)
+	b.ne 2f
+	bl drop_el2
+2:	mov x0, #CPACR_FP	/* libfdt may have been compiled to use it */
+	msr cpacr_el1, x0
+	isb
+1:	bl boot_build		/* returns struct aarch64_stage1_registers, and an offset behind it */
 	mov x20, x0
 	bl clean_image		/* and what they hold since is out of date */
 
 	ldp x0, x1, [x20]
 	ldp x2, x3, [x20, #16]
+	ldr x21, [x20, #BOOT_OFFSET]
 	bl set_regime
-	ldr x0, =in_high_half
+	adr x0, in_place
+	add x0, x0, x21
 	br x0
-in_high_half:
-	ldr x0, =kernel_stack + STACK_GUARD_SIZE + STACK_SIZE
+	/* Where the kernel is to be: code finds all else relative to itself. */
+in_place:
+	adrp x0, kernel_stack + STACK_GUARD_SIZE + STACK_SIZE
 	mov sp, x0
 	msr spsel, #1
-	ldr x0, =exception_stack + STACK_GUARD_SIZE + STACK_SIZE
+	adrp x0, exception_stack + STACK_GUARD_SIZE + STACK_SIZE
 	mov sp, x0
 	msr spsel, #0
-	ldr x0, =exception_vectors
-	msr vbar_el1, x0
+	adrp x0, exception_vectors
+	add x0, x0, :lo12:exception_vectors
+	write_own vbar, x0, x1
 	isb
 	mov x29, xzr
 	mov x30, xzr
@@ -121,19 +122,20 @@ second_cpu_entry:
 	bl take_el2
 	ldr x0, [x19, #SECOND_CPU_CURRENT_EL]
 	cmp x0, x21
-	b.ne 1f
-	bl keep_el2
-	b 2f
-1:	bl drop_el2
+	b.eq 1f
+	bl drop_el2
+	b 1f
 2:	ldr x0, =SCTLR_OFF
 	msr sctlr_el1, x0
-	msr spsel, #1
+1:	msr spsel, #1
 	isb
 	ldr x20, [x19, #SECOND_CPU_TTBR0]
+	ldr x21, [x19, #SECOND_CPU_OFFSET]
 	ldp x0, x1, [x19]
 	ldp x2, x3, [x19, #16]
 	bl set_regime
-	ldr x0, =second_in_high_half
+	adr x0, second_in_high_half
+	add x0, x0, x21
 	br x0
 second_in_high_half:
 	msr ttbr0_el1, x20
@@ -141,12 +143,13 @@ second_in_high_half:
 	tlbi vmalle1
 	dsb nsh
 	isb
-	ldr x0, =emergency_stack + STACK_GUARD_SIZE + STACK_SIZE
+	adrp x0, emergency_stack + STACK_GUARD_SIZE + STACK_SIZE
 	mov sp, x0
 	msr spsel, #0
-	ldr x0, =second_cpu_stack + STACK_GUARD_SIZE + STACK_SIZE
+	adrp x0, second_cpu_stack + STACK_GUARD_SIZE + STACK_SIZE
 	mov sp, x0
-	ldr x0, =second_cpu_vectors
+	adrp x0, second_cpu_vectors
+	add x0, x0, :lo12:second_cpu_vectors
 	msr vbar_el1, x0
 	isb
 	mov x29, xzr
@@ -154,7 +157,7 @@ second_in_high_half:
 	bl second_cpu_main
 	brk #0
 
-	/* What EL2 has of EL1 to decide about. Takes x0. */
+	/* EL2 as the kernel runs there, MMU off: with E2H and TGE if the CPU has FEAT_VHE. Takes x0 to x3. */
 take_el2:
 	msr cntvoff_el2, xzr
 	msr hstr_el2, xzr
@@ -163,31 +166,46 @@ take_el2:
 	msr vpidr_el2, x0
 	mrs x0, mpidr_el1
 	msr vmpidr_el2, x0
-	ret
-
-	/* The CPU has FEAT_VHE, and stays at EL2. Takes x0. */
-keep_el2:
-	ldr x0, =HCR_RW | HCR_TGE | HCR_E2H
-	msr hcr_el2, x0
-	isb
-	mov x0, #(3 << 10)	/* as below, where E2H has it */
-	msr cnthctl_el2, x0
-	ret
-
-	/* Returns at EL1, MMU off. Takes x0. */
-drop_el2:
 	mov x0, #HCR_RW
-	msr hcr_el2, x0
+	mov x1, #3		/* the timers are EL1's */
+	mov x2, #CPTR_NONE
+	mrs x3, id_aa64mmfr1_el1
+	ubfx x3, x3, #8, #4	/* VH */
+	cbnz x3, 1f
+	ldr x3, =SCTLR_EL2_OFF
+	b 2f
+1:	ldr x0, =HCR_RW | HCR_TGE | HCR_E2H
+	mov x1, #(3 << 10)	/* E2H has the same elsewhere */
+	mov x2, #CPACR_FP
+	ldr x3, =SCTLR_OFF
+2:	msr hcr_el2, x0
 	isb
-	mov x0, #3		/* the timers are EL1's */
-	msr cnthctl_el2, x0
-	mov x0, #CPTR_NONE
-	msr cptr_el2, x0
+	msr cnthctl_el2, x1
+	msr cptr_el2, x2
+	msr sctlr_el2, x3
+	isb
+	ret
+
+	/* After take_el2; returns at EL1, MMU off, on SP_EL0 as it is. Takes x0 and x1. */
+drop_el2:
 	ldr x0, =SCTLR_OFF
+	mrs x1, hcr_el2
+	tbnz x1, #HCR_E2H_BIT, 1f
 	msr sctlr_el1, x0
-	mov x0, #SPSR_EL1H
+	adrp x0, el2_vectors	/* for the self-test */
+	add x0, x0, :lo12:el2_vectors
+	msr vbar_el2, x0
+	b 2f
+1:	msr sctlr_el12, x0
+	bic x1, x1, #HCR_TGE
+	msr hcr_el2, x1
+2:	mov x0, #SPSR_EL1T
 	msr spsr_el2, x0
 	msr elr_el2, x30
+	dsb nsh
+	tlbi alle1		/* what a loader may have left */
+	dsb nsh
+	isb
 	eret
 
 	/* Cleans and invalidates the whole image in the caches. Takes x0 to x4. */
@@ -208,44 +226,48 @@ clean_image:
 
 	/*
 	 * Turns the MMU off, and on with TTBR0 = x0, TTBR1 = x1, TCR = x2, MAIR = x3. Runs where its
-	 * virtual address is its physical one. Takes x4, touches no memory.
+	 * virtual address is its physical one. Takes x4 and x5, touches no memory. EL2 without E2H has no TTBR1: then
+	 * it is EL1's, where nothing runs yet.
 	 */
 set_regime:
-	mrs x4, sctlr_el1
+	read_own x4, sctlr
 	bic x4, x4, #SCTLR_M
-	msr sctlr_el1, x4
+	write_own sctlr, x4, x5
 	isb
-	msr mair_el1, x3
-	msr tcr_el1, x2
-	msr ttbr0_el1, x0
+	write_own mair, x3, x5
+	write_own tcr, x2, x5
+	write_own ttbr0, x0, x5
 	msr ttbr1_el1, x1
 	isb
 	dsb nsh
-	tlbi vmalle1
+	flush_own x5
 	ic iallu
 	dsb nsh
 	isb
-	ldr x4, =SCTLR_ON
-	msr sctlr_el1, x4
+	mov x5, #SCTLR_ON
+	orr x4, x4, x5
+	write_own sctlr, x4, x5
 	isb
 	ret
 
 	/*
 	 * void switch_regime(uint64_t step, const struct aarch64_stage1_registers *to, phys_addr set_regime): `step` is a
-	 * TTBR0 of the present regime that has this code where it lies, and to->ttbr0 one of the next.
+	 * TTBR0 of the present regime that has this code where it lies, and to->ttbr0 one of the next. 0: all of them
+	 * have it there.
 	 */
 	.global switch_regime, set_regime
 	.type switch_regime, @function
 switch_regime:
 	mov x9, x2
 	mov x10, x30
-	msr ttbr0_el1, x0
+	cbz x0, 1f
+	write_own ttbr0, x0, x2
 	isb
 	dsb nsh
-	tlbi vmalle1
+	flush_own x2
 	dsb nsh
 	isb
-	ldp x2, x3, [x1, #16]
+1:	ldp x2, x3, [x1, #16]
 	ldp x0, x1, [x1]
 	/* set_regime returns to its caller's low address: the two are as far apart there. */
 	adr x5, set_regime
@@ -256,33 +278,6 @@ switch_regime:
 1:	/* Low. */
 	br x10
 	.size switch_regime, . - switch_regime
-
-	/*
-	 * void el2_leave(void): from EL2 to EL1, with all registers as they are and the same tables. E2H
-	 * stays: without it EL2 would have no upper half, which this code is in.
-	 */
-	.global el2_leave
-	.type el2_leave, @function
-el2_leave:
-	.irp register, sctlr, cpacr, tcr, ttbr0, ttbr1, mair, vbar
-	mrs x0, \register\()_el1
-	msr \register\()_el12, x0
-	.endr
-	msr spsel, #1
-	mov x0, sp
-	msr spsel, #0
-	msr sp_el1, x0
-	mov x0, #SPSR_EL1T
-	msr spsr_el2, x0
-	msr elr_el2, x30
-	ldr x0, =HCR_RW | HCR_E2H
-	msr hcr_el2, x0
-	dsb nsh
-	tlbi alle1		/* what a loader may have left */
-	dsb nsh
-	isb
-	eret
-	.size el2_leave, . - el2_leave
 
 	.ltorg
 	.global entry_code_end

@@ -7,6 +7,7 @@
 #include "exceptions.h"
 #include "guest/stack.h"
 #include "layout.h"
+#include "own.h"
 
 #define FRAME_SIZE 304
 
@@ -15,7 +16,7 @@
 	.if \vector >= 4 && \vector < 8
 	/* From a handler, whose stack may be what is wrong: on to another. */
 	msr tpidr_el1, x0
-	ldr x0, =emergency_stack + STACK_GUARD_SIZE + STACK_SIZE
+	adrp x0, emergency_stack + STACK_GUARD_SIZE + STACK_SIZE
 	mov sp, x0
 	mrs x0, tpidr_el1
 	.endif
@@ -98,17 +99,16 @@ exception_common:
 	stp x28, x29, [sp, #224]
 	mrs x1, sp_el0
 	stp x30, x1, [sp, #240]
-	mrs x1, elr_el1
-	mrs x2, spsr_el1
+	read_own x1, elr
+	read_own x2, spsr
 	stp x1, x2, [sp, #256]
-	mrs x1, esr_el1
-	mrs x2, far_el1
+	read_own x1, esr
+	read_own x2, far
 	stp x1, x2, [sp, #272]
 	stp x0, xzr, [sp, #288]
 	mov x0, sp
 	bl exception_handle
 	brk #0
-	.ltorg
 
 	/* void excursion_begin(const struct excursion_start *start, struct excursion *excursion) */
 	.global excursion_begin
@@ -123,8 +123,8 @@ excursion_begin:
 	mov x2, sp
 	str x2, [x1]
 	ldp x2, x3, [x0]
-	msr elr_el1, x2
-	msr spsr_el1, x3
+	write_own elr, x2, x4
+	write_own spsr, x3, x4
 	ldp x4, x5, [x0, #16]
 	ldr x1, [x0, #32]
 	mov x0, x5

@@ -89,8 +89,8 @@ static void print_registers(const struct exception_frame *f)
 			print(" x%u %016lx", j, f->x[j]);
 		print("\n");
 	}
-	print("# sctlr %016lx tcr %016lx ttbr0 %016lx ttbr1 %016lx\n", read_sctlr_el1(),
-	      read_tcr_el1(), read_ttbr0_el1(), read_ttbr1_el1());
+	print("# sctlr %016lx tcr %016lx ttbr0 %016lx ttbr1 %016lx\n", read_own_sctlr(),
+	      read_own_tcr(), read_own_ttbr0(), read_ttbr1_el1());
 }
 
 static bool is_abort(unsigned int class)

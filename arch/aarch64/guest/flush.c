@@ -21,13 +21,12 @@ void flush_address(virt_addr address)
 
 void flush_everything(void)
 {
-	__asm__ volatile("dsb ishst\n\t"
-			 "tlbi vmalle1is\n\t"
-			 "dsb ish\n\t"
-			 "isb"
-			 :
-			 :
-			 : "memory");
+	__asm__ volatile("dsb ishst" : : : "memory");
+	if (read_currentel() == CURRENT_EL2)
+		__asm__ volatile("tlbi alle2is" : : : "memory");
+	else
+		__asm__ volatile("tlbi vmalle1is" : : : "memory");
+	__asm__ volatile("dsb ish\n\tisb" : : : "memory");
 }
 
 static void execute(const struct tlb_gather *gather, const struct page_table *table, bool local)

@@ -14,7 +14,8 @@ void flush_exactly(const struct tlb_gather *gather, void *context);
 /* Only on the CPU that executes it, where no hypervisor makes more of it (HCR_EL2.FB). */
 void flush_here(const struct tlb_gather *gather, void *context);
 
-/* Drops what is cached for one address, of any address space; and everything. */
+/* Drops what is cached for one address, of any address space, with both halves of them; and
+ * everything of the kernel's level. */
 void flush_address(virt_addr address);
 void flush_everything(void);
 

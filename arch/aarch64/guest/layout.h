@@ -8,12 +8,15 @@
  *	DEVICE_BASE    device registers, at their physical address plus this
  *	BOOT_DTB_BASE  the device tree, likewise, in the boot tables only
  *	KERNEL_VIRT    the kernel image, wherever it was loaded
+ *
+ * At EL2 without HCR_EL2.E2H there is no upper half: the image stays where it was loaded, and of
+ *the other bases the low 48 bits count (boot_layout).
  */
 #ifndef ARCH_AARCH64_GUEST_LAYOUT_H
 #define ARCH_AARCH64_GUEST_LAYOUT_H
 
 #define KERNEL_VIRT   0xffffffff80000000
-#define DIRECT_BASE   0xffff000000000000
+#define DIRECT_BASE   0xffff800000000000
 #define DEVICE_BASE   0xffffc00000000000
 #define BOOT_DTB_BASE 0xffffe00000000000
 #define TEST_BASE     0x0000100000000000

@@ -9,8 +9,6 @@
 
 static unsigned int chosen; /* 0: as the mode has it */
 
-void el2_leave(void);
-
 bool level_is_2(const char **why)
 {
 	if (read_currentel() == CURRENT_EL2)
@@ -27,7 +25,7 @@ bool level_choose(const char *value)
 	return true;
 }
 
-void level_settle(void)
+void level_check(void)
 {
 	unsigned int wanted = guest_options.hypervisor ? 2 : 1;
 	const char *why;
@@ -36,10 +34,6 @@ void level_settle(void)
 		wanted = chosen;
 	if (guest_options.hypervisor && wanted == 1)
 		panic("command line: el=1: mode=hypervisor is at EL2");
-	if (level_is_2(&why)) {
-		if (wanted == 1)
-			el2_leave();
-	} else if (wanted == 2) {
+	if (wanted == 2 && !level_is_2(&why))
 		panic("cannot run at EL2: %s", why);
-	}
 }

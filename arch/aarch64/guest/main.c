@@ -14,10 +14,7 @@
 #include "uart.h"
 
 struct arch_layout arch_layout = {
-	.direct_base = DIRECT_BASE,
-	.device_base = DEVICE_BASE,
-	.test_base = TEST_BASE,
-	.boot_reach = UINT64_C(1) << 48, /* all RAM */
+	.test_base = TEST_BASE, .boot_reach = UINT64_C(1) << 48, /* all RAM */
 };
 
 static const struct page_flags device_flags = { .read = 1, .write = 1, .type = MEMORY_DEVICE };
@@ -25,7 +22,7 @@ static const struct page_flags ram_flags = { .read = 1, .write = 1 };
 
 static void map_device(const struct device *device)
 {
-	boot_map(device->name, DEVICE_BASE + device->start, device->start, device->size,
+	boot_map(device->name, arch_layout.device_base + device->start, device->start, device->size,
 		 device_flags);
 }
 
@@ -55,7 +52,8 @@ static void map_ram(void)
 	for (size_t i = 0; i < kernel.memory.ram_count; i++) {
 		struct memory_range ram = kernel.memory.ram[i];
 
-		boot_map("RAM", DIRECT_BASE + ram.start, ram.start, ram.end - ram.start, ram_flags);
+		boot_map("RAM", arch_layout.direct_base + ram.start, ram.start, ram.end - ram.start,
+			 ram_flags);
 	}
 }
 
@@ -64,10 +62,12 @@ _Noreturn void arm_main(void);
 _Noreturn void arm_main(void)
 {
 	static char command_line[1024];
-	const void *tree = (const void *)(uintptr_t)(BOOT_DTB_BASE + boot.dtb);
+	const void *tree = (const void *)(uintptr_t)boot.tree;
 	size_t devices;
 
-	arch_layout.kernel_offset = KERNEL_VIRT - boot.image;
+	arch_layout.direct_base = boot_layout(DIRECT_BASE);
+	arch_layout.device_base = boot_layout(DEVICE_BASE);
+	arch_layout.kernel_offset = boot.offset;
 	boot_continue();
 	start_console(tree);
 	devices = kernel.device_count;

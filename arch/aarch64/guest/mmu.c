@@ -38,7 +38,8 @@ static uint8_t inner_bits; /* of inner-physical addresses; 0: the most there can
 static struct aarch64_cpu cpu;
 static struct aarch64_walk walk;
 
-/* A lower half with nothing but the code that switches, where it lies. */
+/* A lower half with nothing but the code that switches, where it lies; none, and root 0, where the
+ * kernel is there itself. */
 static struct page_table step;
 
 void switch_regime(uint64_t from, const struct aarch64_stage1_registers *to, phys_addr code);
@@ -121,12 +122,15 @@ static _Noreturn void panic_of(const char *what, enum register_status status,
 
 void arch_mmu_start(struct arch_mmu *mmu)
 {
+	bool halves = cpu_has_upper_half();
 	struct register_refusal refusal;
 	enum register_status status;
 
-	level_settle();
+	level_check();
 	read_cpu(&cpu);
-	mmu->config = (struct page_table_config){ .format = granule->format, .input_bits = 48 };
+	mmu->config = (struct page_table_config){ .format = granule->format,
+						  .input_bits = 48,
+						  .features = halves ? 0 : AARCH64_EL2 };
 	status = aarch64_config(&cpu, &mmu->config, &refusal);
 	if (status != REGISTER_OK)
 		panic_of("this granule is not for this CPU", status, &refusal);
@@ -136,10 +140,11 @@ void arch_mmu_start(struct arch_mmu *mmu)
 	if (mmu->config.output_bits == 52)
 		mmu->doubtful_leaf = mmu->config.leaf_sizes & arch_leaf_size(LEAF_LARGE);
 	walk.accessed = (cpu.id_aa64mmfr1 & MMFR1_HAFDBS) != 0;
-	mmu->tables = 2;
+	mmu->tables = halves ? 2 : 1;
 	mmu->upper_features = AARCH64_UPPER;
 	mmu->no_execute = true;
-	mmu->global = true;
+	mmu->global = halves;
+	mmu->no_user = !halves;
 	mmu->hardware_accessed = walk.accessed;
 	mmu->hardware_dirty = (mmu->config.features & AARCH64_HARDWARE_DIRTY) != 0;
 }
@@ -188,27 +193,38 @@ static void make_step(void)
 		panic("cannot make the table to switch tables by: %s", paging_status_text(status));
 }
 
-void arch_load_tables(const struct page_table tables[])
+/* By way of the step, since there is no TTBR0 with the kernel in it. */
+static void load_halves(struct aarch64_stage1_registers *registers)
 {
-	struct aarch64_stage1_registers registers;
-	struct register_refusal refusal;
-	enum register_status status;
-	uint64_t from = step.root, ttbr0;
+	uint64_t from = step.root, ttbr0 = registers->ttbr0;
 
-	status = aarch64_stage1_registers(&cpu, &tables[0], &tables[1], 0, &walk, &registers,
-					  &refusal);
-	if (status != REGISTER_OK)
-		panic_of("the tables are not for this CPU", status, &refusal);
 	if (step.root == 0) {
 		from = boot.registers.ttbr0;
 		make_step();
 	}
-	ttbr0 = registers.ttbr0;
-	registers.ttbr0 = step.root;
+	registers->ttbr0 = step.root;
 	barrier_store_sync();
-	switch_regime(from, &registers, image_phys(set_regime));
-	write_ttbr0_el1(ttbr0);
+	switch_regime(from, registers, image_phys(set_regime));
+	write_own_ttbr0(ttbr0);
 	flush_everything();
+}
+
+void arch_load_tables(const struct page_table tables[])
+{
+	const struct page_table *upper = kernel.mmu.tables == 2 ? &tables[1] : NULL;
+	struct aarch64_stage1_registers registers;
+	struct register_refusal refusal;
+	enum register_status status =
+		aarch64_stage1_registers(&cpu, &tables[0], upper, 0, &walk, &registers, &refusal);
+
+	if (status != REGISTER_OK)
+		panic_of("the tables are not for this CPU", status, &refusal);
+	if (upper) {
+		load_halves(&registers);
+		return;
+	}
+	barrier_store_sync();
+	switch_regime(0, &registers, image_phys(set_regime));
 }
 
 void arch_load_boot_tables(void)

@@ -120,7 +120,7 @@ static uint64_t fault_code(const struct page_flags *flags, enum probe_access acc
 	raw_end(address, &level);
 	if (!flags)
 		return code | SYNDROME_TRANSLATION | level;
-	if (flags->idle && (read_tcr_el1() & TCR_HA) == 0)
+	if (flags->idle && (read_own_tcr() & TCR_HA) == 0)
 		return code | SYNDROME_ACCESS_FLAG | level;
 	return code | SYNDROME_PERMISSION | level;
 }
@@ -129,7 +129,7 @@ static bool faults(const struct page_flags *flags, enum probe_access access, boo
 {
 	if (!flags || !allowed(flags, access, user))
 		return true;
-	return flags->idle && (read_tcr_el1() & TCR_HA) == 0;
+	return flags->idle && (read_own_tcr() & TCR_HA) == 0;
 }
 
 struct probe_result probe_expect(const struct page_flags *flags, enum probe_access access,

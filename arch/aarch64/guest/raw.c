@@ -48,8 +48,8 @@ static volatile uint64_t *walk(const struct start *start, unsigned int *level)
 volatile uint64_t *raw_end(virt_addr virt, unsigned int *level)
 {
 	bool upper = virt >> 63 != 0;
-	uint64_t tcr = read_tcr_el1();
-	struct start start = { .root = upper ? read_ttbr1_el1() : read_ttbr0_el1(),
+	uint64_t tcr = read_own_tcr();
+	struct start start = { .root = upper ? read_ttbr1_el1() : read_own_ttbr0(),
 			       .page = page_bits(tcr, upper),
 			       .stop = 3,
 			       .input = virt };

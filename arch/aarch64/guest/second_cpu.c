@@ -24,17 +24,19 @@ struct second_cpu_registers {
 	uint64_t ttbr1, tcr, mair;
 	uint64_t ttbr0;
 	uint64_t current_el;
+	uint64_t offset; /* from physical addresses of the image to its virtual ones */
 };
 _Static_assert(offsetof(struct second_cpu_registers, ttbr0) == SECOND_CPU_TTBR0, "entry.S");
 _Static_assert(offsetof(struct second_cpu_registers, current_el) == SECOND_CPU_CURRENT_EL,
 	       "entry.S");
+_Static_assert(offsetof(struct second_cpu_registers, offset) == SECOND_CPU_OFFSET, "entry.S");
 
 static struct {
 	bool exists, started;
 	uint64_t affinity;
 	struct second_cpu_registers registers;
 	atomic_bool here;
-	struct second_cpu_registers seen; /* before it is here; all but step_ttbr0 */
+	struct second_cpu_registers seen; /* before it is here; what it read itself */
 } second;
 
 void second_cpu_find(const void *tree)
@@ -52,9 +54,9 @@ bool second_cpu_exists(void)
 static void read_registers(struct second_cpu_registers *registers)
 {
 	registers->ttbr1 = read_ttbr1_el1();
-	registers->tcr = read_tcr_el1();
-	registers->mair = read_mair_el1();
-	registers->ttbr0 = read_ttbr0_el1();
+	registers->tcr = read_own_tcr();
+	registers->mair = read_own_mair();
+	registers->ttbr0 = read_own_ttbr0();
 	registers->current_el = read_currentel();
 }
 
@@ -75,6 +77,7 @@ bool second_cpu_start(void)
 	if (second.started)
 		return true;
 	second.registers.step_ttbr0 = mmu_step_root();
+	second.registers.offset = arch_layout.kernel_offset;
 	read_registers(&second.registers);
 	clean_to_memory(&second.registers, sizeof(second.registers));
 	second.started = psci_call(PSCI_CPU_ON, second.affinity, image_phys(second_cpu_entry),

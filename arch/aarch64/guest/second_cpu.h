@@ -6,6 +6,7 @@
 /* In struct second_cpu_registers. */
 #define SECOND_CPU_TTBR0      32
 #define SECOND_CPU_CURRENT_EL 40
+#define SECOND_CPU_OFFSET     48
 
 #ifndef __ASSEMBLER__
 

@@ -38,7 +38,7 @@ static void write_register(unsigned int offset, uint32_t value)
 void uart_start(const struct device_tree_console *found)
 {
 	console = *found;
-	base = (uintptr_t)(DEVICE_BASE + console.registers.start);
+	base = (uintptr_t)(arch_layout.device_base + console.registers.start);
 	uart_again();
 }
 

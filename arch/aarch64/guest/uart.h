@@ -5,7 +5,8 @@
 
 #include "device_tree.h"
 
-/* Its registers are mapped at DEVICE_BASE. Until this is called, what is printed is lost. */
+/* Its registers are mapped at arch_layout.device_base. Until this is called, what is printed is
+ * lost. */
 void uart_start(const struct device_tree_console *found);
 /* Switches it on again, after somebody else has had it. */
 void uart_again(void);

@@ -44,6 +44,7 @@ struct arch_mmu {
 	uint64_t doubtful_leaf;
 	bool no_execute;        /* pages can be not executable */
 	bool global;            /* pages can be global */
+	bool no_user;           /* pages cannot be user code's: there is one privilege */
 	bool hardware_accessed; /* it sets accessed where a leaf is used, */
 	bool hardware_dirty;    /* and dirty */
 };

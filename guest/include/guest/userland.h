@@ -5,7 +5,7 @@
 
 #include "twofold/address.h"
 
-/* Maps it. */
+/* Maps it, if there can be user code. */
 void userland_start(void);
 
 /* Where user code finds what lies at `text` in the image's user part. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guests at EL1 by stage 2, from EL2 with FEAT_VHE (Arm ARM DDI 0487, D8.3, D13; HCR_EL2 in D19.2).
+ * Guests at EL1 by stage 2, from EL2 (Arm ARM DDI 0487, D8.3, D13; HCR_EL2 in D19.2).
  *
  * The kernel's own registers of that level are EL2's, so those of EL1 may stay a guest's until
- * another one runs: all that a run changes is HCR_EL2.TGE. HCR_EL2.VM is on throughout; it is of no
- * effect while TGE is.
+ * another one runs. With HCR_EL2.E2H, where the kernel is EL2&0, all that a run changes is
+ * HCR_EL2.TGE; without, nothing. HCR_EL2.VM is on throughout; it is of no effect on the kernel.
  */
 #include "el2.h"
 
@@ -24,7 +24,6 @@
 #define HCR_TSC (UINT64_C(1) << 19)
 #define HCR_TGE (UINT64_C(1) << 27)
 #define HCR_RW  (UINT64_C(1) << 31)
-#define HCR_E2H (UINT64_C(1) << 34)
 
 #define MMFR1_VMID_SHIFT 4
 #define MMFR1_VMID_16    2
@@ -41,23 +40,35 @@
 static struct {
 	const struct inner_guest *guest; /* whose VTTBR_EL2 there is */
 	struct inner_vcpu *vcpu;         /* whose registers of EL1 */
-	uint64_t hcr;                    /* without TGE */
+	uint64_t hcr;                    /* while it runs */
+	uint64_t own;                    /* what HCR_EL2 has more while the kernel does */
 } now;
 
+/* EL1's registers by the names that EL2 has for them: with E2H another one than EL1. */
+#define SAVE(name, encoding) __asm__ volatile("mrs %0, " encoding : "=r"(system->name));
+#define LOAD(name, encoding) __asm__ volatile("msr " encoding ", %0" : : "r"(system->name));
 static void system_save(struct el2_system *system)
 {
-#define SAVE(name, encoding) __asm__ volatile("mrs %0, " encoding : "=r"(system->name));
-	EL2_SYSTEM_REGISTERS(SAVE)
-#undef SAVE
+	if (cpu_has_upper_half()) {
+		EL2_RENAMED_REGISTERS(SAVE, EL2_NAMES_E2H)
+	} else {
+		EL2_RENAMED_REGISTERS(SAVE, EL2_NAMES_EL1)
+	}
+	EL2_OTHER_REGISTERS(SAVE)
 }
 
 static void system_load(const struct el2_system *system)
 {
-#define LOAD(name, encoding) __asm__ volatile("msr " encoding ", %0" : : "r"(system->name));
-	EL2_SYSTEM_REGISTERS(LOAD)
-#undef LOAD
+	if (cpu_has_upper_half()) {
+		EL2_RENAMED_REGISTERS(LOAD, EL2_NAMES_E2H)
+	} else {
+		EL2_RENAMED_REGISTERS(LOAD, EL2_NAMES_EL1)
+	}
+	EL2_OTHER_REGISTERS(LOAD)
 	__asm__ volatile("isb" : : : "memory");
 }
+#undef SAVE
+#undef LOAD
 
 static bool el2_present(const char **why)
 {
@@ -68,12 +79,13 @@ static void el2_start(struct inner_cpu *cpu)
 {
 	const struct aarch64_cpu *id = mmu_cpu();
 
-	now.hcr = HCR_RW | HCR_E2H | HCR_VM | HCR_TWI | HCR_TSC;
-	write_hcr_el2(now.hcr | HCR_TGE);
+	now.hcr = (read_hcr_el2() & HCR_E2H) | HCR_RW | HCR_VM | HCR_TWI | HCR_TSC;
+	now.own = cpu_has_upper_half() ? HCR_TGE : 0;
+	write_hcr_el2(now.hcr | now.own);
 	mmu_stage2(&cpu->config);
 	/* Marks of the inner guest's own tables are of no interest here, and would be writes. */
 	cpu->own = kernel.mmu.config;
-	cpu->own.features &= ~AARCH64_HARDWARE_DIRTY;
+	cpu->own.features &= ~(AARCH64_HARDWARE_DIRTY | AARCH64_EL2);
 	cpu->spaces =
 		(id->id_aa64mmfr1 >> MMFR1_VMID_SHIFT & 15) == MMFR1_VMID_16 ? 1u << 16 : 1u << 8;
 	cpu->write_only = cpu->execute_only = cpu->no_execute = true;
@@ -108,7 +120,7 @@ static void use_guest(const struct inner_guest *guest)
 		return;
 	now.guest = guest;
 	now.hcr |= state->registers.hcr;
-	write_hcr_el2(now.hcr | HCR_TGE);
+	write_hcr_el2(now.hcr | now.own);
 	write_vtcr_el2(state->registers.vtcr);
 	write_vttbr_el2(state->registers.vttbr);
 }
@@ -156,7 +168,7 @@ uint64_t el2_translate(struct inner_vcpu *vcpu, virt_addr address)
 	__asm__ volatile("at s12e1r, %0\n\tisb" : : "r"(address) : "memory");
 	par = read_par_el1();
 	write_par_el1(guests);
-	write_hcr_el2(now.hcr | HCR_TGE);
+	write_hcr_el2(now.hcr | now.own);
 	return par;
 }
 
@@ -169,7 +181,7 @@ static void el2_flush(const struct tlb_gather *gather, void *context)
 	use_guest(guest);
 	write_hcr_el2(now.hcr);
 	flush_table(gather, &guest->table);
-	write_hcr_el2(now.hcr | HCR_TGE);
+	write_hcr_el2(now.hcr | now.own);
 }
 
 /* What is cached under the identifier may be of the guest that had it before. */
@@ -303,7 +315,7 @@ static void el2_run(struct inner_vcpu *vcpu, struct inner_exit *exit)
 	exit->raw[1] = read_far_el2();
 	exit->raw[2] = read_hpfar_el2();
 	exit->raw[3] = is_abort(exit->raw[0]) ? translate(exit->raw[1]) : NO_PAR;
-	write_hcr_el2(now.hcr | HCR_TGE);
+	write_hcr_el2(now.hcr | now.own);
 	vcpu->pc = state->registers.pc;
 	memcpy(vcpu->arguments, state->registers.x, sizeof(vcpu->arguments));
 	exit->reason = reason_of(vector, exit->raw[0]);

@@ -19,24 +19,28 @@ struct el2_registers {
 	uint64_t q[64]; /* two words each */
 };
 
-/* What a CPU has at EL1 and keeps while another one runs; by EL2's names for it (..._EL12). */
-#define EL2_SYSTEM_REGISTERS(X)         \
-	X(sctlr, "s3_5_c1_c0_0")        \
-	X(cpacr, "s3_5_c1_c0_2")        \
-	X(ttbr0, "s3_5_c2_c0_0")        \
-	X(ttbr1, "s3_5_c2_c0_1")        \
-	X(tcr, "s3_5_c2_c0_2")          \
-	X(spsr, "s3_5_c4_c0_0")         \
-	X(elr, "s3_5_c4_c0_1")          \
-	X(afsr0, "s3_5_c5_c1_0")        \
-	X(afsr1, "s3_5_c5_c1_1")        \
-	X(esr, "s3_5_c5_c2_0")          \
-	X(far, "s3_5_c6_c0_0")          \
-	X(mair, "s3_5_c10_c2_0")        \
-	X(amair, "s3_5_c10_c3_0")       \
-	X(vbar, "s3_5_c12_c0_0")        \
-	X(contextidr, "s3_5_c13_c0_1")  \
-	X(cntkctl, "s3_5_c14_c1_0")     \
+/* What a CPU has at EL1 and keeps while another one runs: what EL2 names ..._EL12 with HCR_EL2.E2H,
+ * else as EL1 does; and what has one name. */
+#define EL2_NAMES_E2H "s3_5_"
+#define EL2_NAMES_EL1 "s3_0_"
+#define EL2_RENAMED_REGISTERS(X, names) \
+	X(sctlr, names "c1_c0_0")       \
+	X(cpacr, names "c1_c0_2")       \
+	X(ttbr0, names "c2_c0_0")       \
+	X(ttbr1, names "c2_c0_1")       \
+	X(tcr, names "c2_c0_2")         \
+	X(spsr, names "c4_c0_0")        \
+	X(elr, names "c4_c0_1")         \
+	X(afsr0, names "c5_c1_0")       \
+	X(afsr1, names "c5_c1_1")       \
+	X(esr, names "c5_c2_0")         \
+	X(far, names "c6_c0_0")         \
+	X(mair, names "c10_c2_0")       \
+	X(amair, names "c10_c3_0")      \
+	X(vbar, names "c12_c0_0")       \
+	X(contextidr, names "c13_c0_1") \
+	X(cntkctl, names "c14_c1_0")
+#define EL2_OTHER_REGISTERS(X)          \
 	X(sp_el1, "s3_4_c4_c1_0")       \
 	X(par, "s3_0_c7_c4_0")          \
 	X(csselr, "s3_2_c0_c0_0")       \
@@ -46,7 +50,8 @@ struct el2_registers {
 
 struct el2_system {
 #define MEMBER(name, encoding) uint64_t name;
-	EL2_SYSTEM_REGISTERS(MEMBER)
+	EL2_RENAMED_REGISTERS(MEMBER, "")
+	EL2_OTHER_REGISTERS(MEMBER)
 #undef MEMBER
 };
 

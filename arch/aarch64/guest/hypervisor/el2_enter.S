@@ -56,7 +56,8 @@ el2_enter:
 	mov x1, sp
 	str x1, [x0, #HOST_SP]
 	msr tpidr_el2, x0
-	ldr x1, =guest_vectors
+	adrp x1, guest_vectors
+	add x1, x1, :lo12:guest_vectors
 	msr vbar_el2, x1
 	ldp x1, x2, [x0, #FPCR]
 	msr fpcr, x1
@@ -92,10 +93,14 @@ guest_left:
 	stp x2, x3, [x1, #FPCR]
 	add x2, x1, #VECTORS
 	vectors str, x2
-	ldr x2, =exception_vectors
+	adrp x2, exception_vectors
+	add x2, x2, :lo12:exception_vectors
 	msr vbar_el2, x2
+	mrs x2, id_aa64mmfr1_el1
+	ubfx x2, x2, #20, #4	/* PAN */
+	cbz x2, 1f
 	msr pan, #0		/* the guest's stays on otherwise */
-	isb
+1:	isb
 	ldr x2, [x1, #HOST_SP]
 	msr spsel, #0
 	mov sp, x2
@@ -126,6 +131,5 @@ guest_vectors:
 	b exception_vectors + 128 * \vector
 	.endr
 	.balign 128
-	.ltorg
 
 	.section .note.GNU-stack, "", %progbits

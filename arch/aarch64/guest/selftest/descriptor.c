@@ -25,7 +25,7 @@ static void check_type(uint64_t leaf, unsigned int type)
 	if (at == 0)
 		return;
 	expect_equal("type in the byte of MAIR_EL1 that the leaf selects",
-		     read_mair_el1() >> (8 * ((*raw_end(at, &level) & RAW_INDEX) >> 2)) & 0xff,
+		     read_own_mair() >> (8 * ((*raw_end(at, &level) & RAW_INDEX) >> 2)) & 0xff,
 		     probe_type_byte(type));
 	if (expect_status("query", kernel_query(at, &m), PAGING_OK))
 		expect_equal("type that query reports", m.flags.type, type);

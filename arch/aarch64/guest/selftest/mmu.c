@@ -229,16 +229,16 @@ static void check_bbm_collapse(const struct check *check)
 /* Runs with TCR_EL1 without HA and HD, as on a CPU that has neither. */
 static uint64_t marks_off(void)
 {
-	uint64_t tcr = read_tcr_el1();
+	uint64_t tcr = read_own_tcr();
 
-	write_tcr_el1(tcr & ~(TCR_HA | TCR_HD));
+	write_own_tcr(tcr & ~(TCR_HA | TCR_HD));
 	flush_everything();
 	return tcr;
 }
 
 static void marks_back(uint64_t tcr)
 {
-	write_tcr_el1(tcr);
+	write_own_tcr(tcr);
 	flush_everything();
 }
 
@@ -366,7 +366,7 @@ static void check_pan(const struct check *check)
 static void check_write_protect(const struct check *check)
 {
 	struct page_flags flags = { .read = 1, .write = 1, .execute = 1 };
-	uint64_t sctlr = read_sctlr_el1();
+	uint64_t sctlr = read_own_sctlr();
 	virt_addr at = test_map_leaf(landing_page, check->leaf, flags);
 	struct probe_result fault = { .faulted = true, .vector = CLASS_FETCH_SAME, .address = at };
 	unsigned int level;
@@ -376,11 +376,11 @@ static void check_write_protect(const struct check *check)
 	raw_end(at, &level);
 	fault.code = SYNDROME_PERMISSION | level;
 	expect_rights("without WXN", at, &flags);
-	write_sctlr_el1(sctlr | SCTLR_WXN);
+	write_own_sctlr(sctlr | SCTLR_WXN);
 	flush_everything();
 	expect_verdict("with SCTLR_EL1.WXN, a fetch from what may be written",
 		       probe(PROBE_FETCH, at, false), fault);
-	write_sctlr_el1(sctlr);
+	write_own_sctlr(sctlr);
 	flush_everything();
 	expect_rights("without it again", at, &flags);
 	test_unmap_leaf(check->leaf);
