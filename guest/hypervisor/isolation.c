@@ -141,7 +141,9 @@ static void check_isolation(const struct check *check)
 	if (probe_guest_start(&guest)) {
 		come_and_go();
 		attempt_all(&attempts);
-		attempt_root(&attempts);
+		/* With tables that it should not reach a guest may never come back. */
+		if (attempts.refused == attempts.made)
+			attempt_root(&attempts);
 		print("# isolation: %lu attempts, %lu refused\n", attempts.made, attempts.refused);
 		expect_equal("attempts refused", attempts.refused, attempts.made);
 		expect_true("there were some", attempts.made > 1000);
