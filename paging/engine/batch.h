@@ -6,7 +6,9 @@
 #ifndef PAGING_ENGINE_BATCH_H
 #define PAGING_ENGINE_BATCH_H
 
+#include "plain.h"
 #include "query.h"
+#include "recent.h"
 #include "twofold/page_batch.h"
 
 /* Walks side by side: as many as there are misses a core keeps under way. */
@@ -63,6 +65,59 @@ static ALWAYS_INLINE void batch_walk(const struct encoder *e, const struct page_
 	}
 }
 
+/* The same for a table of four levels (plain_root), each walk by itself: that many short ones go on
+ * side by side in any case. */
+struct plain_batch {
+	uint64_t
+		*entry[BATCH_WALKS]; /* of the lowest table; NULL: there is none, or no such walk */
+	uint64_t *slot[BATCH_WALKS]; /* links to that table */
+};
+
+static ALWAYS_INLINE void plain_batch_walk(const struct encoder *e, const struct page_table *table,
+					   const struct page_pair *pages, size_t count, bool write,
+					   struct plain_batch *b)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint64_t *slot = plain_slot(e, table, pages[i].virt);
+		uint64_t d;
+
+		b->entry[i] = NULL;
+		b->slot[i] = slot;
+		if (UNLIKELY(!slot))
+			continue;
+		d = entry_load(slot);
+		if (UNLIKELY(!e->is_plain_table(d)))
+			continue;
+		b->entry[i] = plain_entry(e, table, d, pages[i].virt, 0);
+		if (write)
+			__builtin_prefetch(b->entry[i], 1);
+		else
+			__builtin_prefetch(b->entry[i]);
+	}
+}
+
+/* As translate_some, of such a table; it ends at what is not a page as well. */
+static ALWAYS_INLINE size_t translate_plain(const struct encoder *e, const struct page_table *table,
+					    struct page_pair *pages, size_t count)
+{
+	struct plain_batch b;
+
+	analyzer_fills(&b);
+	plain_batch_walk(e, table, pages, count, false, &b);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t d;
+
+		if (UNLIKELY(!b.entry[i]))
+			return i;
+		d = paging_sabotage(PAGING_SABOTAGE_DECODE, 0, entry_load(b.entry[i]));
+		if (UNLIKELY(!e->is_present(table, d, 0)))
+			return i;
+		pages[i].phys =
+			leaf_address(e, table, d, 0) | (pages[i].virt & (level_size(e, 0) - 1));
+	}
+	return count;
+}
+
 /* Up to BATCH_WALKS of them, of tables at an offset; how many were translated before one was not.
  */
 static ALWAYS_INLINE size_t translate_some(const struct encoder *e, const struct page_table *table,
@@ -95,8 +150,12 @@ static ALWAYS_INLINE enum paging_status translate_batch(const struct encoder *e,
 	while (*done < count) {
 		size_t left = count - *done;
 		size_t some = left < BATCH_WALKS ? left : BATCH_WALKS;
-		size_t translated = hook ? 0 : translate_some(e, table, pages + *done, some);
+		size_t translated = 0;
 
+		if (table->plain_limit != 0)
+			translated = translate_plain(e, table, pages + *done, some);
+		else if (!hook)
+			translated = translate_some(e, table, pages + *done, some);
 		*done += translated;
 		if (translated != some) {
 			/* The one by itself says why, or goes through the hook. */
@@ -111,24 +170,74 @@ static ALWAYS_INLINE enum paging_status translate_batch(const struct encoder *e,
 	return PAGING_OK;
 }
 
+/* Maps pages of such a table as long as nothing is in the way and each lowest table is there; how
+ * many that were. */
+static ALWAYS_INLINE size_t map_plain(const struct encoder *e, struct page_table *table,
+				      const struct page_pair *pages, size_t count,
+				      uint64_t attributes)
+{
+	struct plain_batch b;
+
+	analyzer_fills(&b);
+	plain_batch_walk(e, table, pages, count, true, &b);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t off = (pages[i].virt & (level_size(e, 0) - 1)) |
+			       (pages[i].phys & table->output_bad);
+		uint64_t *entry = b.entry[i];
+
+		if (UNLIKELY(!entry) || UNLIKELY(off != 0) || UNLIKELY(entry_load(entry) != 0))
+			return i;
+		entry_write(entry, paging_sabotage(PAGING_SABOTAGE_LEAF, 0,
+						   e->leaf(attributes, pages[i].phys, 0)));
+		if (e->counted)
+			entry_publish(b.slot[i], e->count_up(entry_load(b.slot[i])));
+	}
+	return count;
+}
+
+/* Any table: brings in what the pages will find, and maps them one by one. */
+static SELDOM enum paging_status map_singly(const struct encoder *e, struct page_table *table,
+					    const struct page_pair *pages, size_t count,
+					    struct page_flags flags, struct frame_allocator *frames,
+					    size_t *done)
+{
+	enum paging_status status = PAGING_OK;
+	struct batch b;
+
+	analyzer_fills(&b);
+	if (!table->access.map)
+		batch_walk(e, table, pages, count, &b);
+	for (size_t i = 0; i < count && status == PAGING_OK; i++) {
+		status = page_table_map_to(table, pages[i].virt, pages[i].phys, flags, frames);
+		*done += status == PAGING_OK;
+	}
+	return status;
+}
+
 static ALWAYS_INLINE enum paging_status map_batch(const struct encoder *e, struct page_table *table,
 						  const struct page_pair *pages, size_t count,
 						  struct page_flags flags,
 						  struct frame_allocator *frames, size_t *done)
 {
-	struct batch b;
+	/* Parallel tables store in another way. */
+	bool plain = table->plain_limit != 0 && !table->access.clean &&
+		     table->operations == table->format;
+	uint64_t attributes;
 
-	analyzer_fills(&b);
-	for (*done = 0; *done < count; ++*done) {
-		enum paging_status status;
+	for (*done = 0; *done < count;) {
 		size_t left = count - *done;
+		size_t some = left < BATCH_WALKS ? left : BATCH_WALKS;
+		enum paging_status status;
+		size_t mapped = 0;
 
-		/* Brings in what the next ones will find. */
-		if (*done % BATCH_WALKS == 0 && !table->access.map)
-			batch_walk(e, table, pages + *done, left < BATCH_WALKS ? left : BATCH_WALKS,
-				   &b);
-		status = page_table_map_to(table, pages[*done].virt, pages[*done].phys, flags,
-					   frames);
+		if (plain && encode_recent(e, table, flags, &attributes)) {
+			mapped = map_plain(e, table, pages + *done, some, attributes);
+			*done += mapped;
+			if (mapped == some)
+				continue;
+			some = 1; /* it takes a table, or there is something to say */
+		}
+		status = map_singly(e, table, pages + *done, some, flags, frames, done);
 		if (status != PAGING_OK)
 			return status;
 	}

@@ -269,8 +269,7 @@ static inline void table_note_walk(struct page_table *table)
 	table->plain_limit = plain ? table->input_limit : 0;
 	table->plain_root = NULL;
 	if (plain)
-		table->plain_root =
-			(const uint64_t *)(uintptr_t)(table->root + table->access.offset);
+		table->plain_root = (uint64_t *)(uintptr_t)(table->root + table->access.offset);
 }
 
 static ALWAYS_INLINE bool encode_flags(const struct encoder *e, const struct page_table *table,

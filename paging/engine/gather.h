@@ -5,48 +5,38 @@
 
 #include "encoder.h"
 
-/* Adds a range that does not continue the last one. */
+/* Adds a range, or makes one of the last few longer. */
 void paging_gather_range(struct tlb_gather *gather, const struct tlb_range *range);
 
 /* [start, last], extended addresses, no longer translates as it did. NULL: no walker, no need. */
 static inline void gather_range(struct tlb_gather *gather, const struct tlb_range *range)
 {
-	struct tlb_range *previous;
+	if (gather)
+		paging_gather_range(gather, range);
+}
 
-	if (!gather)
-		return;
-	if (!gather->everything && gather->range_count != 0) {
-		previous = &gather->ranges[gather->range_count - 1];
-		if (previous->last + 1 == range->start && range->start != 0 &&
-		    previous->leaf_size == range->leaf_size && previous->tables == range->tables &&
-		    previous->global == range->global) {
-			previous->last = range->last;
-			return;
-		}
-	}
-	paging_gather_range(gather, range);
+/* What ranges must agree in for one to continue the other, as one number. Never 0. */
+static ALWAYS_INLINE uint64_t gather_kind(uint64_t leaf_size, bool tables, bool global)
+{
+	return leaf_size | (tables ? 2u : 0u) | (global ? 1u : 0u);
 }
 
 /* Always PAGING_OK. */
 enum paging_status paging_gather_page(struct tlb_gather *gather, virt_addr start, uint64_t size,
 				      bool global);
 
-/* One page, which most often continues the last range; always PAGING_OK, so that an operation can
+/* One page, which most often continues the range before; always PAGING_OK, so that an operation can
  * end with it. */
 static ALWAYS_INLINE enum paging_status gather_page(struct tlb_gather *gather, virt_addr start,
 						    uint64_t size, bool global)
 {
-	struct tlb_range *previous;
-
 	if (!gather)
 		return PAGING_OK;
-	if (UNLIKELY(gather->everything || gather->range_count == 0))
+	if (UNLIKELY(gather->open_next != start ||
+		     gather->open_kind != gather_kind(size, false, global)))
 		return paging_gather_page(gather, start, size, global);
-	previous = &gather->ranges[gather->range_count - 1];
-	if (UNLIKELY(previous->last + 1 != start || start == 0 || previous->leaf_size != size ||
-		     previous->tables || previous->global != global))
-		return paging_gather_page(gather, start, size, global);
-	previous->last = start + (size - 1);
+	gather->open_next = start + size;
+	gather->open->last = start + (size - 1);
 	return PAGING_OK;
 }
 

@@ -11,6 +11,7 @@
 #include "contiguous.h"
 #include "cursor.h"
 #include "held.h"
+#include "plain.h"
 #include "recent.h"
 #include "reserve.h"
 #include "sabotage.h"
@@ -741,6 +742,78 @@ map_page_far(const struct encoder *e, struct page_table *table, virt_addr virt, 
 	return status;
 }
 
+/* The lowest table is missing: makes it, with the page in it. `slot` is the entry to link it by,
+ * `above` the one that links to the table that is in. */
+static __attribute__((noinline)) enum paging_status
+map_page_lowest(const struct encoder *e, struct page_table *table, virt_addr virt, phys_addr phys,
+		uint64_t *slot, uint64_t *above, struct frame_allocator *frames)
+{
+	uint64_t mask = (UINT64_C(1) << e->index_bits) - 1;
+	uint64_t leaf = paging_sabotage(PAGING_SABOTAGE_LEAF, 0,
+					e->leaf(table->recent_attributes, phys, 0));
+	struct reserve reserve = { .table = table,
+				   .frames = frames,
+				   .frame_size = table_bytes(e, table, 0) };
+	uint64_t *entries;
+	phys_addr frame;
+
+	if (!reserve_allocate(&reserve, &frame))
+		return PAGING_NO_MEMORY;
+	entries = (uint64_t *)(uintptr_t)(frame + table->access.offset);
+	entries_clear(entries, mask + 1);
+	entries[virt >> level_shift(e, 0) & mask] = leaf;
+	table->tables++;
+	entry_publish(slot, paging_sabotage(PAGING_SABOTAGE_TABLE, 1,
+					    build_counted(e, table_entry(e, table, frame), 1)));
+	if (e->counted)
+		entry_publish(above, e->count_up(entry_load(above)));
+	recent_note(e, table, virt, entries, slot);
+	return PAGING_OK;
+}
+
+/*
+ * Away from the page before, with its flags, of a table of four levels (plain_root): the shortest
+ * walk there is, and a store. Whatever is in its way is left to map_page_far.
+ */
+static __attribute__((noinline)) enum paging_status
+map_page_plain(const struct encoder *e, struct page_table *table, virt_addr virt, phys_addr phys,
+	       struct page_flags flags, struct frame_allocator *frames)
+{
+	uint64_t off = (virt & (level_size(e, 0) - 1)) | (phys & table->output_bad) |
+		       (word_of_flags(flags) ^ word_of_flags(table->recent_flags)) |
+		       (uint64_t)(uintptr_t)table->access.clean;
+	uint64_t mask = (UINT64_C(1) << e->index_bits) - 1;
+	uint64_t *entry, *above, *slot;
+	uint64_t d, link;
+
+	if (UNLIKELY(off != 0) || UNLIKELY(table->recent_attributes == 0) ||
+	    UNLIKELY(virt + table->input_bias >= table->plain_limit))
+		return map_page_far(e, table, virt, phys, flags, frames);
+	d = entry_load(&table->plain_root[virt >> level_shift(e, 3) & mask]);
+	if (UNLIKELY(!e->is_plain_table(d)))
+		return map_page_far(e, table, virt, phys, flags, frames);
+	above = plain_entry(e, table, d, virt, 2);
+	d = entry_load(above);
+	if (UNLIKELY(!e->is_plain_table(d)))
+		return map_page_far(e, table, virt, phys, flags, frames);
+	slot = plain_entry(e, table, d, virt, 1);
+	link = entry_load(slot);
+	if (!e->is_plain_table(link))
+		return link == 0 ? map_page_lowest(e, table, virt, phys, slot, above, frames)
+				 : map_page_far(e, table, virt, phys, flags, frames);
+	entry = plain_entry(e, table, link, virt, 0);
+	if (UNLIKELY(entry_load(entry) != 0))
+		return map_page_general(e, table, virt, phys, flags, frames);
+	entry_write(entry, paging_sabotage(PAGING_SABOTAGE_LEAF, 0,
+					   e->leaf(table->recent_attributes, phys, 0)));
+	if (e->counted)
+		entry_publish(slot, e->count_up(link));
+	table->recent = virt >> level_shift(e, 1);
+	table->recent_entries = entry - (virt >> level_shift(e, 0) & mask);
+	table->recent_slot = slot;
+	return PAGING_OK;
+}
+
 static ALWAYS_INLINE enum paging_status map_page(const struct encoder *e, struct page_table *table,
 						 virt_addr virt, phys_addr phys,
 						 struct page_flags flags,
@@ -748,7 +821,7 @@ static ALWAYS_INLINE enum paging_status map_page(const struct encoder *e, struct
 {
 	if (recent_map(e, table, virt, phys, flags))
 		return PAGING_OK;
-	return map_page_far(e, table, virt, phys, flags, frames);
+	return map_page_plain(e, table, virt, phys, flags, frames);
 }
 
 #endif

@@ -36,8 +36,10 @@ static SELDOM bool recent_find(const struct encoder *e, struct page_table *table
 static ALWAYS_INLINE bool is_one_page(const struct encoder *e, virt_addr virt, uint64_t size,
 				      const struct page_table_op *op)
 {
-	return size == level_size(e, 0) && addr_is_aligned(virt, level_size(e, 0)) &&
-	       (op->mode & (PAGING_PLAN | PAGING_ENLARGE)) == 0;
+	uint64_t off = (size ^ level_size(e, 0)) | (virt & (level_size(e, 0) - 1)) |
+		       (op->mode & (PAGING_PLAN | PAGING_ENLARGE));
+
+	return off == 0;
 }
 
 static ALWAYS_INLINE void one_page_done(const struct encoder *e, struct page_table_op *op)

@@ -7,6 +7,7 @@
 #include "arguments.h"
 #include "contiguous.h"
 #include "cursor.h"
+#include "plain.h"
 #include "sabotage.h"
 
 static ALWAYS_INLINE struct inherited inherited_none(void)
@@ -224,19 +225,6 @@ static ALWAYS_INLINE enum paging_status translate_above(const struct encoder *e,
 	return PAGING_OK;
 }
 
-/* The entry for `virt` of the table that `d` leads to. */
-static ALWAYS_INLINE uint64_t plain_below(const struct encoder *e, const struct page_table *table,
-					  uint64_t d, virt_addr virt, unsigned int level)
-{
-	uint64_t mask = (UINT64_C(1) << e->index_bits) - 1;
-	uint64_t entries = table_address(e, table, d) + table->access.offset;
-
-	/* Or the offset is added after the index, in an instruction of its own. */
-	__asm__("" : "+r"(entries));
-	return entry_load((const uint64_t *)(uintptr_t)entries +
-			  (virt >> level_shift(e, level) & mask));
-}
-
 static ALWAYS_INLINE enum paging_status translate_page(const struct encoder *e,
 						       const struct page_table *table,
 						       virt_addr virt, phys_addr *phys)
@@ -253,13 +241,13 @@ static ALWAYS_INLINE enum paging_status translate_page(const struct encoder *e,
 	d = entry_load(&table->plain_root[biased >> level_shift(e, 3) ^ swap]);
 	if (UNLIKELY(!e->is_plain_table(d)))
 		return translate_above(e, table, virt, d, 3, phys);
-	d = plain_below(e, table, d, virt, 2);
+	d = entry_load(plain_entry(e, table, d, virt, 2));
 	if (UNLIKELY(!e->is_plain_table(d)))
 		return translate_above(e, table, virt, d, 2, phys);
-	d = plain_below(e, table, d, virt, 1);
+	d = entry_load(plain_entry(e, table, d, virt, 1));
 	if (UNLIKELY(!e->is_plain_table(d)))
 		return translate_above(e, table, virt, d, 1, phys);
-	d = plain_below(e, table, d, virt, 0);
+	d = entry_load(plain_entry(e, table, d, virt, 0));
 	if (UNLIKELY(!e->is_present(table, d, 0)))
 		return PAGING_NOT_MAPPED;
 	*phys = translate_leaf(e, table, virt, d, 0);

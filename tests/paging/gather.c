@@ -73,6 +73,39 @@ FORMAT_TEST(gather, nothing_for_a_new_mapping)
 	world_close(&world);
 }
 
+/* Pages, and their tables when they are empty, go away by turns: each kind goes on where it was. */
+FORMAT_TEST(gather, pages_and_tables_by_turns)
+{
+	uint64_t granule = format_granule(format);
+	uint64_t size = 2 * granule * (granule / sizeof(uint64_t));
+	virt_addr virt = format_middle(format);
+	struct tlb_range ranges[2 + 2 * PAGE_TABLE_MAX_LEVELS];
+	struct frame frames[2 + 2 * PAGE_TABLE_MAX_LEVELS];
+	struct tlb_gather gather = { .ranges = ranges,
+				     .range_capacity = sizeof(ranges) / sizeof(*ranges),
+				     .frames = frames,
+				     .frame_capacity = sizeof(frames) / sizeof(*frames) };
+	struct page_table_op op = { .leaf_sizes = granule };
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = gather.owner = world_frames(&world);
+	REQUIRE(page_table_map(&world.table, virt, 0, size, format_plain_flags(), &op) == PAGING_OK,
+		"no map");
+	op.gather = &gather;
+	for (uint64_t done = 0; done < size; done += granule)
+		REQUIRE(page_table_unmap(&world.table, virt + done, granule, &op) == PAGING_OK,
+			"0x%" PRIx64 " is not unmapped", virt + done);
+	REQUIRE(!gather.everything && ranges[0].start == virt &&
+			ranges[0].last == virt + (size - 1) && ranges[0].leaf_size == granule,
+		"%zu ranges, the first [0x%" PRIx64 ", 0x%" PRIx64 "]", gather.range_count,
+		ranges[0].start, ranges[0].last);
+	for (size_t i = 1; i < gather.range_count; i++)
+		REQUIRE(ranges[i].tables, "pages again, from 0x%" PRIx64, ranges[i].start);
+	tlb_gather_finish(&gather);
+	world_close(&world);
+}
+
 /* A leaf of each size whose tables stay. */
 FORMAT_TEST(gather, one_leaf)
 {

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <twofold/page_batch.h>
+
 #include "../paging/require.h"
 #include "../paging/rng.h"
 #include "parallel.h"
@@ -26,7 +28,8 @@ struct call {
 	uint64_t size;
 	phys_addr phys;
 	uint64_t leaf_sizes;
-	bool page; /* by map_to */
+	bool page;  /* by map_to */
+	bool batch; /* by map_batch, from the first page to the last */
 	/* What came of it. */
 	uint64_t began, ended;
 	enum paging_status status;
@@ -112,7 +115,10 @@ static void plan_call(struct round *round, uint64_t number, uint64_t *random)
 		call->page = true;
 		count = 1;
 		break;
-	case 4: /* where tables meet */
+	case 4:
+		call->batch = true;
+		break;
+	case 5: /* where tables meet */
 		first = large / granule(round) * (1 + rng_below(random, SPANS - 1)) -
 			rng_below(random, count);
 		break;
@@ -129,12 +135,34 @@ static void plan_call(struct round *round, uint64_t number, uint64_t *random)
 	call->phys = (number + 1) * round->stride + (call->virt - round->window);
 }
 
+/* As many as plan_call makes of pages by themselves; what is in the way of one is a page, or more.
+ */
+static void map_pages(struct round *round, struct call *call)
+{
+	struct page_pair pages[12];
+	size_t count = 0;
+	size_t done;
+
+	for (uint64_t at = 0; at < call->size; at += granule(round), count++)
+		pages[count] =
+			(struct page_pair){ .virt = call->virt + at, .phys = call->phys + at };
+	call->began = now(round);
+	call->status = page_table_map_batch(&round->table, pages, count, format_plain_flags(),
+					    &round->arena->allocator, &done);
+	call->ended = now(round);
+	call->done = done * granule(round);
+}
+
 static void map_one(struct round *round, struct call *call)
 {
 	struct page_table_op op = { .frames = &round->arena->allocator,
 				    .mode = PAGING_RESUMABLE,
 				    .leaf_sizes = call->leaf_sizes };
 
+	if (call->batch) {
+		map_pages(round, call);
+		return;
+	}
 	call->began = now(round);
 	if (call->page)
 		call->status = page_table_map_to(&round->table, call->virt, call->phys,
@@ -269,7 +297,8 @@ static void check_loser(struct round *round, const struct call *call, virt_addr 
 		"0x%" PRIx64 " was in the way before its winner began", at);
 	REQUIRE(page_table_query(&round->table, at, &leaf) == PAGING_OK, "no leaf at 0x%" PRIx64,
 		at);
-	REQUIRE(call->page || (call->conflict == leaf.virt && call->conflict_size == leaf.size),
+	REQUIRE(call->page || call->batch ||
+			(call->conflict == leaf.virt && call->conflict_size == leaf.size),
 		"the conflict is 0x%" PRIx64 "+0x%" PRIx64 ", the leaf 0x%" PRIx64 "+0x%" PRIx64,
 		call->conflict, call->conflict_size, leaf.virt, leaf.size);
 }
@@ -289,7 +318,8 @@ static void check_call(struct round *round, uint32_t number)
 		check_loser(round, call, at);
 	} else if (call->status == PAGING_NO_MEMORY) {
 		REQUIRE(round->arena->failures != 0, "no memory");
-		REQUIRE(call->page || (call->conflict == at && call->conflict_size == 0),
+		REQUIRE(call->page || call->batch ||
+				(call->conflict == at && call->conflict_size == 0),
 			"no memory at 0x%" PRIx64 ", not 0x%" PRIx64, call->conflict, at);
 	} else {
 		REQUIRE(call->status == PAGING_OK, "status %d", (int)call->status);

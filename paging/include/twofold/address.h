@@ -9,6 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Input of a table: a virtual address at stage 1, a guest-physical address (IPA) at stage 2. */
 typedef uint64_t virt_addr;
 /* Output of a table, and where a table itself lies: a physical address. */
@@ -35,5 +39,9 @@ static inline uint64_t addr_align_up(uint64_t addr, uint64_t size)
 {
 	return (addr + size - 1) & ~(size - 1);
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -20,6 +20,10 @@
 
 #include "page_table.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Whose rules: those of another class than asked for are neither reported nor counted. */
 enum page_rule_class {
 	/* The manual's: the MMU faults, or does what nobody can rely on. */
@@ -122,5 +126,9 @@ enum page_rule_class page_rule_class(enum page_rule rule);
 /* A lower-case English phrase without a full stop, e.g. "table leads back to itself". Never NULL.
  */
 const char *page_rule_text(enum page_rule rule);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 
 #include "page_table.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Given a line without its newline, NUL-terminated; it lives until the call returns. */
 typedef void (*page_dump_line)(void *context, const char *line);
 
@@ -44,5 +48,9 @@ typedef void (*page_dump_write)(void *context, const char *text);
  */
 enum paging_status page_table_dump_json(const struct page_table *table, page_dump_write write,
 					void *context);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

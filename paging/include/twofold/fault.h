@@ -13,6 +13,10 @@
 #include "address.h"
 #include "page_table.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum fault_cause {
 	FAULT_NONE,           /* a prediction only: the access goes through */
 	FAULT_NOT_MAPPED,     /* an entry on the way is not present */
@@ -68,5 +72,9 @@ enum fault_cause page_fault_predict(const struct page_mapping *mapping, unsigned
 
 /* "not mapped", ... */
 const char *fault_cause_text(enum fault_cause cause);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -11,6 +11,10 @@
 #include "address.h"
 #include "status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* `size` bytes of physical memory from `start`; size is a power of two and start a multiple of it
  * (frame_set_address keeps that so). */
 struct frame {
@@ -59,5 +63,9 @@ struct frame_allocator {
 			 struct frame *frame);
 	void (*free)(struct frame_allocator *self, enum frame_use use, struct frame frame);
 };
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

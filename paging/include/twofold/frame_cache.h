@@ -21,6 +21,10 @@
 #include "frame.h"
 #include "page_table.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct frame_cache {
 	struct frame_allocator allocator; /* pass its address to the library */
 	struct frame_allocator *source;
@@ -47,5 +51,9 @@ enum paging_status frame_cache_top_up(struct frame_cache *cache, uint64_t count)
 
 /* Gives all frames at hand back to the source. */
 void frame_cache_drain(struct frame_cache *cache);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -10,6 +10,10 @@
 #include "frame.h"
 #include "page_table.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct frame_pool {
 	struct frame_allocator allocator; /* pass its address to the library */
 	struct table_access access;
@@ -25,5 +29,9 @@ struct frame_pool {
  * below 4 KiB takes 4 KiB. */
 void frame_pool_init(struct frame_pool *pool, phys_addr start, phys_addr end,
 		     const struct table_access *access);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

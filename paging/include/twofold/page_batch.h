@@ -10,6 +10,10 @@
 
 #include "page_table.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* One page of a batch. */
 struct page_pair {
 	virt_addr virt;
@@ -32,5 +36,9 @@ enum paging_status page_table_translate_batch(const struct page_table *table,
 enum paging_status page_table_map_batch(struct page_table *table, const struct page_pair *pages,
 					size_t count, struct page_flags flags,
 					struct frame_allocator *frames, size_t *done);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -28,6 +28,10 @@
 
 #include "page_table.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * Puts the cursor at `virt`, any address. `op` says where frames come from and where what must be
  * flushed goes; it stays the caller's, and must live as long as the cursor. PAGING_INPUT_RANGE;
@@ -64,5 +68,9 @@ enum paging_status page_cursor_unmap(struct page_cursor *cursor);
 enum paging_status page_cursor_protect(struct page_cursor *cursor, struct page_flags flags);
 
 void page_cursor_close(struct page_cursor *cursor);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -10,6 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * Memory types                 x86_64 stage 1 (by PAT)   EPT type   AArch64
  */
@@ -67,7 +71,9 @@ struct page_flags {
 	uint32_t reserved1 : 16; /* zero */
 };
 
+#ifndef __cplusplus
 _Static_assert(sizeof(struct page_flags) == 8, "flags travel in one register");
+#endif
 
 /*
  * awkernel's five booleans ("every page is readable"), in its order. Not cached and not device is
@@ -105,5 +111,9 @@ static inline bool page_flags_equal(struct page_flags a, struct page_flags b)
 	y.flags = b;
 	return x.word == y.word;
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -37,6 +37,10 @@
 #include "status.h"
 #include "tlb_gather.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define PAGE_TABLE_MAX_LEVELS 6
 
 /* A format: whole operations, each compiled for its descriptors. See twofold/<isa>.h for them. */
@@ -118,8 +122,8 @@ struct page_table {
 	uint64_t input_limit; /* ... it is less than this, or not one of the table's */
 	uint64_t plain_limit; /* the same for the walk of plain_root; 0 if there is no such walk */
 	bool whole_root;      /* it has as many entries as any other table */
-	const uint64_t *plain_root; /* of a table of four levels, with a whole root, at an offset */
-	phys_addr output_bad;       /* bits that the address of a page has not */
+	uint64_t *plain_root; /* of a table of four levels, with a whole root, at an offset */
+	phys_addr output_bad; /* bits that the address of a page has not */
 	struct table_access access;
 
 	/* Where the page before was mapped (engine/recent.h). */
@@ -392,5 +396,9 @@ struct input_range {
 /* Fills in the input addresses that the table has, ascending, and returns how many ranges they are:
  * 2 where addresses are sign-extended, else 1. */
 unsigned int page_table_ranges(const struct page_table *table, struct input_range ranges[2]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum register_status {
 	REGISTER_OK = 0,
 	REGISTER_WRONG_TABLE, /* the table is not of the format that `field` names */
@@ -31,5 +35,9 @@ struct register_refusal {
 
 /* A lower-case English phrase without a full stop, e.g. "too small". Never NULL. */
 const char *register_status_text(enum register_status status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

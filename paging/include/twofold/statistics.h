@@ -5,6 +5,10 @@
 
 #include "page_table.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct page_statistics {
 	uint64_t leaves[64];  /* by log2 of their size; a contiguous group is one leaf */
 	uint64_t mapped;      /* bytes that the leaves span, all together (modulo 2^64) */
@@ -21,5 +25,9 @@ struct page_statistics {
  * page_table_walk may.
  */
 void page_table_statistics(const struct page_table *table, struct page_statistics *statistics);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -2,6 +2,10 @@
 #ifndef TWOFOLD_STATUS_H
 #define TWOFOLD_STATUS_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * What an operation answers. Each code has one meaning in every format. Unless the operation was
  * told to be resumable, anything but PAGING_OK means that the table is as it was before the call
@@ -29,5 +33,9 @@ enum paging_status {
 
 /* A lower-case English phrase without a full stop, e.g. "already mapped". Never NULL. */
 const char *paging_status_text(enum paging_status status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

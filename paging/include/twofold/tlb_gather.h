@@ -23,6 +23,10 @@
 #include "address.h"
 #include "frame.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct page_table;
 
 /* Translations of [start, last] (inclusive, input addresses) are stale. */
@@ -59,6 +63,11 @@ struct tlb_gather {
 	size_t frame_count;
 	bool everything;        /* the ranges did not fit: invalidate the whole address space */
 	bool everything_global; /* and a global leaf was among them */
+	/* The range that was added to last: where it would go on, and with what (engine/gather.h).
+	 */
+	struct tlb_range *open;
+	virt_addr open_next;
+	uint64_t open_kind;
 };
 
 /* Whether anything must be invalidated at all. */
@@ -71,5 +80,9 @@ static inline bool tlb_gather_needed(const struct tlb_gather *gather)
  * frames back to `owner`, and empties the gather. With no `flush`, the caller has invalidated by
  * itself before. */
 void tlb_gather_finish(struct tlb_gather *gather);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

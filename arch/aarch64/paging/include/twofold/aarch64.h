@@ -5,6 +5,10 @@
 
 #include "twofold/page_table.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * Stage 1 of EL1&0 and, with AARCH64_EL2, of EL2 (Arm ARM DDI 0487, D8.3). input_bits 25 (16K: 26,
  * 64K: 30) to 48, or to 52 with the 64K granule (FEAT_LVA) and the _lpa2 formats (FEAT_LPA2, TCR.DS
@@ -56,5 +60,9 @@ extern const struct page_table_format aarch64_stage2_16k_lpa2;
 
 #define AARCH64_XNX (UINT32_C(1) << 4) /* FEAT_XNX: XN is two bits */
 #define AARCH64_FWB (UINT32_C(1) << 5) /* HCR_EL2.FWB is set */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 
 #include "twofold/fault.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * An abort that stage 1 raised, at any exception level: ESR_ELx and FAR_ELx. False, and *fault is
  * left alone, if the exception is no abort (its class, ESR.EC, is another).
@@ -22,5 +26,9 @@ bool aarch64_explain_stage1(uint64_t esr, uint64_t far, struct page_fault *fault
  * descriptor accessed or dirty, and the CPU does not say.
  */
 bool aarch64_explain_stage2(uint64_t esr, uint64_t far, uint64_t hpfar, struct page_fault *fault);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -19,6 +19,10 @@
 #include "twofold/page_table.h"
 #include "twofold/register_status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct aarch64_cpu {
 	uint64_t id_aa64isar0;
 	uint64_t id_aa64mmfr0;
@@ -99,5 +103,9 @@ enum register_status aarch64_stage2_registers(const struct aarch64_cpu *cpu,
 					      const struct aarch64_walk *walk,
 					      struct aarch64_stage2_registers *registers,
 					      struct register_refusal *refusal);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -16,6 +16,10 @@
 #include "twofold/register_status.h"
 #include "twofold/tlb_gather.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* L: of last levels only, for leaves that went; the others are for tables too. */
 enum aarch64_tlb_operation {
 	AARCH64_DSB_STORES, /* DSB ISHST, or NSHST */
@@ -67,5 +71,9 @@ struct aarch64_tlb {
 enum register_status aarch64_tlb_plan(const struct aarch64_tlb *tlb,
 				      const struct tlb_gather *gather, aarch64_tlb_emit emit,
 				      void *context);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include "twofold/aarch64_tlb.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #ifdef __aarch64__
 
 /* A TLBI with an operand: by its name, and as a range by its encoding (op1, CRm for IS and not,
@@ -106,4 +110,9 @@ static inline void aarch64_tlb_execute(void *context, const struct aarch64_tlb_i
 }
 
 #endif
+
+#ifdef __cplusplus
+}
+#endif
+
 #endif

@@ -5,6 +5,10 @@
 
 #include "twofold/page_table.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * Privileged specification, 12.4 (Sv39) and 18.5 (Sv48x4: the root is 16 KiB). input_bits 39
  * and 50. Leaves 4K, 2M, 1G, and 512G in Sv48x4. Write without read is refused. Software bits: 2,
@@ -16,5 +20,9 @@ extern const struct page_table_format riscv_sv39;
 extern const struct page_table_format riscv_sv48x4;
 
 #define RISCV_SVPBMT (UINT32_C(1) << 0)
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 
 #include "twofold/page_table.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * Stage 1: 4-level (input_bits 48) and 5-level (57) paging, Intel SDM vol. 3A 4.5, AMD APM vol. 2
  * 5.3. Leaves 4K, 2M, 1G. `read` must be set. Tables are permissive, the leaf decides.
@@ -51,5 +55,9 @@ extern const struct page_table_format x86_64_ept;
 extern const struct page_table_format x86_64_npt;
 
 #define NPT_NX (UINT32_C(1) << 0) /* the host has EFER.NXE set */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

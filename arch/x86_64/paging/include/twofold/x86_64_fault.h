@@ -5,6 +5,10 @@
 
 #include "twofold/fault.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * A page fault (#PF): its error code (SDM vol. 3A 4.7, APM vol. 2 8.4.2) and CR2. Where neither
  * EFER.NXE nor CR4.SMEP is on, the CPU reports a fetch as a read.
@@ -24,5 +28,9 @@ struct page_fault x86_64_explain_ept_misconfiguration(phys_addr physical);
 
 /* A #VMEXIT by a nested page fault (0x400): EXITINFO1 and EXITINFO2 (APM vol. 2 15.25.6). */
 struct page_fault x86_64_explain_npf(uint64_t exit_info1, uint64_t exit_info2);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -24,6 +24,10 @@
 #include "twofold/page_table.h"
 #include "twofold/register_status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* CPUID by leaf and register, MSRs by name. */
 struct x86_64_cpu {
 	uint32_t cpuid_1_ecx;
@@ -112,5 +116,9 @@ enum register_status x86_64_npt_check(const struct x86_64_cpu *cpu, const struct
  */
 enum register_status x86_64_ncr3(const struct x86_64_cpu *cpu, const struct page_table *table,
 				 uint32_t asid, uint64_t *ncr3, struct register_refusal *refusal);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

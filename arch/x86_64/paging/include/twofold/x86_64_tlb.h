@@ -13,6 +13,10 @@
 #include "twofold/register_status.h"
 #include "twofold/tlb_gather.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum x86_64_tlb_operation {
 	/* The current PCID's translations of `address`, global ones too, and all that is cached of
 	 * the current PCID's tables. `address` is any in the leaf. */
@@ -116,5 +120,9 @@ enum x86_64_tlb_control {
  * cached for does as well.)
  */
 enum x86_64_tlb_control x86_64_npt_tlb_control(const struct tlb_gather *gather, bool flush_by_asid);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

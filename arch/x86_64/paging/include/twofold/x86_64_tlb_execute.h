@@ -11,6 +11,10 @@
 
 #include "twofold/x86_64_tlb.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The 128-bit operand of INVPCID, INVVPID and INVEPT. */
 struct x86_64_tlb_descriptor {
 	uint64_t low;
@@ -64,5 +68,9 @@ static inline void x86_64_tlb_execute(void *context, const struct x86_64_tlb_ins
 		return;
 	}
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
