@@ -3,13 +3,13 @@
  * The end of a run that has no device tree, and so is not told how to end. Tries one way after the other;
  * what a machine does not have is an exception there, and that goes on to the next.
  */
+#include "own.inc"
+
 	/* As in our VMM, which says so then, with a status of its own; nothing is there on QEMU's "virt". */
 #define PVPANIC		0x090d0000
 #define PVPANIC_CRASHED 1
 #define SYS_EXIT	0x18
 #define PANICKED	37	/* what isa-debug-exit makes of 0x12 */
-
-#include "own.h"
 
 	.section .text.boot_end, "ax", @progbits
 	/* _Noreturn void boot_end(bool started_at_el2): with the MMU off, at EL1 or EL2. */

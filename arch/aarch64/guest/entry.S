@@ -10,7 +10,7 @@
 #include "boot.h"
 #include "guest/stack.h"
 #include "layout.h"
-#include "own.h"
+#include "own.inc"
 #include "second_cpu.h"
 
 	/* RES1, SPAN (PAN stays as it is), no WXN, no alignment checks (D19.2.123). */

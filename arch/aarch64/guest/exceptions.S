@@ -7,7 +7,7 @@
 #include "exceptions.h"
 #include "guest/stack.h"
 #include "layout.h"
-#include "own.h"
+#include "own.inc"
 
 #define FRAME_SIZE 304
 
