@@ -150,8 +150,9 @@ static void require_refusal(struct foreign *f, const struct asking *a, enum spoi
 	uint64_t done = stepwise ? first_hint(a, how, f->piece) : 0;
 	struct memory_snapshot *before = memory_snapshot_take(f->world.memory);
 	struct page_table_op op = { .mode = 0 };
-	uint64_t entries[128];
+	uint64_t entries[128] = { 0 };
 
+	REQUIRE(f->leaves <= sizeof(entries) / sizeof(*entries), "%" PRIu64 " leaves", f->leaves);
 	for (uint64_t i = 0; i < f->leaves; i++)
 		entries[i] = entry_read(&f->world,
 					entry_at(&f->world, f->virt + i * f->piece, f->level));

@@ -79,7 +79,7 @@ FORMAT_TEST(gather, pages_and_tables_by_turns)
 	uint64_t granule = format_granule(format);
 	uint64_t size = 2 * granule * (granule / sizeof(uint64_t));
 	virt_addr virt = format_middle(format);
-	struct tlb_range ranges[2 + 2 * PAGE_TABLE_MAX_LEVELS];
+	struct tlb_range ranges[2 + 2 * PAGE_TABLE_MAX_LEVELS] = { { .start = 0 } };
 	struct frame frames[2 + 2 * PAGE_TABLE_MAX_LEVELS];
 	struct tlb_gather gather = { .ranges = ranges,
 				     .range_capacity = sizeof(ranges) / sizeof(*ranges),
