@@ -40,7 +40,7 @@ _Noreturn void guest_main(char *command_line)
 	options_parse(command_line);
 	if (guest_options.hypervisor) {
 		hypervisor_choose();
-		checks_use(hypervisor_lists, hypervisor_list_count);
+		hypervisor_use_checks();
 	} else {
 		checks_use(check_lists, check_list_count);
 	}

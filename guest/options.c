@@ -29,6 +29,10 @@ static void option(const char *key, char *value)
 		guest_options.hypercalls = parse_switch(key, value);
 	} else if (text_equal(key, "touch")) {
 		guest_options.touch = parse_switch(key, value);
+	} else if (text_equal(key, "faults")) {
+		if (*text_number(value, &guest_options.faults) != '\0' ||
+		    guest_options.faults == 0 || guest_options.faults > FAULT_ROUNDS_MAX)
+			panic("command line: faults=%s: expected 1 to %u", value, FAULT_ROUNDS_MAX);
 	} else if (text_equal(key, "mode")) {
 		if (!text_equal(value, "selftest") && !text_equal(value, "hypervisor"))
 			panic("command line: mode=%s: expected selftest or hypervisor", value);
@@ -42,7 +46,7 @@ static void option(const char *key, char *value)
 	} else if (!linux_option(key, value) && !arch_option(key, value) &&
 		   !sabotage_option(key, value)) {
 		panic("command line: unknown option %s=%s: known are dump=0|1, "
-		      "hypercalls=0|1, initrd=START+SIZE, linux=START+SIZE, "
+		      "faults=ROUNDS, hypercalls=0|1, initrd=START+SIZE, linux=START+SIZE, "
 		      "mode=selftest|hypervisor, touch=0|1 and test=PREFIX%s",
 		      key, value, arch_options_text);
 	}
@@ -77,6 +81,8 @@ void options_parse(char *command_line)
 			word = NULL;
 		}
 		if (end)
-			return;
+			break;
 	}
+	if (guest_options.faults != 0 && !guest_options.hypervisor)
+		panic("command line: faults=%lu: only with mode=hypervisor", guest_options.faults);
 }

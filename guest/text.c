@@ -2,8 +2,6 @@
 /* The four functions that compilers call even in freestanding code, and comparisons of strings. */
 #include "guest/text.h"
 
-#include <stdint.h>
-
 void *memset(void *to, int value, size_t size)
 {
 	uint8_t *bytes = to;
@@ -62,4 +60,17 @@ bool text_starts(const char *text, const char *prefix)
 			return false;
 	}
 	return true;
+}
+
+const char *text_number(const char *text, uint64_t *number)
+{
+	uint64_t value = 0;
+
+	for (; *text >= '0' && *text <= '9'; text++) {
+		uint64_t digit = (uint64_t)(*text - '0');
+
+		value = value > (UINT64_MAX - digit) / 10 ? UINT64_MAX : value * 10 + digit;
+	}
+	*number = value;
+	return text;
 }

@@ -3,17 +3,26 @@
 #include "hypervisor.h"
 
 #include "guest/kernel.h"
+#include "guest/options.h"
 #include "guest/panic.h"
 #include "guest/print.h"
 
 struct hypervisor hypervisor;
 
-const struct check_list *const hypervisor_lists[] = {
+static const struct check_list *const lists[] = {
 	&hypervisor_probe_checks,      &arch_hypervisor_checks,      &hypervisor_change_checks,
 	&hypervisor_sharing_checks,    &hypervisor_isolation_checks, &hypervisor_itself_checks,
 	&hypervisor_itself_log_checks, &hypervisor_linux_checks,
 };
-const size_t hypervisor_list_count = sizeof(hypervisor_lists) / sizeof(hypervisor_lists[0]);
+static const struct check_list *const measured[] = { &hypervisor_fault_checks };
+
+void hypervisor_use_checks(void)
+{
+	if (guest_options.faults != 0)
+		checks_use(measured, sizeof(measured) / sizeof(measured[0]));
+	else
+		checks_use(lists, sizeof(lists) / sizeof(lists[0]));
+}
 
 void hypervisor_choose(void)
 {

@@ -19,13 +19,14 @@ void hypervisor_choose(void);
 /* Switches it on. */
 void hypervisor_start(void);
 
-/* All checks of mode=hypervisor. */
-extern const struct check_list *const hypervisor_lists[];
-extern const size_t hypervisor_list_count;
+/* Hands over to guest/check.h all checks of mode=hypervisor; with faults=ROUNDS only that. */
+void hypervisor_use_checks(void);
+
 extern const struct check_list hypervisor_probe_checks, hypervisor_itself_checks;
 extern const struct check_list hypervisor_itself_log_checks;
 extern const struct check_list hypervisor_change_checks, hypervisor_sharing_checks;
 extern const struct check_list hypervisor_isolation_checks, hypervisor_linux_checks;
+extern const struct check_list hypervisor_fault_checks;
 /* The architecture's: what only its second stages have. May be empty. */
 extern const struct check_list arch_hypervisor_checks;
 

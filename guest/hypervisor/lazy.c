@@ -129,15 +129,6 @@ static bool fault(struct lazy_guest *lazy, const struct inner_exit *exit)
 	return touch(lazy, page);
 }
 
-static uint64_t number(const char *text)
-{
-	uint64_t value = 0;
-
-	for (; *text >= '0' && *text <= '9'; text++)
-		value = value * 10 + (uint64_t)(*text - '0');
-	return value;
-}
-
 /* A line of the inner kernel's: its points are counted, and only what is bad is shown. */
 static void line(struct lazy_guest *lazy)
 {
@@ -148,7 +139,7 @@ static void line(struct lazy_guest *lazy)
 	else if (text_starts(lazy->line, "not ok "))
 		lazy->failed++;
 	else if (text_starts(lazy->line, "1.."))
-		lazy->planned = number(lazy->line + 3);
+		(void)text_number(lazy->line + 3, &lazy->planned);
 	if (!text_starts(lazy->line, "ok "))
 		print("# inner: %s\n", lazy->line);
 	else if (lazy->watch)

@@ -97,6 +97,15 @@ void probe_guest_end(struct probe_guest *probe)
 	test_frame_free(probe->base);
 }
 
+void probe_order_set(struct probe_guest *probe, enum inner_order order, virt_addr address,
+		     uint64_t value)
+{
+	probe->vcpu.pc = probe->ready;
+	probe->vcpu.arguments[0] = order;
+	probe->vcpu.arguments[1] = address;
+	probe->vcpu.arguments[2] = value;
+}
+
 struct probe_answer probe_order(struct probe_guest *probe, enum inner_order order,
 				virt_addr address, uint64_t value)
 {
@@ -104,10 +113,7 @@ struct probe_answer probe_order(struct probe_guest *probe, enum inner_order orde
 	struct probe_answer answer = { .done = false };
 	struct inner_exit *exit = &probe->exit;
 
-	vcpu->pc = probe->ready;
-	vcpu->arguments[0] = order;
-	vcpu->arguments[1] = address;
-	vcpu->arguments[2] = value;
+	probe_order_set(probe, order, address, value);
 	hypervisor.backend->run(vcpu, exit);
 	answer.faulted = exit->reason == INNER_FAULT;
 	answer.done = exit->reason == INNER_HYPERCALL && vcpu->arguments[0] == INNER_CALL_READY;

@@ -51,6 +51,10 @@ struct probe_answer {
 	uint64_t value; /* of a read */
 };
 
+/* Puts an order in place of its registers; the next run is that. probe_order does so, runs, and
+ * says what came of it. */
+void probe_order_set(struct probe_guest *probe, enum inner_order order, virt_addr address,
+		     uint64_t value);
 struct probe_answer probe_order(struct probe_guest *probe, enum inner_order order,
 				virt_addr address, uint64_t value);
 

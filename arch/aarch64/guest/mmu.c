@@ -63,12 +63,12 @@ static bool choose_granule(const char *value)
 
 static bool choose_inner_bits(const char *value)
 {
-	unsigned int bits = 0;
+	uint64_t bits;
 
-	for (; *value >= '0' && *value <= '9' && bits < 100; value++)
-		bits = bits * 10 + (unsigned int)(*value - '0');
+	if (*text_number(value, &bits) != '\0' || bits < 32 || bits > 52)
+		return false;
 	inner_bits = (uint8_t)bits;
-	return *value == '\0' && bits >= 32 && bits <= 52;
+	return true;
 }
 
 bool arch_option(const char *key, const char *value)

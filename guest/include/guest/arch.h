@@ -58,6 +58,12 @@ void arch_load_tables(const struct page_table tables[]);
 /* The same, back to the tables that the kernel was started on. */
 void arch_load_boot_tables(void);
 
+/* A counter, for measurements; how many ticks a second has as far as the CPU says, or 0. An
+ * emulator's may count instructions. */
+uint64_t arch_clock(void);
+uint64_t arch_clock_hz(void);
+extern const char arch_clock_name[];
+
 /* tlb_gather's `flush`: does what the gather asks for. */
 void arch_flush(const struct tlb_gather *gather, void *context);
 

@@ -148,6 +148,8 @@ enum inner_order {
 	INNER_MODIFY,   /* reads, then writes, in one instruction if there is one: adds `value` */
 	INNER_SET_ROOT, /* own tables: the register value is `value`; drops the own TLB */
 	INNER_FLUSH,    /* its own TLB's entry for the address */
+	INNER_SWEEP,    /* from the address up to `value` stores to each its address; [3]: how far
+			 * apart */
 	INNER_ORDERS,   /* how many there are */
 };
 

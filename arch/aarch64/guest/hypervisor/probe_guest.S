@@ -22,6 +22,8 @@ ready:
 	cmp x0, #5
 	b.lo set_root
 	b.eq flush
+	cmp x0, #7
+	b.lo sweep
 halt:
 	wfi
 	b halt
@@ -53,6 +55,12 @@ flush:
 	tlbi vaae1, x1
 	dsb nsh
 	isb
+	b ready
+sweep:
+	str x1, [x1]
+	add x1, x1, x3
+	cmp x1, x2
+	b.lo sweep
 	b ready
 
 	/* An exception that is its own is not expected, and no hypercall. */

@@ -20,6 +20,8 @@ ready:
 	cmp $5, %edi
 	jb set_root
 	je flush
+	cmp $7, %edi
+	jb sweep
 	hlt
 read:
 	movzbl (%rsi), %esi
@@ -38,6 +40,12 @@ set_root:
 	jmp ready
 flush:
 	invlpg (%rsi)
+	jmp ready
+sweep:
+	mov %rsi, (%rsi)
+	add %rcx, %rsi
+	cmp %rdx, %rsi
+	jb sweep
 	jmp ready
 inner_probe_end:
 
