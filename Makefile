@@ -37,7 +37,7 @@ help:
 	@echo '              SHARD=1/8: one part of eight of the mutants)'
 	@echo 'make mutation the mutants alone'
 	@echo 'make fuzz     fuzz for FUZZ_SECONDS (default: 600) a target'
-	@echo 'make bench    measure the library and the VMM: build/bench/report.html, results.json'
+	@echo 'make bench    measure the library, the guest and the VMM: build/bench/report.html, results.json'
 	@echo '              (BENCH="--runs 9 --formats x86_64-ept --workloads W1,W2 --parts time,count")'
 	@echo 'make lint     run the lint tests alone (clang-tidy, cppcheck, clang-format, ...)'
 	@echo 'make format   format the C files in place with clang-format'
@@ -122,7 +122,9 @@ BENCH :=
 bench:
 	@configs/install-packages build qemu
 	@configs/configure-build "$(BUILD)" $(MESON_OPTIONS)
-	$(call build,tests/bench/bench vmm/vmm tests/vmm/test-kernel-exit.elf tests/vmm/test-kernel-spin.elf)
+	$(call build,tests/bench/bench vmm/vmm tests/vmm/test-kernel-exit.elf tests/vmm/test-kernel-spin.elf \
+		guest/twofold-guest.elf tests/guest/bochs-hypervisor-faults.rom)
+	$(if $(wildcard $(BUILD)/aarch64/build.ninja),$(call build_aarch64,guest/twofold-guest.elf))
 	@tests/bench/run-bench "$(BUILD)" $(BENCH)
 
 lint:

@@ -53,12 +53,16 @@ struct subject {
 };
 
 extern const struct subject subject_library;
+/* The library once more, built with vector registers (vector.h); to be called where vector_runs().
+ */
+extern const struct subject subject_vector;
 /* Does nothing: what it takes is what the calling loop takes. */
 extern const struct subject subject_empty;
 
 struct bench_format {
 	const char *name;
-	struct format_case model; /* with the configuration that is measured */
+	struct format_case model;               /* with the configuration that is measured */
+	const struct page_table_format *vector; /* the same of subject_vector */
 	const struct subject *naive;
 };
 
@@ -107,6 +111,8 @@ struct workload {
 	void (*measure)(struct run *run);
 	void (*verify)(struct run *run);
 	void (*floor)(const struct run *run); /* the stores or loads alone; NULL: none */
+	bool writes_runs; /* whole tables or runs of entries are written: of subject_vector only
+			     these */
 };
 
 extern const struct workload workloads[];
@@ -118,7 +124,7 @@ extern const size_t workload_count;
 /* Memory, and pages in no order. */
 struct run *run_create(const struct sizes *sizes);
 void run_destroy(struct run *run);
-/* An empty table of the run's format. */
+/* An empty table of the run's format, for its subject. */
 void run_begin(struct run *run);
 
 /* Reads table memory with the walkers of tests/paging, which know nothing of the library. */
@@ -133,7 +139,8 @@ void verify_sum(const struct run *run, const uint64_t *offsets, uint64_t mask);
 void floor_fill(uint64_t *table, uint64_t count, uint64_t first, uint64_t step);
 void floor_zero(uint64_t *table, uint64_t count);
 void floor_protect(uint64_t *table, uint64_t count, uint64_t clear);
-bool floor_is_wide(void);
+/* Whether this CPU has AVX2, which the floor then uses. */
+bool vector_runs(void);
 
 uint64_t *random_spread(const struct sizes *sizes);
 uint64_t *random_shuffled(const uint64_t *spread, uint64_t count);
@@ -154,10 +161,13 @@ struct request {
 	unsigned int runs;
 	const char *formats;   /* a list, or NULL for all */
 	const char *workloads; /* likewise */
+	const char *subjects;  /* likewise: library, vector, naive, floor; for time and count */
 };
 
 /* Whether `name` is in the comma-separated list. */
 bool request_has(const char *list, const char *name);
+/* The exit status when so many measurements were asked for: of none, with an error. */
+int request_status(unsigned int done);
 int bench_time(const struct request *request);
 int bench_count(const struct request *request);
 int bench_sizes(const struct request *request);

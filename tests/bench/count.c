@@ -32,6 +32,25 @@ static void count(struct run *run, const struct workload *workload, const struct
 		workload->verify(run);
 }
 
+/* The calling loop, and whoever is asked for. */
+static unsigned int count_all(struct run *run, const struct workload *workload,
+			      const struct request *request)
+{
+	unsigned int done = 0;
+	const struct subject *subjects[] = { run->format->naive, &subject_library,
+					     &subject_vector };
+
+	count(run, workload, &subject_empty);
+	for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++) {
+		if (!request_has(request->subjects, subjects[i]->name) ||
+		    (subjects[i] == &subject_vector && !(workload->writes_runs && vector_runs())))
+			continue;
+		count(run, workload, subjects[i]);
+		done++;
+	}
+	return done;
+}
+
 int bench_count(const struct request *request)
 {
 	struct run *run;
@@ -49,12 +68,9 @@ int bench_count(const struct request *request)
 		for (size_t j = 0; j < workload_count; j++) {
 			if (!request_has(request->workloads, workloads[j].name))
 				continue;
-			count(run, &workloads[j], &subject_empty);
-			count(run, &workloads[j], run->format->naive);
-			count(run, &workloads[j], &subject_library);
-			done++;
+			done += count_all(run, &workloads[j], request);
 		}
 	}
 	run_destroy(run);
-	return done != 0 ? 0 : 2;
+	return request_status(done);
 }

@@ -13,7 +13,7 @@ typedef uint64_t wide __attribute__((vector_size(32), may_alias));
 #define WIDE __attribute__((noinline))
 #endif
 
-bool floor_is_wide(void)
+bool vector_runs(void)
 {
 #if defined(__x86_64__)
 	return __builtin_cpu_supports("avx2") != 0;
@@ -46,7 +46,7 @@ WIDE static void protect_wide(uint64_t *table, uint64_t count, uint64_t clear)
 __attribute__((noinline)) void floor_fill(uint64_t *table, uint64_t count, uint64_t first,
 					  uint64_t step)
 {
-	if (floor_is_wide()) {
+	if (vector_runs()) {
 		fill_wide(table, count, first, step);
 		return;
 	}
@@ -61,7 +61,7 @@ void floor_zero(uint64_t *table, uint64_t count)
 
 __attribute__((noinline)) void floor_protect(uint64_t *table, uint64_t count, uint64_t clear)
 {
-	if (floor_is_wide()) {
+	if (vector_runs()) {
 		protect_wide(table, count, clear);
 		return;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Usage: bench time|count|sizes|threads|tables [--runs N] [--scale N] [--formats A,B]
- *	[--workloads A,B]
+ *	[--workloads A,B] [--subjects A,B]
  *
  * One part of `make bench`, as lines of JSON (count: as callgrind's files). tests/bench/run-bench
  * puts them together.
@@ -38,6 +38,14 @@ bool request_has(const char *list, const char *name)
 	return true;
 }
 
+int request_status(unsigned int done)
+{
+	if (done != 0)
+		return 0;
+	(void)fprintf(stderr, "bench: nothing has these formats, workloads and subjects\n");
+	return 2;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct request *request);
@@ -49,7 +57,8 @@ static const struct {
 static int usage(void)
 {
 	(void)fprintf(stderr, "usage: bench time|count|sizes|threads|tables [--runs 1..1000]\n"
-			      "	[--scale 1|2|4|...|64] [--formats A,B] [--workloads A,B]\n");
+			      "	[--scale 1|2|4|...|64] [--formats A,B] [--workloads A,B]\n"
+			      "	[--subjects library,vector,naive,floor]\n");
 	return 2;
 }
 
@@ -70,6 +79,8 @@ static bool read_option(struct request *request, const char *option, const char 
 		request->formats = value;
 	} else if (strcmp(option, "--workloads") == 0) {
 		request->workloads = value;
+	} else if (strcmp(option, "--subjects") == 0) {
+		request->subjects = value;
 	} else if (strcmp(option, "--runs") == 0 && number_of(value, 1000, &number)) {
 		request->runs = (unsigned int)number;
 	} else if (strcmp(option, "--scale") == 0) {

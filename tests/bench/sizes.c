@@ -63,5 +63,5 @@ int bench_sizes(const struct request *request)
 			}
 		done++;
 	}
-	return done != 0 ? 0 : 2;
+	return request_status(done);
 }

@@ -4,6 +4,7 @@
 #include <twofold/x86_64.h>
 
 #include "bench.h"
+#include "vector.h"
 
 const struct subject subject_library = {
 	"library",
@@ -15,6 +16,19 @@ const struct subject subject_library = {
 	page_table_translate,
 	page_table_map_batch,
 	page_table_translate_batch,
+	true,
+};
+
+const struct subject subject_vector = {
+	"vector",
+	vector_page_table_map_to,
+	vector_page_table_query,
+	vector_page_table_map,
+	vector_page_table_unmap,
+	vector_page_table_write_protect,
+	vector_page_table_translate,
+	vector_page_table_map_batch,
+	vector_page_table_translate_batch,
 	true,
 };
 
@@ -80,6 +94,7 @@ static const struct {
 	const char *name;
 	const char *model;
 	struct page_table_config config;
+	const struct page_table_format *vector;
 	const struct subject *naive;
 } formats[BENCH_FORMATS] = {
 	{ "x86_64-stage1",
@@ -90,6 +105,7 @@ static const struct {
 	    .leaf_sizes = LEAVES,
 	    .features = X86_64_NX,
 	    .memory_attributes = X86_64_PAT },
+	  &vector_x86_64_stage1,
 	  &naive_x86 },
 	{ "x86_64-ept",
 	  "ept-48",
@@ -98,6 +114,7 @@ static const struct {
 	    .output_bits = 46,
 	    .leaf_sizes = LEAVES,
 	    .features = EPT_ACCESSED_DIRTY },
+	  &vector_x86_64_ept,
 	  &naive_ept },
 	{ "x86_64-npt",
 	  "npt-48",
@@ -107,6 +124,7 @@ static const struct {
 	    .leaf_sizes = LEAVES,
 	    .features = NPT_NX,
 	    .memory_attributes = X86_64_PAT },
+	  &vector_x86_64_npt,
 	  &naive_npt },
 	{ "aarch64-stage1",
 	  "s1-4k-48",
@@ -115,6 +133,7 @@ static const struct {
 	    .output_bits = 48,
 	    .leaf_sizes = LEAVES,
 	    .memory_attributes = AARCH64_MAIR },
+	  &vector_aarch64_stage1_4k,
 	  &naive_stage1 },
 	{ "aarch64-stage2",
 	  "s2-4k-48",
@@ -122,6 +141,7 @@ static const struct {
 	    .input_bits = 48,
 	    .output_bits = 48,
 	    .leaf_sizes = LEAVES },
+	  &vector_aarch64_stage2_4k,
 	  &naive_stage2 },
 };
 
@@ -134,6 +154,7 @@ const struct bench_format *bench_format(unsigned int index)
 		format->name = formats[index].name;
 		format->model = *format_case_named(formats[index].model);
 		format->model.config = formats[index].config;
+		format->vector = formats[index].vector;
 		format->naive = formats[index].naive;
 		/* s2-4k-48 has FWB, which numbers memory types differently. */
 		if (format->model.config.format == &aarch64_stage2_4k)

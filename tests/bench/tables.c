@@ -21,8 +21,8 @@ static uint64_t least_tables(uint64_t bytes, uint64_t leaf)
 
 static void count_tables(struct run *run, const char *leaf_name, uint64_t bytes, uint64_t leaf)
 {
-	run_begin(run);
 	run->subject = &subject_library;
+	run_begin(run);
 	run->op.leaf_sizes = leaf | PAGE_SIZE_4K;
 	run->failures |= page_table_map(&run->table, VIRT_BASE, PHYS_BASE, bytes,
 					(struct page_flags){ .read = 1, .write = 1 }, &run->op);
@@ -50,5 +50,5 @@ int bench_tables(const struct request *request)
 		count_tables(run, "1G", 64 * PAGE_SIZE_1G, PAGE_SIZE_1G);
 		done++;
 	}
-	return done != 0 ? 0 : 2;
+	return request_status(done);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A parallel table filled by 1 thread and by 2, a call a page and a call a range; each thread on
- * memory of its own (disjoint: 512 GiB apart), or side by side (adjacent: the ranges meet within
- * one lowest table). Speed-up is the time of one thread for all of it by the time of both.
+ * A parallel table filled by 1 thread, by 2, 4 and 8 where there are as many CPUs, a call a page
+ * and a call a range. What is to be mapped is in as many pieces as the most threads, each with
+ * table memory of its own: 512 GiB apart (disjoint), or side by side (adjacent: they meet within
+ * one lowest table). Speed-up is the time of one thread for all of them by the time of several.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -14,7 +15,7 @@
 #include "../paging/require.h"
 #include "bench.h"
 
-#define THREADS 2
+#define THREADS_MAX 8
 
 static const struct page_flags writable = { .read = 1, .write = 1 };
 
@@ -25,11 +26,34 @@ struct piece {
 	phys_addr phys;
 	uint64_t size;
 	bool range;
-	unsigned int cpu;
-	pthread_barrier_t *barrier;
-	double began, ns;
 	uint64_t failures;
 };
+
+/* A thread and its pieces. */
+struct worker {
+	pthread_t thread;
+	struct piece *pieces;
+	unsigned int count;
+	unsigned int cpu;
+	pthread_barrier_t *barrier;
+	double ns;
+};
+
+/* The CPUs that this process may use; returns how many of them are of use. */
+static unsigned int find_cpus(unsigned int cpus[THREADS_MAX])
+{
+	unsigned int count = 0;
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	(void)sched_getaffinity(0, sizeof(set), &set);
+	for (unsigned int cpu = 0; cpu < CPU_SETSIZE && count < THREADS_MAX; cpu++)
+		if (CPU_ISSET(cpu, &set))
+			cpus[count++] = cpu;
+	while ((count & (count - 1)) != 0)
+		count--;
+	return count;
+}
 
 /* Of this thread: when others run on its CPU meanwhile, that is not counted. What the threads do to
  * each other is, since waiting for a cache line takes CPU time. */
@@ -47,7 +71,6 @@ static void map_piece(struct piece *piece)
 				    .mode = PAGING_RESUMABLE,
 				    .leaf_sizes = PAGE_SIZE_4K };
 
-	piece->began = cpu_ns();
 	if (piece->range)
 		piece->failures |= page_table_map(piece->table, piece->virt, piece->phys,
 						  piece->size, writable, &op);
@@ -56,90 +79,103 @@ static void map_piece(struct piece *piece)
 			piece->failures |= page_table_map_to(piece->table, piece->virt + done,
 							     piece->phys + done, writable,
 							     &piece->memory->allocator);
-	piece->ns = cpu_ns() - piece->began;
 }
 
 static void *thread_main(void *argument)
 {
-	struct piece *piece = argument;
+	struct worker *worker = argument;
 	cpu_set_t cpus;
+	double began;
 
 	CPU_ZERO(&cpus);
-	CPU_SET(piece->cpu, &cpus);
+	CPU_SET(worker->cpu, &cpus);
 	(void)pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
-	(void)pthread_barrier_wait(piece->barrier);
-	map_piece(piece);
+	(void)pthread_barrier_wait(worker->barrier);
+	began = cpu_ns();
+	for (unsigned int i = 0; i < worker->count; i++)
+		map_piece(&worker->pieces[i]);
+	worker->ns = cpu_ns() - began;
 	return NULL;
 }
 
 /* The time of the one that took longest. */
-static double run_pieces(struct piece *pieces, unsigned int count)
+static double run_threads(struct worker *workers, unsigned int count)
 {
 	pthread_barrier_t barrier;
-	pthread_t threads[THREADS];
 	double longest = 0;
 
 	REQUIRE(pthread_barrier_init(&barrier, NULL, count) == 0, "no barrier");
 	for (unsigned int i = 0; i < count; i++) {
-		pieces[i].barrier = &barrier;
-		REQUIRE(pthread_create(&threads[i], NULL, thread_main, &pieces[i]) == 0,
+		workers[i].barrier = &barrier;
+		REQUIRE(pthread_create(&workers[i].thread, NULL, thread_main, &workers[i]) == 0,
 			"no thread");
 	}
 	for (unsigned int i = 0; i < count; i++) {
-		(void)pthread_join(threads[i], NULL);
-		REQUIRE(pieces[i].failures == 0, "a call failed");
-		if (pieces[i].ns > longest)
-			longest = pieces[i].ns;
+		(void)pthread_join(workers[i].thread, NULL);
+		if (workers[i].ns > longest)
+			longest = workers[i].ns;
 	}
 	(void)pthread_barrier_destroy(&barrier);
 	return longest;
 }
 
-/* Both take frames from one region, each from a half of its own. */
-struct halves {
+/* All take frames from one region, each from a part of its own. */
+struct parts {
 	struct run *run;
-	struct memory *memory[THREADS];
+	unsigned int count; /* the most threads */
+	unsigned int cpus[THREADS_MAX];
+	struct memory memory[THREADS_MAX];
 };
 
-static double measure(struct halves *halves, unsigned int threads, bool range, bool adjacent)
+static uint64_t prepare(struct parts *parts, struct piece *pieces, bool range, bool adjacent)
 {
-	struct run *run = halves->run;
-	struct page_table_config config = run->format->model.config;
+	struct run *run = parts->run;
 	/* Not a multiple of a table's span: the pieces meet within a table. */
-	uint64_t size = run->sizes->bytes / 2 + 256 * PAGE_SIZE_4K;
-	struct piece pieces[THREADS];
-	double ns;
+	uint64_t size = run->sizes->bytes / parts->count + 256 * PAGE_SIZE_4K;
+	struct page_table_config config = run->format->model.config;
 
-	for (unsigned int i = 0; i < THREADS; i++) {
+	for (unsigned int i = 0; i < parts->count; i++) {
 		uint64_t offset = adjacent ? i * size : (uint64_t)i << 39;
 
-		memory_reset(halves->memory[i]);
-		halves->memory[i]->next = run->memory->size / THREADS * i + PAGE_SIZE_4K;
+		memory_reset(&parts->memory[i]);
+		parts->memory[i].next = run->memory->size / parts->count * i + PAGE_SIZE_4K;
 		pieces[i] = (struct piece){ .table = &run->table,
-					    .memory = halves->memory[i],
+					    .memory = &parts->memory[i],
 					    .virt = VIRT_BASE + offset,
 					    .phys = PHYS_BASE + offset,
 					    .size = size,
-					    .range = range,
-					    .cpu = i };
+					    .range = range };
 	}
 	config.parallel = true;
 	config.access.offset = (uint64_t)(uintptr_t)run->memory->bytes;
-	REQUIRE(page_table_init(&run->table, &config, &halves->memory[0]->allocator) == PAGING_OK,
+	REQUIRE(page_table_init(&run->table, &config, &parts->memory[0].allocator) == PAGING_OK,
 		"no table");
+	return size;
+}
+
+static double measure(struct parts *parts, unsigned int threads, bool range, bool adjacent)
+{
+	struct run *run = parts->run;
+	struct piece pieces[THREADS_MAX];
+	struct worker workers[THREADS_MAX];
+	uint64_t size = prepare(parts, pieces, range, adjacent);
+	unsigned int each = parts->count / threads;
+	double ns;
+
 	run->failures = 0;
 	run->subject = &subject_library;
-	if (threads == THREADS) {
-		ns = run_pieces(pieces, THREADS);
-	} else {
-		ns = run_pieces(&pieces[0], 1);
-		ns += run_pieces(&pieces[1], 1);
-	}
+	for (unsigned int i = 0; i < threads; i++)
+		workers[i] = (struct worker){ .pieces = &pieces[(size_t)i * each],
+					      .count = each,
+					      .cpu = parts->cpus[i] };
+	ns = run_threads(workers, threads);
 	run->memory->next = run->memory->size;
-	for (unsigned int i = 0; i < THREADS; i++)
+	for (unsigned int i = 0; i < parts->count; i++) {
+		REQUIRE(pieces[i].failures == 0, "a call failed");
 		for (uint64_t done = 0; done < size; done += PAGE_SIZE_4K)
 			verify_page(run, pieces[i].virt - VIRT_BASE + done, true);
-	return ns / ((double)(THREADS * size) / PAGE_SIZE_4K);
+	}
+	return ns / ((double)(parts->count * size) / PAGE_SIZE_4K);
 }
 
 static void report(const struct run *run, unsigned int threads, bool range, bool adjacent,
@@ -152,41 +188,42 @@ static void report(const struct run *run, unsigned int threads, bool range, bool
 	(void)fflush(stdout);
 }
 
-static void measure_format(struct halves *halves, int number)
+static void measure_format(struct parts *parts, int number)
 {
 	for (unsigned int kind = 0; kind < 4; kind++) {
 		bool range = (kind & 1) != 0, adjacent = (kind & 2) != 0;
 
-		for (unsigned int threads = 1; threads <= THREADS; threads++) {
-			double ns = measure(halves, threads, range, adjacent);
+		for (unsigned int threads = 1; threads <= parts->count; threads *= 2) {
+			double ns = measure(parts, threads, range, adjacent);
 
 			if (number != 0)
-				report(halves->run, threads, range, adjacent, number, ns);
+				report(parts->run, threads, range, adjacent, number, ns);
 		}
 	}
 }
 
 int bench_threads(const struct request *request)
 {
-	struct halves halves = { .run = calloc(1, sizeof(*halves.run)) };
+	static struct parts parts;
+	struct run *run = calloc(1, sizeof(*run));
 	unsigned int done = 0;
 
-	REQUIRE(halves.run != NULL, "no memory");
-	halves.run->sizes = &request->sizes;
-	halves.run->memory = memory_create(UINT64_C(16) << 20);
-	for (unsigned int i = 0; i < THREADS; i++) {
-		halves.memory[i] = calloc(1, sizeof(*halves.memory[i]));
-		REQUIRE(halves.memory[i] != NULL, "no memory");
-		*halves.memory[i] = *halves.run->memory;
-		halves.memory[i]->size = halves.run->memory->size / THREADS * (i + 1);
+	REQUIRE(run != NULL, "no memory");
+	run->sizes = &request->sizes;
+	run->memory = memory_create(UINT64_C(16) << 20);
+	parts.run = run;
+	parts.count = find_cpus(parts.cpus);
+	for (unsigned int i = 0; i < parts.count; i++) {
+		parts.memory[i] = *run->memory;
+		parts.memory[i].size = run->memory->size / parts.count * (i + 1);
 	}
 	for (unsigned int i = 0; i < BENCH_FORMATS; i++) {
-		halves.run->format = bench_format(i);
-		if (!request_has(request->formats, halves.run->format->name))
+		run->format = bench_format(i);
+		if (!request_has(request->formats, run->format->name))
 			continue;
-		for (int number = 0; number <= (int)request->runs; number++)
-			measure_format(&halves, number);
+		for (int number = 0; number <= (int)request->runs && parts.count > 1; number++)
+			measure_format(&parts, number);
 		done++;
 	}
-	return done != 0 ? 0 : 2;
+	return request_status(done);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Time. One run is the floor, the naive walker and the library one right after the other, so that
- * whatever else the machine does hits all three; who is first changes from run to run.
+ * Time. One run is the floor, the naive walker and the library, built with general registers and
+ * with vector ones, one right after the other, so that whatever else the machine does hits all of
+ * them; who is first changes from run to run.
  */
 #include <stdio.h>
 
@@ -49,21 +50,27 @@ static void measure_floor(const struct run *run, const struct workload *workload
 		report(run, workload, "floor", number, before, after);
 }
 
-static void measure_all(struct run *run, const struct workload *workload, int number)
+static unsigned int measure_all(struct run *run, const struct workload *workload,
+				const struct request *request, int number)
 {
-	for (int i = 0; i < 3; i++) {
-		switch ((i + number) % 3) {
-		case 0:
+	unsigned int done = 0;
+	/* NULL: the floor. */
+	const struct subject *subjects[] = { NULL, run->format->naive, &subject_vector,
+					     &subject_library };
+
+	for (int i = 0; i < 4; i++) {
+		const struct subject *subject = subjects[(i + number) % 4];
+
+		if (!request_has(request->subjects, subject == NULL ? "floor" : subject->name) ||
+		    (subject == &subject_vector && !(workload->writes_runs && vector_runs())))
+			continue;
+		if (subject == NULL)
 			measure_floor(run, workload, number);
-			break;
-		case 1:
-			measure(run, workload, run->format->naive, number);
-			break;
-		default:
-			measure(run, workload, &subject_library, number);
-			break;
-		}
+		else
+			measure(run, workload, subject, number);
+		done++;
 	}
+	return done;
 }
 
 int bench_time(const struct request *request)
@@ -71,9 +78,9 @@ int bench_time(const struct request *request)
 	struct run *run;
 	unsigned int done = 0;
 
-	printf("{\"cycles_by\":\"%s\",\"floor_stores\":\"%s\"}\n",
+	printf("{\"cycles_by\":\"%s\",\"floor_stores\":\"%s\",\"vector_build\":%s}\n",
 	       clock_begin() ? "hardware counter" : "time-stamp counter",
-	       floor_is_wide() ? "AVX2" : "64-bit");
+	       vector_runs() ? "AVX2" : "64-bit", vector_runs() ? "true" : "false");
 	run = run_create(&request->sizes);
 	for (unsigned int i = 0; i < BENCH_FORMATS; i++) {
 		run->format = bench_format(i);
@@ -83,10 +90,9 @@ int bench_time(const struct request *request)
 			if (!request_has(request->workloads, workloads[j].name))
 				continue;
 			for (int number = 0; number <= (int)request->runs; number++)
-				measure_all(run, &workloads[j], number);
-			done++;
+				done += measure_all(run, &workloads[j], request, number);
 		}
 	}
 	run_destroy(run);
-	return done != 0 ? 0 : 2;
+	return request_status(done);
 }

@@ -4,6 +4,7 @@
 
 #include "../paging/require.h"
 #include "bench.h"
+#include "vector.h"
 
 static const struct page_flags writable = { .read = 1, .write = 1 };
 
@@ -44,7 +45,12 @@ void run_begin(struct run *run)
 
 	memory_reset(run->memory);
 	config.access.offset = (uint64_t)(uintptr_t)run->memory->bytes;
-	status = page_table_init(&run->table, &config, &run->memory->allocator);
+	if (run->subject == &subject_vector) {
+		config.format = run->format->vector;
+		status = vector_page_table_init(&run->table, &config, &run->memory->allocator);
+	} else {
+		status = page_table_init(&run->table, &config, &run->memory->allocator);
+	}
 	REQUIRE(status == PAGING_OK, "page_table_init: %s", paging_status_text(status));
 	run->gather = (struct tlb_gather){
 		.ranges = run->ranges,
@@ -443,36 +449,36 @@ static uint64_t randoms(const struct sizes *sizes)
 
 const struct workload workloads[] = {
 	{ "W1", "map 1 GiB, a call a page", pages_of, nothing, map_pages, verify_pages,
-	  floor_map_pages },
+	  floor_map_pages, true },
 	{ "W2", "map 1 GiB in 4K leaves, one call", pages_of, nothing, map_bytes, verify_pages,
-	  floor_map_bytes },
-	{ "W3", "map 64 GiB in 1G leaves, one call", large_1g, allow_1g, map_large, verify_1g,
-	  NULL },
+	  floor_map_bytes, true },
+	{ "W3", "map 64 GiB in 1G leaves, one call", large_1g, allow_1g, map_large, verify_1g, NULL,
+	  true },
 	{ "W3m", "map 64 GiB in 2M leaves, one call", large_2m, allow_2m, map_large, verify_2m,
-	  floor_map_2m },
+	  floor_map_2m, true },
 	{ "W4", "map pages all over 256 GiB", randoms, nothing, map_spread, verify_spread,
-	  floor_spread },
+	  floor_spread, true },
 	{ "W4p", "the same where tables are", randoms, map_spread, map_neighbours,
-	  verify_neighbours, floor_neighbours },
+	  verify_neighbours, floor_neighbours, false },
 	{ "W4b", "W4p in batches of 64", randoms, prepare_map_batch, map_batches, verify_neighbours,
-	  floor_neighbours },
+	  floor_neighbours, false },
 	{ "W5", "translate pages all over 1 GiB", randoms, map_bytes, translate_bytes,
-	  verify_query_bytes, floor_query_bytes },
+	  verify_query_bytes, floor_query_bytes, false },
 	{ "W5q", "query them: size and rights too", randoms, map_bytes, query_bytes,
-	  verify_query_bytes, floor_query_bytes },
+	  verify_query_bytes, floor_query_bytes, false },
 	{ "W5r", "translate pages all over 256 GiB", randoms, map_spread, translate_spread,
-	  verify_query_spread, floor_query_spread },
+	  verify_query_spread, floor_query_spread, false },
 	{ "W5b", "W5r in batches of 64", randoms, prepare_translate_batch, translate_batches,
-	  verify_batches, floor_query_spread },
+	  verify_batches, floor_query_spread, false },
 	{ "W6p", "unmap 1 GiB, a call a page", pages_of, prepare_live, unmap_pages, verify_gone,
-	  floor_clear_pages },
+	  floor_clear_pages, false },
 	{ "W6r", "unmap 1 GiB, one call", pages_of, prepare_live, unmap_bytes, verify_gone,
-	  floor_clear_bytes },
+	  floor_clear_bytes, true },
 	{ "W7p", "write-protect 1 GiB, a call a page", pages_of, prepare_live, protect_pages,
-	  verify_protected, floor_protect_pages },
+	  verify_protected, floor_protect_pages, false },
 	{ "W7r", "write-protect 1 GiB, one call", pages_of, prepare_live, protect_bytes,
-	  verify_protected, floor_protect_bytes },
+	  verify_protected, floor_protect_bytes, true },
 	{ "W7o", "the same, a table no walker uses", pages_of, map_bytes, protect_bytes,
-	  verify_protected, floor_protect_bytes },
+	  verify_protected, floor_protect_bytes, true },
 };
 const size_t workload_count = sizeof(workloads) / sizeof(workloads[0]);
