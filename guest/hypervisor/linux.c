@@ -5,6 +5,7 @@
 #include "guest/kernel.h"
 #include "guest/panic.h"
 #include "guest/print.h"
+#include "guest/sabotage.h"
 #include "guest/selftest.h"
 #include "guest/text.h"
 #include "twofold/statistics.h"
@@ -56,13 +57,22 @@ bool linux_option(const char *key, const char *value)
 	return true;
 }
 
+/* All that it may touch, and tables. */
+static void demand_memory(uint64_t size, uint64_t available)
+{
+	if (size > LINUX_CHUNKS_MAX * LINUX_CHUNK)
+		panic("Linux: more memory than 0x%lx chunks", (uint64_t)LINUX_CHUNKS_MAX);
+	if (available < size + LINUX_TABLES_MAX)
+		panic("Linux: %lu MiB in one piece are needed for it, there are %lu",
+		      (size + LINUX_TABLES_MAX) >> 20, available >> 20);
+}
+
 static void prepare(void)
 {
 	struct inner_start start = { .how = INNER_BARE };
 
 	arch_linux_prepare(&run, &image, &initrd, &start);
-	if (run.ram.end - run.ram.start > LINUX_CHUNKS_MAX * LINUX_CHUNK)
-		panic("Linux: more memory than 0x%lx chunks", (uint64_t)LINUX_CHUNKS_MAX);
+	demand_memory(run.ram.end - run.ram.start, kernel.pool.end - kernel.pool.next);
 	guest_create(&run.guest, 0);
 	run.vcpu.guest = &run.guest;
 	if (!hypervisor.backend->vcpu_create(&run.vcpu, &start, &kernel.pool.allocator))
@@ -144,22 +154,19 @@ static enum linux_state step(void)
 	return arch_linux_exit(&run, &exit);
 }
 
-static void report(void)
+static void report(const struct page_statistics *statistics)
 {
-	struct page_statistics statistics;
-
-	page_table_statistics(&run.guest.table, &statistics);
 	print("# Linux: %lu faults satisfied, %lu waits, %lu calls; second stage: %lu tables, "
 	      "leaves:",
-	      run.faults, run.waits, run.calls, statistics.tables);
+	      run.faults, run.waits, run.calls, statistics->tables);
 	for (unsigned int i = 0; i < 64; i++) {
 		char size[8];
 
 		format_size(size, sizeof(size), UINT64_C(1) << i);
-		if (statistics.leaves[i] != 0)
-			print(" %lu of %s", statistics.leaves[i], size);
+		if (statistics->leaves[i] != 0)
+			print(" %lu of %s", statistics->leaves[i], size);
 	}
-	print("; %lu times collapsed; %lu of %lu KiB\n", run.collapsed, statistics.mapped >> 10,
+	print("; %lu times collapsed; %lu of %lu KiB\n", run.collapsed, statistics->mapped >> 10,
 	      (run.ram.end - run.ram.start) >> 10);
 }
 
@@ -168,23 +175,29 @@ static void check_linux(const struct check *check)
 {
 	uint64_t frames = kernel.pool.in_use;
 	enum linux_state state = LINUX_RUNS;
+	struct page_statistics statistics;
 	const char *why = "";
 
 	(void)check;
-	if (image.start == image.end || initrd.start == initrd.end) {
+	if (image.start == image.end && initrd.start == initrd.end) {
 		check_skip("no Linux has been loaded");
 		return;
 	}
-	if (!arch_linux_possible(&why)) {
-		check_skip(why);
-		return;
-	}
+	if (image.start == image.end || initrd.start == initrd.end)
+		panic("command line: linux= and initrd=: one without the other");
+	if (!arch_linux_possible(&why))
+		panic("Linux: no way to run it here: %s", why);
+	sabotage_enter(SABOTAGE_INNER);
 	prepare();
 	while (state == LINUX_RUNS)
 		state = step();
+	sabotage_enter(SABOTAGE_SELFTEST);
 	hypervisor.backend->vcpu_destroy(&run.vcpu, &kernel.pool.allocator);
 	arch_linux_end(&run);
-	report();
+	page_table_statistics(&run.guest.table, &statistics);
+	report(&statistics);
+	expect_equal("bytes that are mapped, each page by a fault", statistics.mapped,
+		     run.faults * page_size());
 	expect_true("it has waited for its timer", run.waits != 0);
 	expect_true("its init has switched the machine off", state == LINUX_OFF);
 	guest_destroy(&run.guest);

@@ -12,6 +12,7 @@
 /* Its memory, in pieces that are filled when they are first touched. */
 #define LINUX_CHUNK      UINT64_C(0x200000)
 #define LINUX_CHUNKS_MAX 128
+#define LINUX_TABLES_MAX UINT64_C(0x200000) /* what its second stage and its CPU take */
 #define LINUX_PARTS      3
 
 /* What of its memory is not zero at first. */

@@ -7,10 +7,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CR0_WP   (UINT64_C(1) << 16)
-#define MSR_PAT  UINT32_C(0x277)
-#define MSR_EFER UINT32_C(0xc0000080)
-#define EFER_NXE (UINT64_C(1) << 11)
+#define CR0_PE           (UINT64_C(1) << 0)
+#define CR0_ET           (UINT64_C(1) << 4)
+#define CR0_NE           (UINT64_C(1) << 5)
+#define CR0_WP           (UINT64_C(1) << 16)
+#define CR0_NW           (UINT64_C(1) << 29)
+#define CR0_CD           (UINT64_C(1) << 30)
+#define CR0_PG           (UINT64_C(1) << 31)
+#define CR4_PAE          (UINT64_C(1) << 5)
+#define CR4_VMXE         (UINT64_C(1) << 13)
+#define CR4_OSXSAVE      (UINT64_C(1) << 18)
+#define XCR0_X87         (UINT64_C(1) << 0)
+#define XCR0_SSE         (UINT64_C(1) << 1)
+#define XCR0_AVX         (UINT64_C(1) << 2)
+#define XCR0_KNOWN       (XCR0_X87 | XCR0_SSE | XCR0_AVX) /* what a guest of ours can have */
+#define MSR_SYSENTER_CS  UINT32_C(0x174)
+#define MSR_SYSENTER_ESP UINT32_C(0x175)
+#define MSR_SYSENTER_EIP UINT32_C(0x176)
+#define MSR_MISC_ENABLE  UINT32_C(0x1a0)
+#define MSR_PAT          UINT32_C(0x277)
+#define MSR_EFER         UINT32_C(0xc0000080)
+#define EFER_SCE         (UINT64_C(1) << 0)
+#define EFER_LME         (UINT64_C(1) << 8)
+#define EFER_LMA         (UINT64_C(1) << 10)
+#define EFER_NXE         (UINT64_C(1) << 11)
 
 enum exception_vector {
 	VECTOR_DIVIDE = 0,
@@ -108,6 +128,27 @@ static inline void write_msr(uint32_t msr, uint64_t value)
 			 :
 			 : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
 			 : "memory");
+}
+
+/* XCR0, on a CPU that has XSAVE. */
+static inline uint64_t read_xcr0(void)
+{
+	uint64_t cr4 = read_cr4();
+	uint32_t low, high;
+
+	write_cr4(cr4 | CR4_OSXSAVE);
+	__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+	write_cr4(cr4);
+	return (uint64_t)high << 32 | low;
+}
+
+static inline void write_xcr0(uint64_t value)
+{
+	uint64_t cr4 = read_cr4();
+
+	write_cr4(cr4 | CR4_OSXSAVE);
+	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
+	write_cr4(cr4);
 }
 
 static inline uint64_t read_tsc(void)

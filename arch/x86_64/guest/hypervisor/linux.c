@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux as a guest by SVM, started by the 32-bit protocol of Linux's
- * Documentation/arch/x86/boot.rst. The console, the interrupt controllers (8259) and the timer
- * (8254) of the machine are its own, and the CPU gives it their interrupts; no other port is there,
- * and nothing that could reach memory by itself. It has no local APIC by what CPUID says, and there
- * is no ACPI: it ends by an answer of its init, and then stops.
+ * Linux as a guest, started by the 32-bit protocol of Linux's Documentation/arch/x86/boot.rst. The
+ * console, the interrupt controllers (8259) and the timer (8254) of the machine are its own, and
+ * the CPU gives it their interrupts; no other port is there, and nothing that could reach memory by
+ * itself. It has no local APIC by what CPUID says, and there is no ACPI: it ends by an answer of
+ * its init, and then stops. Its CPU is run by SVM or VMX: linux_cpu.h.
  */
 #include "hypervisor/linux.h"
 
 #include "../cpu.h"
 #include "../uart.h"
 #include "guest/kernel.h"
-#include "guest/outside.h"
 #include "guest/panic.h"
 #include "guest/selftest.h"
 #include "guest/text.h"
-#include "svm.h"
+#include "linux_cpu.h"
 
 #define RAM_SIZE       UINT64_C(0x10000000)
 #define ZERO_PAGE      UINT64_C(0x7000) /* and the command line behind it */
@@ -45,20 +44,8 @@
 #define E820_RAM             1
 #define SECTOR               512
 
-#define PORT_MAP_SIZE UINT64_C(0x4000) /* APM vol. 2 15.10.1, as svm.c's */
-#define MSR_MAP_SIZE  UINT64_C(0x2000) /* 15.11 */
-#define RFLAGS_IF     (UINT64_C(1) << 9)
-#define CR4_OSXSAVE   (UINT64_C(1) << 18)
-#define CPUID_LENGTH  2
-#define HLT_LENGTH    1
-
-/* The bits of CPUID that are not the guest's to see: what it has not. */
-#define EDX_MCE_APIC_MTRR_MCA \
-	(UINT32_C(1) << 7 | UINT32_C(1) << 9 | UINT32_C(1) << 12 | UINT32_C(1) << 14)
-#define ECX_X2APIC_DEADLINE (UINT32_C(1) << 3 | UINT32_C(1) << 21 | UINT32_C(1) << 24)
-#define ECX_OSXSAVE         (UINT32_C(1) << 27)
-#define ECX_SVM_EXTAPIC     (UINT32_C(1) << 2 | UINT32_C(1) << 3)
-#define CPUID_SVM           UINT32_C(0x8000000a)
+#define ECX_XSAVE (UINT32_C(1) << 26)
+#define RFLAGS_IF (UINT64_C(1) << 9)
 
 struct port_range {
 	uint16_t first, last;
@@ -71,21 +58,23 @@ static const struct port_range passed[] = {
 	{ 0x3f8, 0x3ff },                                   /* console */
 };
 
-/* SYSENTER; EFER's friends: what VMLOAD and VMSAVE exchange. */
-static const uint32_t passed_msrs[] = {
+const uint32_t linux_msrs[LINUX_MSRS] = {
 	0x174,      0x175,      0x176,      0xc0000081, 0xc0000082,
 	0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102,
 };
 
 static struct {
-	struct frame information, ports, msrs, ones;
-	bool done; /* its init says so */
+	const struct linux_cpu *cpu;
+	struct frame information, ports, ones;
+	uint64_t own[LINUX_MSRS]; /* what we have there */
+	uint64_t xcr0;            /* ours: nothing exchanges it */
+	bool done;                /* its init says so */
 } machine;
 
 bool arch_linux_possible(const char **why)
 {
-	*why = "Linux is run by SVM only";
-	return hypervisor.backend == &inner_svm;
+	machine.cpu = hypervisor.backend == linux_by_svm.backend ? &linux_by_svm : &linux_by_vmx;
+	return machine.cpu->possible(why);
 }
 
 static uint64_t get(const uint8_t *from, unsigned int offset, unsigned int bytes)
@@ -151,6 +140,28 @@ void arch_linux_prepare(struct linux_guest *linux, const struct memory_range *im
 		(struct linux_part){ ZERO_PAGE, frame_bytes(machine.information), INFORMATION };
 }
 
+static bool has_xsave(void)
+{
+	return (cpuid(1).ecx & ECX_XSAVE) != 0;
+}
+
+static void save_own(void)
+{
+	for (size_t i = 0; i < LINUX_MSRS; i++)
+		machine.own[i] = read_msr(linux_msrs[i]);
+	if (has_xsave())
+		machine.xcr0 = read_xcr0();
+}
+
+static void check_own(void)
+{
+	for (size_t i = 0; i < LINUX_MSRS; i++)
+		expect_equal("a register that is ours, after the guest", read_msr(linux_msrs[i]),
+			     machine.own[i]);
+	if (has_xsave())
+		write_xcr0(machine.xcr0);
+}
+
 static struct frame filled(uint64_t size)
 {
 	struct frame frame = test_frame(size);
@@ -168,30 +179,14 @@ static void pass_ports(uint8_t *map)
 	}
 }
 
-/* Two bits for each MSR; those from 0xc0000000 on have theirs from 0x800 on. */
-static void pass_msrs(uint8_t *map)
-{
-	for (size_t i = 0; i < sizeof(passed_msrs) / sizeof(passed_msrs[0]); i++) {
-		uint32_t msr = passed_msrs[i];
-		uint32_t bit = (msr & 0x1fff) * 2;
-
-		map[(msr >> 31) * 0x800 + bit / 8] &= (uint8_t) ~(3u << bit % 8);
-	}
-}
-
 void arch_linux_start(struct linux_guest *linux)
 {
-	struct svm_vmcb *vmcb = svm_vmcb(&linux->vcpu);
-
-	machine.ports = filled(PORT_MAP_SIZE);
-	machine.msrs = filled(MSR_MAP_SIZE);
+	machine.ports = filled(LINUX_PORT_MAP_SIZE);
 	machine.ones = filled(page_size());
 	machine.done = false;
+	save_own();
 	pass_ports(frame_bytes(machine.ports));
-	pass_msrs(frame_bytes(machine.msrs));
-	vmcb->ports = machine.ports.start;
-	vmcb->msrs = machine.msrs.start;
-	vmcb->intercepts[0] |= SVM_INTERCEPT_CPUID;
+	machine.cpu->start(&linux->vcpu, machine.ports.start);
 	linux->vcpu.arguments[1] = ZERO_PAGE; /* ESI */
 }
 
@@ -205,66 +200,41 @@ bool arch_linux_device(const struct linux_guest *linux, phys_addr page, phys_add
 	return page >= LOW_END && page < HIGH_START;
 }
 
-/* CPUID: the CPU's answer, but for what the guest has not, and what depends on its own CR4. */
-static enum linux_state identify(struct linux_guest *linux, struct svm_vmcb *vmcb)
+static void identify(struct inner_vcpu *vcpu, const struct linux_exit *look)
 {
-	struct svm_registers *registers = svm_registers(&linux->vcpu);
-	uint32_t leaf = (uint32_t)vmcb->rax;
-	struct cpuid answer = cpuid_sub(leaf, (uint32_t)linux->vcpu.arguments[3]);
+	struct cpuid answer = linux_cpuid((uint32_t)*look->rax, (uint32_t)vcpu->arguments[3],
+					  (look->cr4 & CR4_OSXSAVE) != 0);
 
-	if (leaf == 1) {
-		answer.edx &= ~EDX_MCE_APIC_MTRR_MCA;
-		answer.ecx &= ~(ECX_X2APIC_DEADLINE | ECX_OSXSAVE);
-		answer.ecx |= (vmcb->cr4 & CR4_OSXSAVE) != 0 ? ECX_OSXSAVE : 0;
-	} else if (leaf == UINT32_C(0x80000001)) {
-		answer.edx &= ~EDX_MCE_APIC_MTRR_MCA;
-		answer.ecx &= ~ECX_SVM_EXTAPIC;
-	} else if (leaf == CPUID_SVM) {
-		answer = (struct cpuid){ 0 };
-	}
-	vmcb->rax = answer.eax;
-	registers->rbx = answer.ebx;
-	linux->vcpu.arguments[2] = answer.edx;
-	linux->vcpu.arguments[3] = answer.ecx;
-	linux->vcpu.pc += CPUID_LENGTH;
-	return LINUX_RUNS;
+	*look->rax = answer.eax;
+	*look->rbx = answer.ebx;
+	vcpu->arguments[2] = answer.edx;
+	vcpu->arguments[3] = answer.ecx;
+	machine.cpu->advance(vcpu);
 }
 
-/* A port that nothing is at: reads as ones. EXITINFO1: bit 0: IN, bits 6:4: bytes. */
-static enum linux_state no_port(struct linux_guest *linux, struct svm_vmcb *vmcb)
+/* A port that nothing is at: reads as ones. */
+static void no_port(struct inner_vcpu *vcpu, const struct linux_exit *look)
 {
-	unsigned int bits = 8 * (vmcb->exit_info1 >> 4 & 7);
+	unsigned int bits = 8 * look->bytes;
 	uint64_t mask = (UINT64_C(1) << bits) - 1;
 
-	if ((vmcb->exit_info1 & 1) != 0)
-		vmcb->rax = bits == 32 ? mask : vmcb->rax | mask;
-	linux->vcpu.pc = vmcb->exit_info2;
-	return LINUX_RUNS;
+	if (look->in)
+		*look->rax = bits == 32 ? mask : *look->rax | mask;
+	machine.cpu->advance(vcpu);
 }
 
-/*
- * HLT. With interrupts off it is the end. Else it is made again, as the guest would have made it,
- * but that the interrupt it ends by comes to us; it stays pending, and the guest takes it next.
- */
-static enum linux_state wait(struct linux_guest *linux, struct svm_vmcb *vmcb)
+/* HLT. With interrupts off it is the end. */
+static enum linux_state wait(struct linux_guest *linux, const struct linux_exit *look)
 {
-	uint64_t next = linux->vcpu.pc + HLT_LENGTH;
-	uint32_t intercepts = vmcb->intercepts[0];
 	struct inner_exit exit;
 
-	if ((vmcb->rflags & RFLAGS_IF) == 0)
+	if ((look->rflags & RFLAGS_IF) == 0)
 		return machine.done ? LINUX_OFF : LINUX_RESET;
 	linux->waits++;
-	vmcb->intercepts[0] = (intercepts & ~(uint32_t)SVM_INTERCEPT_HLT) | SVM_INTERCEPT_INTR;
-	hypervisor.backend->run(&linux->vcpu, &exit);
-	vmcb->intercepts[0] = intercepts;
-	if (exit.raw[0] != SVM_EXIT_INTR) {
-		complain_exit("Linux, while it waits", &linux->vcpu, &exit);
-		return LINUX_LOST;
-	}
-	linux->vcpu.pc = next;
-	vmcb->interrupt_shadow = 0;
-	return LINUX_RUNS;
+	if (machine.cpu->wait(&linux->vcpu, &exit))
+		return LINUX_RUNS;
+	complain_exit("Linux, while it waits", &linux->vcpu, &exit);
+	return LINUX_LOST;
 }
 
 /* Its init has a hypercall, to say that all was well. */
@@ -279,20 +249,24 @@ static enum linux_state hypercall(struct linux_guest *linux)
 
 enum linux_state arch_linux_exit(struct linux_guest *linux, const struct inner_exit *exit)
 {
-	struct svm_vmcb *vmcb = svm_vmcb(&linux->vcpu);
+	struct linux_exit look = machine.cpu->look(&linux->vcpu, exit);
 
 	if (exit->reason == INNER_HALT)
-		return wait(linux, vmcb);
+		return wait(linux, &look);
 	if (exit->reason == INNER_SHUTDOWN)
 		return LINUX_RESET; /* reboot=t */
 	linux->calls++;
 	if (exit->reason == INNER_HYPERCALL)
 		return hypercall(linux);
-	if (exit->raw[0] == SVM_EXIT_CPUID)
-		return identify(linux, vmcb);
-	/* Bit 2: of a string, which no driver of a port that is not there makes. */
-	if (exit->raw[0] == SVM_EXIT_PORT && (exit->raw[1] & 4) == 0)
-		return no_port(linux, vmcb);
+	if (look.kind == LINUX_CPUID) {
+		identify(&linux->vcpu, &look);
+		return LINUX_RUNS;
+	}
+	/* No driver of a port that is not there moves strings to it. */
+	if (look.kind == LINUX_PORT) {
+		no_port(&linux->vcpu, &look);
+		return LINUX_RUNS;
+	}
 	complain_exit("Linux", &linux->vcpu, exit);
 	return LINUX_LOST;
 }
@@ -301,8 +275,9 @@ void arch_linux_end(struct linux_guest *linux)
 {
 	(void)linux;
 	uart_again();
+	check_own();
+	machine.cpu->end();
 	test_frame_free(machine.information);
 	test_frame_free(machine.ports);
-	test_frame_free(machine.msrs);
 	test_frame_free(machine.ones);
 }

@@ -85,6 +85,8 @@ static void start_controls(struct vmx_controls *controls)
 {
 	uint32_t optional = may_be_1(MSR_VMX_CPU2) & (CPU2_VPID | CPU2_UNRESTRICTED);
 
+	vmx.may_be.pin = may_be_1(MSR_VMX_PIN);
+	vmx.may_be.cpu = may_be_1(MSR_VMX_CPU);
 	controls->pin = adjust("pin-based", MSR_VMX_PIN, PIN_NMI);
 	controls->cpu = adjust("processor-based", MSR_VMX_CPU, CPU_HLT | CPU_PORTS | CPU_SECONDARY);
 	if ((controls->cpu & (CPU_CR3_LOAD | CPU_CR3_STORE)) != 0)
@@ -228,7 +230,7 @@ void vmcs_select(const struct vmx_vcpu *state)
 
 /* A CPU of the guest begins with nothing in its TLB (28.4.3.1). Without VPIDs each entry is that.
  */
-static void forget_vpid(uint32_t vpid)
+void vmx_forget(uint32_t vpid)
 {
 	struct tlb_gather everything = { .everything = true };
 	struct register_refusal refusal;
@@ -266,7 +268,7 @@ static bool vmx_vcpu_create(struct inner_vcpu *vcpu, const struct inner_start *s
 		vmcs_write(VMCS_PML_ADDRESS, log);
 		vmcs_write(VMCS_PML_INDEX, PML_LAST);
 	}
-	forget_vpid(vcpu->guest->space);
+	vmx_forget(vcpu->guest->space);
 	vcpu->pc = start->entry;
 	vcpu->arguments[0] = start->argument;
 	state->registers.rbx = start->argument;

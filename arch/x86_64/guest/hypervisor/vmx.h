@@ -16,7 +16,7 @@ struct vmx_controls {
 
 struct vmx {
 	struct x86_64_cpu cpu;
-	struct vmx_controls controls;
+	struct vmx_controls controls, may_be; /* may_be: pin and cpu alone, what can be 1 */
 	bool page_log;     /* PML, which a CPU of a guest uses if it is told to */
 	uint32_t revision; /* first word of each VMCS */
 	phys_addr current; /* the VMCS that VMREAD and VMWRITE are about */
@@ -35,6 +35,7 @@ struct vmx_vcpu {
 	phys_addr log; /* PML's; 0: none */
 	uint64_t cr2;  /* which no VMCS has */
 	bool launched;
+	bool cpuid_exits; /* CPUID comes to who runs the guest */
 };
 
 /* vmx.c. Both panic where the CPU refuses. */
@@ -44,11 +45,19 @@ void vmcs_select(const struct vmx_vcpu *state);
 phys_addr vmx_take(struct frame_allocator *frames);
 void vmx_give(struct frame_allocator *frames, phys_addr page);
 
+/* The CPU has forgotten what it cached of the guest with that identifier. */
+void vmx_forget(uint32_t vpid);
+
 /* vmx_state.c: fills in the current VMCS, which is a new one. */
 void vmx_write_state(const struct inner_vcpu *vcpu, const struct inner_start *start);
 uint64_t vmx_own_cr3(const struct page_table *own);
 
 /* vmx_run.c */
 void vmx_run(struct inner_vcpu *vcpu, struct inner_exit *exit);
+
+/* vmx_emulate.c. Answers the last exit: true if the guest is to run on. */
+bool vmx_emulate(struct inner_vcpu *vcpu, uint64_t reason);
+/* Behind the instruction that the last exit was by, which is done. */
+void vmx_advance(struct inner_vcpu *vcpu);
 
 #endif

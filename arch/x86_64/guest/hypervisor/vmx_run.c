@@ -5,15 +5,9 @@
 #include "../cpu.h"
 #include "guest/panic.h"
 
-#define EFER_SCE        (UINT64_C(1) << 0)
-#define EFER_LME        (UINT64_C(1) << 8)
-#define EFER_LMA        (UINT64_C(1) << 10)
-#define CPUID_1_VMX     (UINT32_C(1) << 5) /* ECX */
-#define EVENT_VALID     (UINT64_C(1) << 31)
 #define EVENT_INTERRUPT 0 /* bits 10:8: the type */
 #define EVENT_NMI       2
 #define EVENT_BITS      UINT64_C(0x80000fff)
-#define INJECT_GP       (UINT64_C(13) | UINT64_C(3) << 8 | UINT64_C(1) << 11 | EVENT_VALID)
 #define PORT_IN         (UINT64_C(1) << 3)
 #define PORT_STRING     (UINT64_C(1) << 4)
 
@@ -70,7 +64,7 @@ static uint64_t interrupted_event(void)
 	uint64_t event = vmcs_read(VMCS_INTERRUPTED_EVENT);
 	unsigned int type = event >> 8 & 7;
 
-	if ((event & EVENT_VALID) == 0 || (type != EVENT_INTERRUPT && type != EVENT_NMI))
+	if ((event & VMX_EVENT_VALID) == 0 || (type != EVENT_INTERRUPT && type != EVENT_NMI))
 		return 0;
 	return event & EVENT_BITS;
 }
@@ -99,67 +93,6 @@ static void enter(struct inner_vcpu *vcpu, struct vmx_vcpu *state)
 	vmcs_write(VMCS_ENTRY_EVENT, interrupted_event());
 }
 
-/* The guest has EFER and the PAT; every other register is not there for it. */
-static void emulate_msr(struct inner_vcpu *vcpu, struct vmx_vcpu *state, bool write)
-{
-	uint64_t value = (state->registers.rax & UINT32_MAX) | state->registers.rdx << 32;
-
-	switch ((uint32_t)state->registers.rcx) {
-	case MSR_EFER:
-		if (write)
-			vmcs_write(VMCS_GUEST_EFER,
-				   (value & (EFER_SCE | EFER_LME | EFER_NXE)) |
-					   (vmcs_read(VMCS_GUEST_EFER) & EFER_LMA));
-		value = vmcs_read(VMCS_GUEST_EFER);
-		break;
-	case MSR_PAT:
-		if (write)
-			vmcs_write(VMCS_GUEST_PAT, value);
-		value = vmcs_read(VMCS_GUEST_PAT);
-		break;
-	default:
-		vmcs_write(VMCS_ENTRY_EVENT, INJECT_GP);
-		vmcs_write(VMCS_ENTRY_ERROR_CODE, 0);
-		return;
-	}
-	if (!write) {
-		state->registers.rax = value & UINT32_MAX;
-		vcpu->arguments[2] = value >> 32;
-	}
-	vcpu->pc += vmcs_read(VMCS_INSTRUCTION_LENGTH);
-}
-
-/* The CPU's answer, but for VMX. */
-static void emulate_cpuid(struct inner_vcpu *vcpu, struct vmx_vcpu *state)
-{
-	uint32_t leaf = (uint32_t)state->registers.rax;
-	struct cpuid answer = cpuid_sub(leaf, (uint32_t)state->registers.rcx);
-
-	if (leaf == 1)
-		answer.ecx &= ~CPUID_1_VMX;
-	state->registers.rax = answer.eax;
-	state->registers.rbx = answer.ebx;
-	vcpu->arguments[2] = answer.edx;
-	vcpu->arguments[3] = answer.ecx;
-	vcpu->pc += vmcs_read(VMCS_INSTRUCTION_LENGTH);
-}
-
-/* True if the guest is to run on. */
-static bool emulate(struct inner_vcpu *vcpu, struct vmx_vcpu *state, uint64_t reason)
-{
-	switch (reason) {
-	case VMX_EXIT_RDMSR:
-	case VMX_EXIT_WRMSR:
-		emulate_msr(vcpu, state, reason == VMX_EXIT_WRMSR);
-		return true;
-	case VMX_EXIT_CPUID:
-		emulate_cpuid(vcpu, state);
-		return true;
-	default:
-		return false;
-	}
-}
-
 static enum inner_reason reason_of(struct inner_vcpu *vcpu, const struct inner_exit *exit)
 {
 	switch (exit->raw[0]) {
@@ -176,7 +109,7 @@ static enum inner_reason reason_of(struct inner_vcpu *vcpu, const struct inner_e
 		if ((exit->raw[1] & (PORT_IN | PORT_STRING)) != 0 ||
 		    exit->raw[1] >> 16 != INNER_PORT)
 			return INNER_OTHER;
-		vcpu->pc += vmcs_read(VMCS_INSTRUCTION_LENGTH);
+		vmx_advance(vcpu);
 		return INNER_HYPERCALL;
 	default:
 		return INNER_OTHER;
@@ -191,7 +124,7 @@ void vmx_run(struct inner_vcpu *vcpu, struct inner_exit *exit)
 	do {
 		enter(vcpu, state);
 		exit->raw[0] = vmcs_read(VMCS_EXIT_REASON) & 0xffff;
-	} while (emulate(vcpu, state, exit->raw[0]));
+	} while (vmx_emulate(vcpu, exit->raw[0]));
 	exit->raw[1] = vmcs_read(VMCS_QUALIFICATION);
 	exit->raw[2] = vmcs_read(VMCS_GUEST_PHYSICAL);
 	exit->raw[3] = vmcs_read(VMCS_GUEST_LINEAR);

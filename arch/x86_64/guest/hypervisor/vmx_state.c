@@ -8,11 +8,6 @@
 #include "guest/panic.h"
 #include "twofold/x86_64.h"
 
-#define CR0_PE          (UINT64_C(1) << 0)
-#define CR0_ET          (UINT64_C(1) << 4)
-#define CR0_NE          (UINT64_C(1) << 5)
-#define CR4_VMXE        (UINT64_C(1) << 13)
-#define EFER_LMA        (UINT64_C(1) << 10)
 #define RIGHTS_CODE_64  0xa09b
 #define RIGHTS_CODE_32  0xc09b
 #define RIGHTS_DATA     0xc093
@@ -100,6 +95,9 @@ static void write_host(void)
 	vmcs_write(VMCS_HOST_TR_BASE, system_base(gdt.base, task));
 	vmcs_write(VMCS_HOST_GDTR_BASE, gdt.base);
 	vmcs_write(VMCS_HOST_IDTR_BASE, idt.base);
+	vmcs_write(VMCS_HOST_SYSENTER_CS, read_msr(MSR_SYSENTER_CS));
+	vmcs_write(VMCS_HOST_SYSENTER_ESP, read_msr(MSR_SYSENTER_ESP));
+	vmcs_write(VMCS_HOST_SYSENTER_EIP, read_msr(MSR_SYSENTER_EIP));
 	vmcs_write(VMCS_HOST_RIP, (uint64_t)(uintptr_t)vmx_exited);
 }
 
@@ -151,10 +149,13 @@ void vmx_write_state(const struct inner_vcpu *vcpu, const struct inner_start *st
 	vmcs_write(VMCS_GUEST_PAT, paged ? vmx.cpu.pat : X86_64_PAT_RESET);
 	vmcs_write(VMCS_GUEST_RSP, paged ? start->stack : 0);
 	vmcs_write(VMCS_GUEST_RFLAGS, 2);
+	vmcs_write(VMCS_GUEST_SYSENTER_CS, 0);
+	vmcs_write(VMCS_GUEST_SYSENTER_ESP, 0);
+	vmcs_write(VMCS_GUEST_SYSENTER_EIP, 0);
 	vmcs_write(VMCS_GUEST_DR7, 0x400);
 	vmcs_write(VMCS_GUEST_DEBUGCTL, 0);
 	vmcs_write(VMCS_GUEST_PENDING_DEBUG, 0);
 	vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, 0);
-	vmcs_write(VMCS_GUEST_ACTIVITY, 0);
+	vmcs_write(VMCS_GUEST_ACTIVITY, VMX_ACTIVE);
 	vmcs_write(VMCS_LINK, UINT64_MAX);
 }

@@ -11,7 +11,13 @@ enum vmcs_field {
 	VMCS_VPID = 0x0,
 	VMCS_GUEST_ES = 0x800, /* ES, CS, SS, DS, FS, GS, LDTR, TR: by steps of 2 */
 	VMCS_PML_INDEX = 0x812,
-	VMCS_HOST_ES = 0xc00, /* ES, CS, SS, DS, FS, GS, TR */
+	VMCS_HOST_ES = 0xc00,     /* ES, CS, SS, DS, FS, GS, TR */
+	VMCS_PORT_MAP_A = 0x2000, /* I/O bitmaps: ports below 0x8000, and the others */
+	VMCS_PORT_MAP_B = 0x2002,
+	VMCS_MSR_MAP = 0x2004,
+	VMCS_EXIT_MSR_STORE_AREA = 0x2006,
+	VMCS_EXIT_MSR_LOAD_AREA = 0x2008,
+	VMCS_ENTRY_MSR_LOAD_AREA = 0x200a,
 	VMCS_PML_ADDRESS = 0x200e,
 	VMCS_EPTP = 0x201a,
 	VMCS_GUEST_PHYSICAL = 0x2400,
@@ -41,6 +47,8 @@ enum vmcs_field {
 	VMCS_GUEST_ES_RIGHTS = 0x4814,
 	VMCS_GUEST_INTERRUPTIBILITY = 0x4824,
 	VMCS_GUEST_ACTIVITY = 0x4826,
+	VMCS_GUEST_SYSENTER_CS = 0x482a,
+	VMCS_HOST_SYSENTER_CS = 0x4c00,
 	VMCS_CR0_MASK = 0x6000,
 	VMCS_CR4_MASK = 0x6002,
 	VMCS_CR0_SHADOW = 0x6004,
@@ -56,6 +64,8 @@ enum vmcs_field {
 	VMCS_GUEST_RIP = 0x681e,
 	VMCS_GUEST_RFLAGS = 0x6820,
 	VMCS_GUEST_PENDING_DEBUG = 0x6822,
+	VMCS_GUEST_SYSENTER_ESP = 0x6824,
+	VMCS_GUEST_SYSENTER_EIP = 0x6826,
 	VMCS_HOST_CR0 = 0x6c00,
 	VMCS_HOST_CR3 = 0x6c02,
 	VMCS_HOST_CR4 = 0x6c04,
@@ -64,6 +74,8 @@ enum vmcs_field {
 	VMCS_HOST_TR_BASE = 0x6c0a,
 	VMCS_HOST_GDTR_BASE = 0x6c0c,
 	VMCS_HOST_IDTR_BASE = 0x6c0e,
+	VMCS_HOST_SYSENTER_ESP = 0x6c10,
+	VMCS_HOST_SYSENTER_EIP = 0x6c12,
 	VMCS_HOST_RSP = 0x6c14, /* written by vmx_enter.S */
 	VMCS_HOST_RIP = 0x6c16,
 };
@@ -80,6 +92,7 @@ enum vmcs_segment {
 };
 
 enum vmx_pin_control {
+	PIN_INTERRUPTS = 1 << 0,
 	PIN_NMI = 1 << 3
 };
 
@@ -88,6 +101,8 @@ enum vmx_cpu_control {
 	CPU_CR3_LOAD = 1 << 15, /* 1 by default: not wanted */
 	CPU_CR3_STORE = 1 << 16,
 	CPU_PORTS = 1 << 24,
+	CPU_PORT_MAPS = 1 << 25, /* in place of the one before */
+	CPU_MSR_MAPS = 1 << 28,
 };
 #define CPU_SECONDARY (UINT32_C(1) << 31)
 
@@ -113,18 +128,24 @@ enum vmx_entry_control {
 };
 
 enum vmx_exit_reason {
+	VMX_EXIT_INTERRUPT = 1,
 	VMX_EXIT_TRIPLE_FAULT = 2,
 	VMX_EXIT_CPUID = 10,
 	VMX_EXIT_HLT = 12,
+	VMX_EXIT_CONTROL_REGISTER = 28,
 	VMX_EXIT_PORT = 30,
 	VMX_EXIT_RDMSR = 31,
 	VMX_EXIT_WRMSR = 32,
 	VMX_EXIT_BAD_GUEST_STATE = 33,
 	VMX_EXIT_EPT_VIOLATION = 48,
 	VMX_EXIT_EPT_MISCONFIGURED = 49,
+	VMX_EXIT_XSETBV = 55,
 	VMX_EXIT_LOG_FULL = 62,
 };
 #define VMX_EXIT_ENTRY_FAILED (UINT32_C(1) << 31)
+
+#define VMX_ACTIVE      0 /* VMCS_GUEST_ACTIVITY */
+#define VMX_EVENT_VALID (UINT64_C(1) << 31)
 
 /* What a VM entry and exit leave alone, in the order of vmx_enter.S; RSP is in the VMCS. */
 struct vmx_registers {
