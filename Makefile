@@ -107,7 +107,8 @@ fuzz:
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run-fuzz . "$(BUILD)"
 
 test-long: fuzz
-	$(call build,tests/paging/test-paging)
+	$(call build)
+	@tests/tools/run-tests "$(BUILD)" long
 	@TWOFOLD_OPS=$(LONG_OPS) tests/tools/run-criterion "$(BUILD)/tests/paging/test-paging" --filter 'random/*'
 	@$(MAKE) --no-print-directory mutation
 

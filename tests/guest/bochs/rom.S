@@ -2,9 +2,10 @@
 /*
  * All the firmware that a guest kernel needs in Bochs: from the reset vector to 32-bit flat protected
  * mode, the segments of the ELF in this ROM to where they belong, and to its entry point with EBX =
- * PVH start info. There is no BIOS, no disk and no display.
+ * PVH start info. There is no BIOS and no display; the first disk is read to memory as a whole if -DDISK says
+ * to which address.
  *
- * -DELF="file" -DMEMORY=<MiB of RAM> -DCOMMAND_LINE="text"
+ * -DELF="file" -DMEMORY=<MiB of RAM> -DCOMMAND_LINE="text" [-DDISK=<address>]
  */
 #define INFO_PHYS 0x7000 /* the start info is copied here, which is RAM */
 
@@ -36,6 +37,9 @@ start32:
 	mov $INFO_PHYS, %esp
 	cld
 
+#ifdef DISK
+	call read_disk
+#endif
 	movzwl elf + E_PHNUM, %ebp
 	mov $elf, %ebx
 	add elf + E_PHOFF, %ebx
@@ -61,6 +65,10 @@ start32:
 	rep movsb
 	mov $INFO_PHYS, %ebx
 	jmp *elf + E_ENTRY
+
+#ifdef DISK
+#include "disk.S"
+#endif
 
 	.balign 8
 info:
