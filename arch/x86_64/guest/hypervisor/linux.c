@@ -46,6 +46,7 @@
 
 #define ECX_XSAVE (UINT32_C(1) << 26)
 #define RFLAGS_IF (UINT64_C(1) << 9)
+#define MARK      UINT64_C(0x1000)
 
 struct port_range {
 	uint16_t first, last;
@@ -116,6 +117,33 @@ static void write_information(const uint8_t *header, uint64_t initrd_size)
 	memcpy(zero_page + COMMAND_OFFSET, COMMAND_LINE, sizeof(COMMAND_LINE));
 }
 
+static bool has_xsave(void)
+{
+	return (cpuid(1).ecx & ECX_XSAVE) != 0;
+}
+
+/* What of ours no guest may change: marked, since it is not used. */
+static void mark_own(void)
+{
+	for (size_t i = 0; i < LINUX_MSRS; i++) {
+		machine.own[i] = read_msr(linux_msrs[i]);
+		write_msr(linux_msrs[i], MARK + i);
+	}
+	if (has_xsave())
+		machine.xcr0 = read_xcr0();
+}
+
+static void check_own(void)
+{
+	for (size_t i = 0; i < LINUX_MSRS; i++) {
+		expect_equal("a register that is ours, after the guest", read_msr(linux_msrs[i]),
+			     MARK + i);
+		write_msr(linux_msrs[i], machine.own[i]);
+	}
+	if (has_xsave())
+		write_xcr0(machine.xcr0);
+}
+
 void arch_linux_prepare(struct linux_guest *linux, const struct memory_range *image,
 			const struct memory_range *initrd, struct inner_start *start)
 {
@@ -131,6 +159,7 @@ void arch_linux_prepare(struct linux_guest *linux, const struct memory_range *im
 	    get(header, INIT_SIZE, 4) > INITRD - start->entry ||
 	    size - setup > INITRD - start->entry || initrd->end - initrd->start > RAM_SIZE - INITRD)
 		panic("linux=0x%lx: bzImage or initramfs is too large", image->start);
+	mark_own();
 	write_information(header, initrd->end - initrd->start);
 	linux->ram = (struct memory_range){ 0, RAM_SIZE };
 	linux->parts[0] = (struct linux_part){ start->entry, header + setup, size - setup };
@@ -138,28 +167,6 @@ void arch_linux_prepare(struct linux_guest *linux, const struct memory_range *im
 		(struct linux_part){ INITRD, direct(initrd->start), initrd->end - initrd->start };
 	linux->parts[2] =
 		(struct linux_part){ ZERO_PAGE, frame_bytes(machine.information), INFORMATION };
-}
-
-static bool has_xsave(void)
-{
-	return (cpuid(1).ecx & ECX_XSAVE) != 0;
-}
-
-static void save_own(void)
-{
-	for (size_t i = 0; i < LINUX_MSRS; i++)
-		machine.own[i] = read_msr(linux_msrs[i]);
-	if (has_xsave())
-		machine.xcr0 = read_xcr0();
-}
-
-static void check_own(void)
-{
-	for (size_t i = 0; i < LINUX_MSRS; i++)
-		expect_equal("a register that is ours, after the guest", read_msr(linux_msrs[i]),
-			     machine.own[i]);
-	if (has_xsave())
-		write_xcr0(machine.xcr0);
 }
 
 static struct frame filled(uint64_t size)
@@ -184,7 +191,6 @@ void arch_linux_start(struct linux_guest *linux)
 	machine.ports = filled(LINUX_PORT_MAP_SIZE);
 	machine.ones = filled(page_size());
 	machine.done = false;
-	save_own();
 	pass_ports(frame_bytes(machine.ports));
 	machine.cpu->start(&linux->vcpu, machine.ports.start);
 	linux->vcpu.arguments[1] = ZERO_PAGE; /* ESI */

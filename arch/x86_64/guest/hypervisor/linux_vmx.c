@@ -128,8 +128,8 @@ static struct linux_exit vmx_look(const struct inner_vcpu *vcpu, const struct in
 	return look;
 }
 
-/* With exits by interrupts and none by HLT the guest may be halted at the exit (27.3.4): it is not
- * any more. */
+/* With exits by interrupts and none by HLT the guest is halted at the exit, and behind the HLT
+ * (27.3.4); where the interrupt was there before it is not. */
 static bool vmx_wait(struct inner_vcpu *vcpu, struct inner_exit *exit)
 {
 	uint64_t next = vcpu->pc + vmcs_read(VMCS_INSTRUCTION_LENGTH);
