@@ -14,11 +14,14 @@ enum sabotage_phase {
 	SABOTAGE_INNER,    /* while an inner guest's second stage is changed */
 };
 
-/* Steps of a shoot-down, and of a second stage's flush, which can be left out. */
+/* Steps of a shoot-down, of a second stage's flush, and of what a guest's entry needs, which can be
+ * left out. */
 enum sabotage_step {
 	SABOTAGE_INTERRUPT,       /* asking the second CPU; on AArch64 the broadcast */
 	SABOTAGE_ACKNOWLEDGEMENT, /* waiting for its answer */
 	SABOTAGE_FLUSH,           /* of a guest's addresses */
+	SABOTAGE_LINK,            /* VMX: the link pointer, which is guest state */
+	SABOTAGE_ROOT,            /* VMX: the root of the second stage, which is a control */
 };
 
 #ifdef PAGING_SABOTAGE

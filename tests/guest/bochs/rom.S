@@ -3,9 +3,9 @@
  * All the firmware that a guest kernel needs in Bochs: from the reset vector to 32-bit flat protected
  * mode, the segments of the ELF in this ROM to where they belong, and to its entry point with EBX =
  * PVH start info. There is no BIOS and no display; the first disk is read to memory as a whole if -DDISK says
- * to which address.
+ * to which address. -DLOCKED: as firmware that has VMX switched off does.
  *
- * -DELF="file" -DMEMORY=<MiB of RAM> -DCOMMAND_LINE="text" [-DDISK=<address>]
+ * -DELF="file" -DMEMORY=<MiB of RAM> -DCOMMAND_LINE="text" [-DDISK=<address>] [-DLOCKED]
  */
 #define INFO_PHYS 0x7000 /* the start info is copied here, which is RAM */
 
@@ -13,6 +13,9 @@
 #define DATA32 0x10
 
 #define CR0_PE 0x1
+
+#define MSR_FEATURE_CONTROL 0x3a
+#define FEATURE_LOCKED	    0x1 /* and VMX is not allowed */
 
 /* The ELF's header and program header, ELF-64 object file format. */
 #define E_ENTRY	    24
@@ -37,6 +40,12 @@ start32:
 	mov $INFO_PHYS, %esp
 	cld
 
+#ifdef LOCKED
+	mov $MSR_FEATURE_CONTROL, %ecx
+	mov $FEATURE_LOCKED, %eax
+	xor %edx, %edx
+	wrmsr
+#endif
 #ifdef DISK
 	call read_disk
 #endif

@@ -152,6 +152,8 @@ const struct sabotage sabotages[] = {
 	{ "ept-lie-address-4k", INNER, LIE, PAGES, .flip = PAGE_SIZE_4K },
 	{ "ept-lie-address-2m", INNER, LIE, BLOCKS, .flip = PAGE_SIZE_2M },
 	{ "ept-lie-address-1g", INNER, LIE, LARGE, .flip = PAGE_SIZE_1G },
+	{ "ept-no-link",        INNER, 0, 0, .omits = 1 << SABOTAGE_LINK },
+	{ "ept-no-root",        INNER, 0, 0, .omits = 1 << SABOTAGE_ROOT },
 };
 /* clang-format on */
 

@@ -6,6 +6,7 @@
 #include "../cpu.h"
 #include "guest/kernel.h"
 #include "guest/panic.h"
+#include "guest/sabotage.h"
 #include "twofold/x86_64.h"
 
 #define RIGHTS_CODE_64  0xa09b
@@ -48,7 +49,8 @@ static void write_controls(const struct inner_guest *guest)
 	vmcs_write(VMCS_EXIT_MSR_STORES, 0);
 	vmcs_write(VMCS_EXIT_MSR_LOADS, 0);
 	vmcs_write(VMCS_ENTRY_MSR_LOADS, 0);
-	vmcs_write(VMCS_EPTP, state->eptp);
+	if (!sabotage_omits(SABOTAGE_ROOT))
+		vmcs_write(VMCS_EPTP, state->eptp);
 	if ((vmx.controls.cpu2 & CPU2_VPID) != 0)
 		vmcs_write(VMCS_VPID, guest->space);
 }
@@ -157,5 +159,6 @@ void vmx_write_state(const struct inner_vcpu *vcpu, const struct inner_start *st
 	vmcs_write(VMCS_GUEST_PENDING_DEBUG, 0);
 	vmcs_write(VMCS_GUEST_INTERRUPTIBILITY, 0);
 	vmcs_write(VMCS_GUEST_ACTIVITY, VMX_ACTIVE);
-	vmcs_write(VMCS_LINK, UINT64_MAX);
+	if (!sabotage_omits(SABOTAGE_LINK))
+		vmcs_write(VMCS_LINK, UINT64_MAX);
 }
