@@ -10,9 +10,9 @@
 struct hypervisor hypervisor;
 
 static const struct check_list *const lists[] = {
-	&hypervisor_probe_checks,      &arch_hypervisor_checks,      &hypervisor_change_checks,
-	&hypervisor_sharing_checks,    &hypervisor_isolation_checks, &hypervisor_itself_checks,
-	&hypervisor_itself_log_checks, &hypervisor_linux_checks,
+	&hypervisor_own_checks,    &hypervisor_probe_checks,      &arch_hypervisor_checks,
+	&hypervisor_change_checks, &hypervisor_sharing_checks,    &hypervisor_isolation_checks,
+	&hypervisor_itself_checks, &hypervisor_itself_log_checks, &hypervisor_linux_checks,
 };
 static const struct check_list *const measured[] = { &hypervisor_fault_checks };
 

@@ -22,6 +22,7 @@ void hypervisor_start(void);
 /* Hands over to guest/check.h all checks of mode=hypervisor; with faults=ROUNDS only that. */
 void hypervisor_use_checks(void);
 
+extern const struct check_list hypervisor_own_checks;
 extern const struct check_list hypervisor_probe_checks, hypervisor_itself_checks;
 extern const struct check_list hypervisor_itself_log_checks;
 extern const struct check_list hypervisor_change_checks, hypervisor_sharing_checks;

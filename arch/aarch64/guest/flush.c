@@ -73,6 +73,8 @@ void flush_here(const struct tlb_gather *gather, void *context)
 /* As on x86_64: QEMU's TCG runs on what it translated from other pages of a large leaf (7.2). */
 void arch_flush(const struct tlb_gather *gather, void *context)
 {
+	if (sabotage_omits(SABOTAGE_OWN_FLUSH))
+		return;
 	if (sabotage_omits(SABOTAGE_INTERRUPT)) {
 		flush_here(gather, context);
 		return;

@@ -3,6 +3,7 @@
 #include "flush.h"
 
 #include "guest/arch.h"
+#include "guest/sabotage.h"
 #include "second_cpu.h"
 #include "twofold/x86_64_tlb_execute.h"
 
@@ -39,6 +40,8 @@ void flush_here(const struct tlb_gather *gather, void *context)
 
 void arch_flush(const struct tlb_gather *gather, void *context)
 {
+	if (sabotage_omits(SABOTAGE_OWN_FLUSH))
+		return;
 	flush_here(gather, context);
 	second_cpu_flush(gather);
 }

@@ -20,6 +20,7 @@ enum sabotage_step {
 	SABOTAGE_INTERRUPT,       /* asking the second CPU; on AArch64 the broadcast */
 	SABOTAGE_ACKNOWLEDGEMENT, /* waiting for its answer */
 	SABOTAGE_FLUSH,           /* of a guest's addresses */
+	SABOTAGE_OWN_FLUSH,       /* of the kernel's own */
 	SABOTAGE_LINK,            /* VMX: the link pointer, which is guest state */
 	SABOTAGE_ROOT,            /* VMX: the root of the second stage, which is a control */
 };

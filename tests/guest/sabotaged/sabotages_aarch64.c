@@ -127,6 +127,7 @@ const struct sabotage sabotages[] = {
 	{ "s2-table-63",       INNER, TABLE, ALL, .set = BIT(63) },
 	{ "s2-not-cleared",    INNER, CLEAR, PAGES, .set = V | PAGE | AF | S2_READ | S2_WRITE | XN_HIGH },
 	{ "s2-not-cleared-large", INNER, CLEAR, BLOCKS | LARGE, .set = V | AF | S2_READ | S2_WRITE | XN_HIGH },
+	{ "no-own-flush",      SELFTEST, 0, 0, .omits = 1 << SABOTAGE_OWN_FLUSH },
 	{ "s2-no-tlbi",        INNER, 0, 0, .omits = 1 << SABOTAGE_FLUSH },
 	{ "s2-lie-readable",   INNER, LIE, ALL, .flip = S2_READ },
 	{ "s2-lie-writable",   INNER, LIE, ALL, .flip = DBM },

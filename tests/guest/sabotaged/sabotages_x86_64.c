@@ -88,6 +88,7 @@ const struct sabotage sabotages[] = {
 	{ "npt-elsewhere-1g",  INNER, LEAF, LARGE, .flip = PAGE_SIZE_1G },
 	{ "npt-large-as-table", INNER, LEAF, BLOCKS | LARGE, .clear = PS },
 	{ "no-shoot-down",     SELFTEST, 0, 0, .omits = 1 << SABOTAGE_INTERRUPT },
+	{ "no-own-flush",      SELFTEST, 0, 0, .omits = 1 << SABOTAGE_OWN_FLUSH },
 	{ "no-acknowledgement", SELFTEST, 0, 0, .omits = 1 << SABOTAGE_ACKNOWLEDGEMENT },
 	{ "npt-reserved-bit",  INNER, LEAF, BLOCKS | LARGE, .set = RESERVED },
 	{ "npt-reserved-address", INNER, LEAF, ALL, .set = UINT64_C(1) << 51 },
