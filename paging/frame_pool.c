@@ -82,10 +82,19 @@ static void pool_free(struct frame_allocator *self, enum frame_use use, struct f
 	pool->in_use--;
 }
 
+static void pool_free_many(struct frame_allocator *self, enum frame_use use,
+			   const struct frame *frames, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		pool_free(self, use, frames[i]);
+}
+
 void frame_pool_init(struct frame_pool *pool, phys_addr start, phys_addr end,
 		     const struct table_access *access)
 {
-	pool->allocator = (struct frame_allocator){ .allocate = pool_allocate, .free = pool_free };
+	pool->allocator = (struct frame_allocator){ .allocate = pool_allocate,
+						    .free = pool_free,
+						    .free_many = pool_free_many };
 	pool->access = *access;
 	pool->next = start;
 	pool->end = end;

@@ -24,7 +24,7 @@ void page_table_rebase(struct page_table *table, const struct page_table_format 
 	bool parallel = table->operations != table->format;
 
 	table->format = format;
-	table->operations = parallel ? format->parallel : format;
+	operations_set(table, parallel ? format->parallel : format);
 	table->access = *access;
 	recent_forget(table);
 	table_note_walk(table);
@@ -38,7 +38,7 @@ void page_table_destroy(struct page_table *table, struct frame_allocator *frames
 enum paging_status page_table_map_to(struct page_table *table, virt_addr virt, phys_addr phys,
 				     struct page_flags flags, struct frame_allocator *frames)
 {
-	return table->operations->map_to(table, virt, phys, flags, frames);
+	return table->map_to(table, virt, phys, flags, frames);
 }
 
 enum paging_status page_table_map(struct page_table *table, virt_addr virt, phys_addr phys,
@@ -50,7 +50,7 @@ enum paging_status page_table_map(struct page_table *table, virt_addr virt, phys
 enum paging_status page_table_unmap(struct page_table *table, virt_addr virt, uint64_t size,
 				    struct page_table_op *op)
 {
-	return table->operations->unmap(table, virt, size, op);
+	return table->unmap(table, virt, size, op);
 }
 
 enum paging_status page_table_protect(struct page_table *table, virt_addr virt, uint64_t size,
@@ -62,7 +62,7 @@ enum paging_status page_table_protect(struct page_table *table, virt_addr virt, 
 enum paging_status page_table_write_protect(struct page_table *table, virt_addr virt, uint64_t size,
 					    struct page_table_op *op)
 {
-	return table->operations->write_protect(table, virt, size, op);
+	return table->write_protect(table, virt, size, op);
 }
 
 enum paging_status page_table_split(struct page_table *table, virt_addr virt, uint64_t size,
@@ -105,7 +105,7 @@ enum paging_status page_table_query(const struct page_table *table, virt_addr vi
 enum paging_status page_table_translate(const struct page_table *table, virt_addr virt,
 					phys_addr *phys)
 {
-	return table->operations->translate(table, virt, phys);
+	return table->translate(table, virt, phys);
 }
 
 enum paging_status page_table_walk(const struct page_table *table, virt_addr virt, uint64_t size,

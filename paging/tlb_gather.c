@@ -6,20 +6,9 @@
  * two places at once, make four. */
 #define RANGES_AT_HAND 4
 
-/* The next page may continue it. What ends at 2^64 has no next. */
-static void keep_open(struct tlb_gather *gather, struct tlb_range *range)
-{
-	gather->open = range;
-	gather->open_next = range->last + 1;
-	gather->open_kind = gather_kind(range->leaf_size, range->tables, range->global);
-	if (gather->open_next == 0)
-		gather->open_kind = 0;
-}
-
 static void forget_open(struct tlb_gather *gather)
 {
 	gather->open = NULL;
-	gather->open_next = 0;
 	gather->open_kind = 0;
 }
 
@@ -45,42 +34,63 @@ static struct tlb_range *range_before(const struct tlb_gather *gather,
 	return NULL;
 }
 
-void paging_gather_range(struct tlb_gather *gather, const struct tlb_range *range)
+/* Returns where the range is now; NULL: it is in "everything". */
+static struct tlb_range *add(struct tlb_gather *gather, const struct tlb_range *range)
 {
 	struct tlb_range *place;
 
+	forget_open(gather);
 	if (gather->everything) {
 		gather->everything_global |= range->global;
-		return;
+		return NULL;
 	}
 	place = range_before(gather, range);
 	if (place) {
 		place->last = range->last;
-		keep_open(gather, place);
-		return;
+		return place;
 	}
 	if (gather->range_count < gather->range_capacity) {
 		place = &gather->ranges[gather->range_count++];
 		*place = *range;
-		keep_open(gather, place);
-		return;
+		return place;
 	}
 	/* The ranges stay: they still tell what was touched first, and whether it was global. */
 	for (size_t i = 0; i < gather->range_count; i++)
 		gather->everything_global |= gather->ranges[i].global;
 	gather->everything = true;
 	gather->everything_global |= range->global;
-	forget_open(gather);
+	return NULL;
+}
+
+void paging_gather_range(struct tlb_gather *gather, const struct tlb_range *range)
+{
+	(void)add(gather, range);
 }
 
 enum paging_status paging_gather_page(struct tlb_gather *gather, virt_addr start, uint64_t size,
-				      bool global)
+				      uint64_t global)
 {
-	paging_gather_range(gather, &(struct tlb_range){ .start = start,
-							 .last = start + (size - 1),
-							 .leaf_size = size,
-							 .global = global });
+	struct tlb_range *place = add(gather, &(struct tlb_range){ .start = start,
+								   .last = start + (size - 1),
+								   .leaf_size = size,
+								   .global = global != 0 });
+
+	/* The next page may continue it. */
+	if (place) {
+		gather->open = place;
+		gather->open_kind = size | global;
+	}
 	return PAGING_OK;
+}
+
+void paging_frames_free(struct frame_allocator *owner, const struct frame *frames, size_t count)
+{
+	if (owner->free_many) {
+		owner->free_many(owner, FRAME_TABLE, frames, count);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		owner->free(owner, FRAME_TABLE, frames[i]);
 }
 
 void tlb_gather_finish(struct tlb_gather *gather)
@@ -89,8 +99,8 @@ void tlb_gather_finish(struct tlb_gather *gather)
 		gather->flush(gather, gather->context);
 	if (gather->wait_for_readers && gather->frame_count != 0)
 		gather->wait_for_readers(gather, gather->context);
-	for (size_t i = 0; i < gather->frame_count; i++)
-		gather->owner->free(gather->owner, FRAME_TABLE, gather->frames[i]);
+	if (gather->frame_count != 0)
+		paging_frames_free(gather->owner, gather->frames, gather->frame_count);
 	gather->range_count = 0;
 	gather->frame_count = 0;
 	gather->everything = false;

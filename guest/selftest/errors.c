@@ -165,7 +165,9 @@ static void check_bad_flags(const struct check *check)
 static void check_no_memory(const struct check *check)
 {
 	struct state before = error_begin();
-	struct scarce scarce = { { scarce_allocate, scarce_free }, 0 };
+	struct scarce scarce = {
+		.allocator = { .allocate = scarce_allocate, .free = scarce_free },
+	};
 	struct page_table_op op = { .frames = &scarce.allocator };
 	enum paging_status status = PAGING_NO_MEMORY;
 	unsigned int given = 0;

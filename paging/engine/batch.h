@@ -78,13 +78,13 @@ static ALWAYS_INLINE void plain_batch_walk(const struct encoder *e, const struct
 					   struct plain_batch *b)
 {
 	for (size_t i = 0; i < count; i++) {
-		uint64_t *slot = plain_slot(e, table, pages[i].virt);
+		uint64_t *slot;
 		uint64_t d;
 
 		b->entry[i] = NULL;
-		b->slot[i] = slot;
-		if (UNLIKELY(!slot))
+		if (!plain_slot(e, table, pages[i].virt, &slot))
 			continue;
+		b->slot[i] = slot;
 		d = entry_load(slot);
 		if (UNLIKELY(!e->is_plain_table(d)))
 			continue;
@@ -170,11 +170,10 @@ static ALWAYS_INLINE enum paging_status translate_batch(const struct encoder *e,
 	return PAGING_OK;
 }
 
-/* Maps pages of such a table as long as nothing is in the way and each lowest table is there; how
- * many that were. */
+/* Maps pages of such a table, with the flags of last time, as long as nothing is in the way and
+ * each lowest table is there; how many that were. */
 static ALWAYS_INLINE size_t map_plain(const struct encoder *e, struct page_table *table,
-				      const struct page_pair *pages, size_t count,
-				      uint64_t attributes)
+				      const struct page_pair *pages, size_t count)
 {
 	struct plain_batch b;
 
@@ -187,8 +186,7 @@ static ALWAYS_INLINE size_t map_plain(const struct encoder *e, struct page_table
 
 		if (UNLIKELY(!entry) || UNLIKELY(off != 0) || UNLIKELY(entry_load(entry) != 0))
 			return i;
-		entry_write(entry, paging_sabotage(PAGING_SABOTAGE_LEAF, 0,
-						   e->leaf(attributes, pages[i].phys, 0)));
+		entry_write(entry, recent_leaf(e, table, pages[i].phys));
 		if (e->counted)
 			entry_publish(b.slot[i], e->count_up(entry_load(b.slot[i])));
 	}
@@ -231,7 +229,7 @@ static ALWAYS_INLINE enum paging_status map_batch(const struct encoder *e, struc
 		size_t mapped = 0;
 
 		if (plain && encode_recent(e, table, flags, &attributes)) {
-			mapped = map_plain(e, table, pages + *done, some, attributes);
+			mapped = map_plain(e, table, pages + *done, some);
 			*done += mapped;
 			if (mapped == some)
 				continue;

@@ -98,7 +98,7 @@ static inline void leaf_remove(const struct encoder *e, const struct page_table 
 		     &(struct tlb_range){ .start = input_extend(e, table, start),
 					  .last = input_extend(e, table, start + (span - 1)),
 					  .leaf_size = span,
-					  .global = e->is_global(old) });
+					  .global = is_global(e, old) });
 }
 
 /* Changes a leaf that is in no group. */
@@ -115,7 +115,7 @@ static inline void leaf_change_one(const struct encoder *e, const struct page_ta
 	if (change_breaks(e, table, c, change, old, gather)) {
 		old = entry_exchange(table, entry, 0);
 		break_range(e, table, gather, start, last, level_size(e, level), false,
-			    e->is_global(old));
+			    is_global(e, old));
 		new = leaf_changed(e, table, change, old, level);
 		entry_store(table, entry, paging_sabotage(PAGING_SABOTAGE_LEAF, level, new));
 		return;
@@ -129,7 +129,7 @@ static inline void leaf_change_one(const struct encoder *e, const struct page_ta
 	gather_range(gather, &(struct tlb_range){ .start = input_extend(e, table, start),
 						  .last = input_extend(e, table, last),
 						  .leaf_size = level_size(e, level),
-						  .global = e->is_global(old) });
+						  .global = is_global(e, old) });
 }
 
 /* Software bits are nothing to the TLB: each descriptor of the group changes by itself. */

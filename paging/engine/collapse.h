@@ -75,7 +75,7 @@ static inline void collapse_table(const struct encoder *e, struct page_table *ta
 	if (!op->gather)
 		return;
 	break_range(e, table, op->gather, start, last, level_size(e, level + 1), true,
-		    e->is_global(first));
+		    is_global(e, first));
 	attributes = leaves_merged(e, table, attributes, leaves, level);
 	if (must_break(e, table, op->gather)) {
 		entry_link(table, slot, e->leaf(attributes, phys, level + 1));

@@ -246,11 +246,28 @@ static inline uint64_t edit_tables_limit(const struct encoder *e, const struct p
 	return edit_run_limit(e, table, edit);
 }
 
-static ALWAYS_INLINE bool edit_table_runs_on(const struct encoder *e,
-					     const struct page_table *table, uint64_t d, bool skips)
+/* The entry leads to such a table. */
+static ALWAYS_INLINE bool edit_table_runs_on(const struct encoder *e, uint64_t d, bool skips)
 {
-	return e->is_present(table, d, 1) && !e->is_leaf(d, 1) &&
-	       (skips || e->count(d) == UINT64_C(1) << e->index_bits);
+	return (d & e->full_table_mask) == e->full_table || (skips && e->is_plain_table(d));
+}
+
+/* How many of `limit` entries do, one after the other. */
+static ALWAYS_INLINE uint64_t edit_tables_ahead(const struct encoder *e, const uint64_t *entry,
+						uint64_t limit, bool skips)
+{
+	uint64_t n = 0;
+
+	for (; limit - n >= 4; n += 4) {
+		if (!edit_table_runs_on(e, entry_load(&entry[n]), skips) ||
+		    !edit_table_runs_on(e, entry_load(&entry[n + 1]), skips) ||
+		    !edit_table_runs_on(e, entry_load(&entry[n + 2]), skips) ||
+		    !edit_table_runs_on(e, entry_load(&entry[n + 3]), skips))
+			break;
+	}
+	while (n < limit && edit_table_runs_on(e, entry_load(&entry[n]), skips))
+		n++;
+	return n;
 }
 
 /* What a lowest table holds may take break-before-make: that shows only inside. */
@@ -265,13 +282,12 @@ static inline uint64_t edit_plan_tables(const struct encoder *e, const struct pa
 {
 	const uint64_t *entry = cursor_entry(table, e, &edit->c);
 	uint64_t limit = edit_tables_limit(e, table, edit);
-	bool skips = edit_skips(edit);
-	uint64_t n = 0;
+	uint64_t n;
 
-	if (edit_may_break(e, edit))
+	if (limit == 0 || edit_may_break(e, edit))
 		return 0;
-	while (n < limit && edit_table_runs_on(e, table, entry_load(&entry[n]), skips))
-		n++;
+	n = edit_skips(edit) ? edit_tables_ahead(e, entry, limit, true)
+			     : edit_tables_ahead(e, entry, limit, false);
 	if (edit_empties(edit)) {
 		edit->removed[1] += n;
 		edit->tables_emptied += n;
@@ -440,21 +456,30 @@ static inline enum paging_status edit_split(const struct encoder *e, struct page
 	return PAGING_OK;
 }
 
-/* The leaves from [from] to before [to] of a run have been unmapped or changed. */
+/* The leaves from [from] to before [to], counted from the one of `level` at `input`, have been
+ * unmapped or changed. */
+static inline void run_gather(const struct encoder *e, const struct page_table *table,
+			      struct tlb_gather *gather, uint64_t input, unsigned int level,
+			      uint64_t from, uint64_t to, bool global)
+{
+	unsigned int shift = level_shift(e, level);
+
+	if (from == to)
+		return;
+	gather_range(gather,
+		     &(struct tlb_range){ .start = input_extend(e, table, input + (from << shift)),
+					  .last = input_extend(e, table, input + (to << shift) - 1),
+					  .leaf_size = level_size(e, level),
+					  .global = global });
+}
+
+/* The same from the cursor on. */
 static inline void edit_run_gather(const struct encoder *e, const struct page_table *table,
 				   const struct edit *edit, uint64_t from, uint64_t to, bool global)
 {
-	const struct page_cursor *c = &edit->c;
-	unsigned int shift = level_shift(e, c->level);
-
-	if (from == to || edit->change.kind == CHANGE_SOFTWARE)
-		return;
-	gather_range(
-		edit->op->gather,
-		&(struct tlb_range){ .start = input_extend(e, table, c->input + (from << shift)),
-				     .last = input_extend(e, table, c->input + (to << shift) - 1),
-				     .leaf_size = level_size(e, c->level),
-				     .global = global });
+	if (edit->change.kind != CHANGE_SOFTWARE)
+		run_gather(e, table, edit->op->gather, edit->c.input, edit->c.level, from, to,
+			   global);
 }
 
 /* As many whole lowest tables have been unmapped, from the cursor on: their pages and they
@@ -484,7 +509,7 @@ static ALWAYS_INLINE uint64_t run_unmap(const struct encoder *e, const struct pa
 	const struct tlb_gather *gather = edit->op->gather;
 	uint64_t *entry = cursor_entry(table, e, &edit->c);
 	uint64_t limit = edit_run_limit(e, table, edit);
-	bool global = e->is_global(entry_load(entry));
+	bool global = is_global(e, entry_load(entry));
 	uint64_t n;
 
 	if ((edit->op->mode & PAGING_RESUMABLE) != 0 && gather && !gather_can_flush(gather))
@@ -492,7 +517,7 @@ static ALWAYS_INLINE uint64_t run_unmap(const struct encoder *e, const struct pa
 	for (n = 0; n < limit; n++) {
 		uint64_t d = entry_load(&entry[n]);
 
-		if (!edit_runs_on(e, table, edit, d, level) || e->is_global(d) != global)
+		if (!edit_runs_on(e, table, edit, d, level) || is_global(e, d) != global)
 			break;
 		entry_write(&entry[n],
 			    paging_sabotage(PAGING_SABOTAGE_CLEAR, level, edit->change.left));
@@ -505,6 +530,39 @@ static ALWAYS_INLINE uint64_t run_unmap(const struct encoder *e, const struct pa
 	return n;
 }
 
+/* Takes the tables that `count` entries lead to out of the tree, and notes their frames. */
+static ALWAYS_INLINE void run_unlink(const struct encoder *e, const struct page_table *table,
+				     uint64_t *entry, uint64_t count, struct frame *frames)
+{
+	const struct frame *end = frames + count;
+	uint64_t bits = table->table_bits;
+	uint64_t size = table_bytes(e, table, 0);
+
+	for (; frames != end; entry++, frames++) {
+		uint64_t d = entry_load(entry);
+
+		entry_publish(entry, paging_sabotage(PAGING_SABOTAGE_CLEAR, 1, 0));
+		frames->start = e->table_bits != 0 ? d & bits : table_address(e, table, d);
+		frames->size = size;
+	}
+}
+
+/* The same of a table that no walker uses: the frames go back at once. */
+static ALWAYS_INLINE void run_unlink_offline(const struct encoder *e,
+					     const struct page_table *table, uint64_t *entry,
+					     uint64_t count, struct frame_allocator *allocator)
+{
+	struct frame frames[16];
+
+	for (uint64_t done = 0; done < count;) {
+		uint64_t some = count - done < 16 ? count - done : 16;
+
+		run_unlink(e, table, entry + done, some, frames);
+		paging_frames_free(allocator, frames, some);
+		done += some;
+	}
+}
+
 /* Unmaps a run of whole lowest tables, as many as the gather has room for: each is unlinked as it
  * is. */
 static inline uint64_t run_unmap_tables(const struct encoder *e, struct page_table *table,
@@ -513,12 +571,10 @@ static inline uint64_t run_unmap_tables(const struct encoder *e, struct page_tab
 	struct tlb_gather *gather = edit->op->gather;
 	uint64_t *entry = cursor_entry(table, e, &edit->c);
 	uint64_t limit = edit_tables_limit(e, table, edit);
-	struct frame frame = { .size = table_bytes(e, table, 0) };
 	bool skips = edit_skips(edit);
 	uint64_t n;
 
-	if (!edit_empties(edit) || limit == 0 ||
-	    !edit_table_runs_on(e, table, entry_load(entry), skips))
+	if (!edit_empties(edit) || limit == 0 || !edit_table_runs_on(e, entry_load(entry), skips))
 		return 0;
 	/* Tables above may become empty too, which edit_gather_full looks after. */
 	if ((edit->op->mode & PAGING_RESUMABLE) != 0 && gather && !gather_can_flush(gather))
@@ -527,17 +583,13 @@ static inline uint64_t run_unmap_tables(const struct encoder *e, struct page_tab
 		tlb_gather_finish(gather);
 	if (gather && limit > gather_room(gather))
 		limit = gather_room(gather);
-	for (n = 0; n < limit; n++) {
-		uint64_t d = entry_load(&entry[n]);
-
-		if (!edit_table_runs_on(e, table, d, skips))
-			break;
-		entry_publish(&entry[n], paging_sabotage(PAGING_SABOTAGE_CLEAR, 1, 0));
-		frame.start = table_address(e, table, d);
-		if (gather)
-			gather->frames[gather->frame_count++] = frame;
-		else
-			edit->op->frames->free(edit->op->frames, FRAME_TABLE, frame);
+	n = skips ? edit_tables_ahead(e, entry, limit, true)
+		  : edit_tables_ahead(e, entry, limit, false);
+	if (gather) {
+		run_unlink(e, table, entry, n, gather->frames + gather->frame_count);
+		gather->frame_count += n;
+	} else {
+		run_unlink_offline(e, table, entry, n, edit->op->frames);
 	}
 	memory_clean(table, entry, n * sizeof(*entry));
 	recent_forget(table);
@@ -567,11 +619,11 @@ static ALWAYS_INLINE uint64_t run_change(const struct encoder *e, const struct p
 			new = paging_sabotage(PAGING_SABOTAGE_LEAF, level,
 					      leaf_changed(e, table, &edit->change, old, level));
 		} while (new != old && !entry_replace(table, &entry[n], &old, new));
-		if (new != old && e->is_global(old) == global)
+		if (new != old && is_global(e, old) == global)
 			continue;
 		edit_run_gather(e, table, edit, from, n, global);
 		from = new != old ? n : n + 1;
-		global = e->is_global(old);
+		global = is_global(e, old);
 	}
 	edit_run_gather(e, table, edit, from, n, global);
 	return n;
@@ -584,17 +636,6 @@ static ALWAYS_INLINE bool is_single_leaf(const struct encoder *e, const struct p
 	return e->is_present(table, d, level) && e->is_leaf(d, level) && !in_group(e, d);
 }
 
-/* Whether each entry of the cursor's table is that, as its count says, and none is global. */
-static ALWAYS_INLINE bool edit_all_plain(const struct encoder *e, const struct page_table *table,
-					 const struct edit *edit)
-{
-	const struct page_cursor *c = &edit->c;
-
-	return c->level == 0 && top_level(table) != 0 && holds_pages_only(e, table) &&
-	       (table->held & HELD_GLOBALS) == 0 &&
-	       e->count(entry_load(c->slots[0])) == UINT64_C(1) << e->index_bits;
-}
-
 static ALWAYS_INLINE void entry_write_protect(const struct encoder *e, uint64_t *entry,
 					      unsigned int level)
 {
@@ -603,39 +644,224 @@ static ALWAYS_INLINE void entry_write_protect(const struct encoder *e, uint64_t 
 	entry_write(entry, paging_sabotage(PAGING_SABOTAGE_LEAF, level, d));
 }
 
-/* Takes write permission from a run that no walker uses. `all`: each entry is a leaf. */
-static ALWAYS_INLINE uint64_t run_protect_offline(const struct encoder *e,
-						  const struct page_table *table, uint64_t *entry,
-						  uint64_t limit, unsigned int level, bool all)
+/* One that has no mark; nobody else looks. */
+static ALWAYS_INLINE void entry_write_protect_plain(const struct encoder *e, uint64_t *entry)
 {
-	uint64_t *end = entry + limit;
-	struct page_table view;
-	uint64_t *at = entry;
-
-	table_view(&view, table);
-	for (; all && end - at >= 4; at += 4) {
-		entry_write_protect(e, &at[0], level);
-		entry_write_protect(e, &at[1], level);
-		entry_write_protect(e, &at[2], level);
-		entry_write_protect(e, &at[3], level);
-	}
-	for (; at != end; at++) {
-		if (!all && !is_single_leaf(e, &view, entry_load(at), level))
-			break;
-		entry_write_protect(e, at, level);
-	}
-	return (uint64_t)(at - entry);
+	*entry = (*entry & ~e->write_clear) | e->write_set;
 }
 
-/* The same while hardware may mark the leaves; the run ends where one is not as global as the
- * first.
+#define RUN_BLOCK 16
+
+/* Whether one of a block of leaves has one of the marks. */
+static ALWAYS_INLINE bool block_marked(const uint64_t *at, uint64_t marks)
+{
+	uint64_t any = at[0];
+
+	any |= at[1];
+	any |= at[2];
+	any |= at[3];
+	any |= at[4];
+	any |= at[5];
+	any |= at[6];
+	any |= at[7];
+	any |= at[8];
+	any |= at[9];
+	any |= at[10];
+	any |= at[11];
+	any |= at[12];
+	any |= at[13];
+	any |= at[14];
+	any |= at[15];
+	return (any & marks) != 0;
+}
+
+/* Takes write permission from a block of leaves without marks. */
+static ALWAYS_INLINE void block_write_protect(const struct encoder *e, uint64_t *at)
+{
+	entry_write_protect_plain(e, &at[0]);
+	entry_write_protect_plain(e, &at[1]);
+	entry_write_protect_plain(e, &at[2]);
+	entry_write_protect_plain(e, &at[3]);
+	entry_write_protect_plain(e, &at[4]);
+	entry_write_protect_plain(e, &at[5]);
+	entry_write_protect_plain(e, &at[6]);
+	entry_write_protect_plain(e, &at[7]);
+	entry_write_protect_plain(e, &at[8]);
+	entry_write_protect_plain(e, &at[9]);
+	entry_write_protect_plain(e, &at[10]);
+	entry_write_protect_plain(e, &at[11]);
+	entry_write_protect_plain(e, &at[12]);
+	entry_write_protect_plain(e, &at[13]);
+	entry_write_protect_plain(e, &at[14]);
+	entry_write_protect_plain(e, &at[15]);
+}
+
+/* The same block after block, up to the first in which a leaf has a mark. `plain`: none has. */
+static ALWAYS_INLINE uint64_t *run_protect_blocks(const struct encoder *e, uint64_t *at,
+						  const uint64_t *end, bool plain)
+{
+	if (plain) {
+		for (; end - at >= RUN_BLOCK; at += RUN_BLOCK)
+			block_write_protect(e, at);
+	}
+	for (; end - at >= RUN_BLOCK; at += RUN_BLOCK) {
+		if (UNLIKELY(block_marked(at, e->write_marks)))
+			break;
+		/* Changed in place, as without a look, rather than kept and written back. */
+		__asm__ volatile("" : : : "memory");
+		block_write_protect(e, at);
+	}
+	return at;
+}
+
+/* Takes write permission from a run that no walker uses. */
+static ALWAYS_INLINE uint64_t run_protect_offline(const struct encoder *e,
+						  const struct page_table *table, uint64_t *entry,
+						  uint64_t limit, unsigned int level)
+{
+	struct page_table view;
+	uint64_t n;
+
+	table_view(&view, table);
+	for (n = 0; n < limit && is_single_leaf(e, &view, entry_load(&entry[n]), level); n++)
+		entry_write_protect(e, &entry[n], level);
+	return n;
+}
+
+/* The same of a lowest table all entries of which are leaves. */
+static ALWAYS_INLINE void table_protect_offline(const struct encoder *e, uint64_t *entries,
+						bool plain)
+{
+	uint64_t *end = entries + (UINT64_C(1) << e->index_bits);
+
+	for (uint64_t *at = entries; at != end;) {
+		if (!PAGING_SABOTAGED)
+			at = run_protect_blocks(e, at, end, plain);
+		for (uint64_t *some = at + RUN_BLOCK; at != end && at != some; at++)
+			entry_write_protect(e, at, 0);
+	}
+}
+
+/* Exchanges the leaf at `entry` and goes on to what the next one is expected to be. */
+static ALWAYS_INLINE bool run_protect_step(uint64_t *entry, uint64_t *old, uint64_t *new,
+					   uint64_t step)
+{
+	if (UNLIKELY(!entry_swap(entry, old, *new)))
+		return false;
+	*old += step;
+	*new += step;
+	return true;
+}
+
+/*
+ * Most often the leaves of a run differ by where they lead to, in steps, and by nothing else: each
+ * is exchanged without a look at it. Returns the first that is not so, or one of the last few;
+ * `old` and `new` are the first leaf's.
  */
+static ALWAYS_INLINE uint64_t *run_protect_steps(const struct encoder *e, uint64_t *first,
+						 const uint64_t *end, uint64_t old, uint64_t new)
+{
+	const uint64_t step = e->leaf(0, level_size(e, 0), 0) - e->leaf(0, 0, 0);
+	uint64_t first_new = new;
+
+	for (uint64_t *at = first; end - at >= 8; at += 8) {
+		if (!run_protect_step(&at[0], &old, &new, step) ||
+		    !run_protect_step(&at[1], &old, &new, step) ||
+		    !run_protect_step(&at[2], &old, &new, step) ||
+		    !run_protect_step(&at[3], &old, &new, step) ||
+		    !run_protect_step(&at[4], &old, &new, step) ||
+		    !run_protect_step(&at[5], &old, &new, step) ||
+		    !run_protect_step(&at[6], &old, &new, step) ||
+		    !run_protect_step(&at[7], &old, &new, step))
+			break;
+	}
+	return first + (new - first_new) / step;
+}
+
+/* Leaves from `leaf` on lead to so many pages without coming to the end of what a descriptor can
+ * say, which would carry into its attributes. */
+static ALWAYS_INLINE bool run_steps(const struct encoder *e, const struct page_table *table,
+				    uint64_t leaf, uint64_t pages)
+{
+	phys_addr last = leaf_address(e, table, leaf, 0) + (pages << level_shift(e, 0));
+
+	return !PAGING_SABOTAGED && last >> table->output_bits == 0;
+}
+
+/* The same of one that a walker uses: hardware may mark the leaves meanwhile. None is global. The
+ * table spans from `input` on. */
+static ALWAYS_INLINE void table_protect_live(const struct encoder *e,
+					     const struct page_table *table,
+					     struct tlb_gather *gather, uint64_t *entries,
+					     uint64_t input)
+{
+	uint64_t *end = entries + (UINT64_C(1) << e->index_bits);
+	uint64_t *from = entries;   /* [from, at) are changed */
+	uint64_t *singly = entries; /* up to here, since it was no good to go by steps */
+	uint64_t *at = entries;
+
+	while (at != end) {
+		uint64_t old = entry_load(at);
+		uint64_t new = paging_sabotage(PAGING_SABOTAGE_LEAF, 0, e->without_write(old));
+
+		if (UNLIKELY(new == old)) {
+			run_gather(e, table, gather, input, 0, (uint64_t)(from - entries),
+				   (uint64_t)(at - entries), false);
+			from = ++at;
+			continue;
+		}
+		if (at >= singly && run_steps(e, table, old, (uint64_t)(end - at))) {
+			at = run_protect_steps(e, at, end, old, new);
+			singly = end - at > RUN_BLOCK ? at + RUN_BLOCK : end;
+			continue;
+		}
+		while (UNLIKELY(!entry_swap(at, &old, new)))
+			new = paging_sabotage(PAGING_SABOTAGE_LEAF, 0, e->without_write(old));
+		at++;
+	}
+	run_gather(e, table, gather, input, 0, (uint64_t)(from - entries),
+		   UINT64_C(1) << e->index_bits, false);
+}
+
+/* Takes write permission from a run of whole lowest tables, full ones without global pages. */
+static inline uint64_t run_protect_tables(const struct encoder *e, const struct page_table *table,
+					  const struct edit *edit)
+{
+	const uint64_t *entry = cursor_entry(table, e, &edit->c);
+	uint64_t limit = edit_tables_limit(e, table, edit);
+	uint64_t bytes = table_bytes(e, table, 0);
+	bool plain = e->write_plain(table);
+	uint64_t n;
+
+	if ((table->held & HELD_GLOBALS) != 0)
+		return 0;
+	for (n = 0; n < limit; n++) {
+		uint64_t d = entry_load(&entry[n]);
+		phys_addr phys = table_address(e, table, d);
+		uint64_t *entries;
+
+		if ((d & e->full_table_mask) != e->full_table)
+			break;
+		entries = memory_open(&table->access, phys, bytes);
+		if (edit->op->gather)
+			table_protect_live(e, table, edit->op->gather, entries,
+					   edit->c.input + (n << level_shift(e, 1)));
+		else
+			table_protect_offline(e, entries, plain);
+		memory_clean(table, entries, bytes);
+		memory_close(&table->access, phys, entries);
+	}
+	return n;
+}
+
+/* Takes write permission from a run of any leaves that a walker uses; it ends where one is not as
+ * global as the first. */
 static ALWAYS_INLINE uint64_t run_protect_live(const struct encoder *e,
 					       const struct page_table *table,
 					       const struct edit *edit, uint64_t *entry,
-					       uint64_t limit, unsigned int level, bool all)
+					       uint64_t limit, unsigned int level)
 {
-	bool global = !all && e->is_global(entry_load(entry));
+	bool global = is_global(e, entry_load(entry));
 	uint64_t *end = entry + limit;
 	uint64_t *from = entry; /* [from, at) are changed */
 	struct page_table view;
@@ -646,7 +872,7 @@ static ALWAYS_INLINE uint64_t run_protect_live(const struct encoder *e,
 		uint64_t old = entry_load(at);
 		uint64_t new;
 
-		if (!all && (!is_single_leaf(e, &view, old, level) || e->is_global(old) != global))
+		if (!is_single_leaf(e, &view, old, level) || is_global(e, old) != global)
 			break;
 		new = paging_sabotage(PAGING_SABOTAGE_LEAF, level, e->without_write(old));
 		if (UNLIKELY(new == old)) {
@@ -664,24 +890,21 @@ static ALWAYS_INLINE uint64_t run_protect_live(const struct encoder *e,
 	return (uint64_t)(at - entry);
 }
 
-/* Takes write permission from a run of leaves, which all the entries of the table may be. */
+/* Takes write permission from a run of leaves. */
 static ALWAYS_INLINE uint64_t run_write_protect(const struct encoder *e,
 						const struct page_table *table, struct edit *edit,
 						unsigned int level)
 {
 	uint64_t *entry = cursor_entry(table, e, &edit->c);
 	uint64_t limit = edit_run_limit(e, table, edit);
-	bool all = edit_all_plain(e, table, edit);
 	uint64_t n;
 
 	if (limit == 0)
 		return 0;
-	if (!edit->op->gather)
-		n = all ? run_protect_offline(e, table, entry, limit, level, true)
-			: run_protect_offline(e, table, entry, limit, level, false);
+	if (edit->op->gather)
+		n = run_protect_live(e, table, edit, entry, limit, level);
 	else
-		n = all ? run_protect_live(e, table, edit, entry, limit, level, true)
-			: run_protect_live(e, table, edit, entry, limit, level, false);
+		n = run_protect_offline(e, table, entry, limit, level);
 	if (n != 0)
 		memory_clean(table, entry, n * sizeof(*entry));
 	return n;
@@ -695,6 +918,15 @@ static ALWAYS_INLINE uint64_t edit_leaves(const struct encoder *e, const struct 
 	if (edit->change.kind == CHANGE_UNMAP)
 		return run_unmap(e, table, edit, level);
 	return run_change(e, table, edit, level);
+}
+
+/* Whole lowest tables, without going down into each. */
+static inline uint64_t edit_tables(const struct encoder *e, struct page_table *table,
+				   struct edit *edit)
+{
+	if (edit->change.kind == CHANGE_WRITE_PROTECT)
+		return run_protect_tables(e, table, edit);
+	return run_unmap_tables(e, table, edit);
 }
 
 /* Deals with the entry that the cursor is on, or with a run from there. *again: it now stands on
@@ -711,7 +943,7 @@ edit_entry(const struct encoder *e, struct page_table *table, struct edit *edit,
 		return edit_hole(e, table, edit, d, again);
 	/* Pages are most of what there is: for them the level is a constant. */
 	if (!e->is_leaf(d, c->level))
-		run = run_unmap_tables(e, table, edit);
+		run = edit_tables(e, table, edit);
 	else if (c->level == 0)
 		run = edit_leaves(e, table, edit, 0);
 	else
@@ -849,8 +1081,14 @@ static SELDOM enum paging_status unmap_general(const struct encoder *e, struct p
 static SELDOM enum paging_status unmap_far(const struct encoder *e, struct page_table *table,
 					   virt_addr virt, uint64_t size, struct page_table_op *op)
 {
-	if (is_one_page(e, virt, size, op) && recent_find(e, table, virt) &&
-	    one_page_unmap(e, table, virt, size, op))
+	enum paging_status status;
+
+	if (one_page_unmap(e, table, virt, size, op, true, &status))
+		return status;
+	if (is_one_page(e, size, op, 0) && recent_find(e, table, virt) &&
+	    one_page_unmap(e, table, virt, size, op, true, &status))
+		return status;
+	if (one_page_unmap_last(e, table, virt, size, op))
 		return PAGING_OK;
 	return unmap_general(e, table, virt, size, op);
 }
@@ -859,8 +1097,10 @@ static ALWAYS_INLINE enum paging_status unmap_range(const struct encoder *e,
 						    struct page_table *table, virt_addr virt,
 						    uint64_t size, struct page_table_op *op)
 {
-	if (one_page_unmap(e, table, virt, size, op))
-		return PAGING_OK;
+	enum paging_status status;
+
+	if (one_page_unmap(e, table, virt, size, op, false, &status))
+		return status;
 	return unmap_far(e, table, virt, size, op);
 }
 
@@ -890,14 +1130,16 @@ static ALWAYS_INLINE enum paging_status protect_range(const struct encoder *e,
 {
 	struct change change = { .kind = CHANGE_PROTECT };
 	struct page_flags kept = flags;
+	enum paging_status status;
+	uint64_t index;
 
 	kept.idle = 0;
 	kept.dirty = 0;
-	if (is_one_page(e, virt, size, op) &&
-	    (recent_is(e, table, virt) || recent_find(e, table, virt)) &&
+	if (is_one_page(e, size, op, 0) &&
+	    (recent_is(e, table, virt, &index) || recent_find(e, table, virt)) &&
 	    encode_recent(e, table, kept, &change.attributes) &&
-	    one_page_change(e, table, &change, virt, size, op))
-		return PAGING_OK;
+	    one_page_change(e, table, &change, virt, size, op, &status))
+		return status;
 	return protect_general(e, table, virt, size, flags, op);
 }
 
@@ -919,11 +1161,11 @@ static SELDOM enum paging_status write_protect_far(const struct encoder *e,
 						   struct page_table *table, virt_addr virt,
 						   uint64_t size, struct page_table_op *op)
 {
-	const struct change change = { .kind = CHANGE_WRITE_PROTECT };
+	enum paging_status status;
 
-	if (is_one_page(e, virt, size, op) && recent_find(e, table, virt) &&
-	    one_page_change(e, table, &change, virt, size, op))
-		return PAGING_OK;
+	if (is_one_page(e, size, op, 0) && recent_find(e, table, virt) &&
+	    one_page_write_protect(e, table, virt, size, op, &status))
+		return status;
 	return write_protect_general(e, table, virt, size, op);
 }
 
@@ -932,10 +1174,10 @@ static ALWAYS_INLINE enum paging_status write_protect_range(const struct encoder
 							    virt_addr virt, uint64_t size,
 							    struct page_table_op *op)
 {
-	const struct change change = { .kind = CHANGE_WRITE_PROTECT };
+	enum paging_status status;
 
-	if (one_page_change(e, table, &change, virt, size, op))
-		return PAGING_OK;
+	if (one_page_write_protect(e, table, virt, size, op, &status))
+		return status;
 	return write_protect_far(e, table, virt, size, op);
 }
 

@@ -97,6 +97,15 @@ struct encoder {
 	 * does for leaf descriptors of any level too, of which it leaves alone what has another
 	 * place there; it never touches break_bits. */
 	uint64_t (*without_write)(uint64_t attributes);
+	/* What that comes to for a leaf that has none of the bits in write_marks: one bit cleared,
+	 * or one set. Hardware sets those marks, or software does; not at all, if there are none.
+	 */
+	uint64_t write_clear;
+	uint64_t write_set;
+	uint64_t write_marks;
+	bool write_marks_of_hardware;
+	/* Leaves of such a table have no marks. */
+	bool (*write_plain)(const struct page_table *table);
 	uint64_t (*cleaned)(uint64_t attributes, bool accessed, bool dirty);
 	/* `leaf`, accessed and dirty also if `other`, a leaf like it, is. */
 	uint64_t (*merge)(uint64_t leaf, uint64_t other);
@@ -106,7 +115,8 @@ struct encoder {
 	uint64_t (*leaf_attributes)(uint64_t descriptor, unsigned int level);
 	phys_addr (*leaf_address)(uint64_t descriptor, unsigned int level);
 
-	bool (*is_global)(uint64_t descriptor);
+	/* Not 0 for a global leaf: a bit below the granule's. */
+	uint64_t (*global)(uint64_t descriptor);
 
 	/* An entry that is not present is empty. */
 	bool (*is_present)(const struct page_table *table, uint64_t descriptor, unsigned int level);
@@ -115,6 +125,8 @@ struct encoder {
 	/* Above level 0, in as few instructions as can be: true only of an entry that leads to a
 	 * table, and of each that `table` below makes. */
 	bool (*is_plain_table)(uint64_t descriptor);
+	/* At level 0, likewise: true only of a leaf that is in no group. */
+	bool (*is_plain_leaf)(uint64_t descriptor);
 
 	/*
 	 * The rules, as a mask by RULE(), that a descriptor that is not 0 breaks, whether present
@@ -138,6 +150,12 @@ struct encoder {
 	/* One entry more (there is room), one fewer (there is one). */
 	uint64_t (*count_up)(uint64_t descriptor);
 	uint64_t (*count_down)(uint64_t descriptor);
+	/* An entry that leads to a table of which each entry is live, masked, and the mask: in one
+	 * comparison, true only of such and of each one that `table` and `with_count` make. */
+	uint64_t full_table;
+	uint64_t full_table_mask;
+	/* One fewer, in as few instructions as can be, if any are left then: true only if so. */
+	bool (*count_down_plain)(uint64_t *descriptor);
 };
 
 /*
@@ -270,6 +288,19 @@ static inline void table_note_walk(struct page_table *table)
 	table->plain_root = NULL;
 	if (plain)
 		table->plain_root = (uint64_t *)(uintptr_t)(table->root + table->access.offset);
+}
+
+static ALWAYS_INLINE bool is_global(const struct encoder *e, uint64_t descriptor)
+{
+	return e->global(descriptor) != 0;
+}
+
+/* `descriptor`, a leaf, without write permission. */
+static ALWAYS_INLINE uint64_t write_protected(const struct encoder *e, uint64_t descriptor)
+{
+	if (UNLIKELY((descriptor & e->write_marks) != 0))
+		return e->without_write(descriptor);
+	return (descriptor & ~e->write_clear) | e->write_set;
 }
 
 static ALWAYS_INLINE bool encode_flags(const struct encoder *e, const struct page_table *table,

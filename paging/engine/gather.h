@@ -5,6 +5,9 @@
 
 #include "encoder.h"
 
+/* Gives tables back, which no walker reaches. */
+void paging_frames_free(struct frame_allocator *owner, const struct frame *frames, size_t count);
+
 /* Adds a range, or makes one of the last few longer. */
 void paging_gather_range(struct tlb_gather *gather, const struct tlb_range *range);
 
@@ -15,27 +18,19 @@ static inline void gather_range(struct tlb_gather *gather, const struct tlb_rang
 		paging_gather_range(gather, range);
 }
 
-/* What ranges must agree in for one to continue the other, as one number. Never 0. */
-static ALWAYS_INLINE uint64_t gather_kind(uint64_t leaf_size, bool tables, bool global)
-{
-	return leaf_size | (tables ? 2u : 0u) | (global ? 1u : 0u);
-}
-
-/* Always PAGING_OK. */
+/* As gather_page, whatever was before. */
 enum paging_status paging_gather_page(struct tlb_gather *gather, virt_addr start, uint64_t size,
-				      bool global);
+				      uint64_t global);
 
-/* One page, which most often continues the range before; always PAGING_OK, so that an operation can
- * end with it. */
+/* One page, which most often continues the range before; it does not end at 2^64. `global` is a bit
+ * below `size`, or 0: both in one say what pages must agree in. Always PAGING_OK, so that an
+ * operation can end with it. */
 static ALWAYS_INLINE enum paging_status gather_page(struct tlb_gather *gather, virt_addr start,
-						    uint64_t size, bool global)
+						    uint64_t size, uint64_t global)
 {
-	if (!gather)
-		return PAGING_OK;
-	if (UNLIKELY(gather->open_next != start ||
-		     gather->open_kind != gather_kind(size, false, global)))
+	if (UNLIKELY(gather->open_kind != (size | global)) ||
+	    UNLIKELY(gather->open->last != start - 1))
 		return paging_gather_page(gather, start, size, global);
-	gather->open_next = start + size;
 	gather->open->last = start + (size - 1);
 	return PAGING_OK;
 }

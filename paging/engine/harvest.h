@@ -67,7 +67,7 @@ static inline bool harvest_leaf(const struct encoder *e, const struct page_table
 		     &(struct tlb_range){ .start = visit.mapping.virt,
 					  .last = visit.mapping.virt + (visit.mapping.size - 1),
 					  .leaf_size = visit.mapping.size,
-					  .global = e->is_global(old) });
+					  .global = is_global(e, old) });
 	return !h->visitor || h->visitor(h->context, &visit);
 }
 

@@ -26,7 +26,7 @@ static ALWAYS_INLINE bool encode_held(const struct encoder *e, struct page_table
 {
 	if (!encode_flags(e, table, flags, attributes))
 		return false;
-	if (e->is_global(*attributes))
+	if (is_global(e, *attributes))
 		held_add(table, HELD_GLOBALS);
 	return true;
 }

@@ -6,6 +6,7 @@
 #include "arguments.h"
 #include "contiguous.h"
 #include "cursor.h"
+#include "format.h"
 #include "held.h"
 #include "recent.h"
 
@@ -59,7 +60,7 @@ static inline enum paging_status table_configure(const struct encoder *e,
 
 	/* Member by member: a compound literal of this size may take a call of memset. */
 	table->format = format;
-	table->operations = operations;
+	operations_set(table, operations);
 	table->root = 0;
 	table->tables = 1;
 	table->leaf_sizes = config->leaf_sizes;
@@ -77,10 +78,13 @@ static inline enum paging_status table_configure(const struct encoder *e,
 	table->held = 0;
 	table->access = config->access;
 	recent_forget(table);
+	table->recent = 0;
+	table->far = 0;
 	table->recent_entries = NULL;
 	table->recent_slot = NULL;
 	table->recent_flags = (struct page_flags){ 0 };
 	table->recent_attributes = 0;
+	table->recent_page = 0;
 	status = e->configure(table, config);
 	if (status != PAGING_OK)
 		return status;

@@ -250,25 +250,58 @@ static inline bool build_descend_new(const struct encoder *e, struct page_table 
 	return true;
 }
 
-/* Writes `count` leaves, the first of them `leaf` and each next one larger by `step`. */
-static ALWAYS_INLINE void fill_steps(uint64_t *entry, uint64_t count, uint64_t leaf, uint64_t step)
+/* What a vectorizing compiler makes wide stores of. */
+#if defined(__SSE2__) || defined(__ARM_NEON)
+#define FILL_WIDE true
+#else
+#define FILL_WIDE false
+#endif
+
+/* A store, an addition: and the compiler is not to work out further ones ahead. */
+static ALWAYS_INLINE uint64_t fill_one(uint64_t *entry, uint64_t leaf, uint64_t step)
+{
+	entry_write(entry, leaf);
+	leaf += step;
+	__asm__("" : "+r"(leaf));
+	return leaf;
+}
+
+static ALWAYS_INLINE uint64_t fill_eight(uint64_t *entry, uint64_t leaf, uint64_t step)
+{
+	leaf = fill_one(&entry[0], leaf, step);
+	leaf = fill_one(&entry[1], leaf, step);
+	leaf = fill_one(&entry[2], leaf, step);
+	leaf = fill_one(&entry[3], leaf, step);
+	leaf = fill_one(&entry[4], leaf, step);
+	leaf = fill_one(&entry[5], leaf, step);
+	leaf = fill_one(&entry[6], leaf, step);
+	return fill_one(&entry[7], leaf, step);
+}
+
+/* Writes `count` leaves, the first of them `leaf` and each next one larger by `step`. `linked`: a
+ * walker may look, so that each is to be one store. */
+static ALWAYS_INLINE void fill_steps(uint64_t *entry, uint64_t count, uint64_t leaf, uint64_t step,
+				     bool linked)
 {
 	uint64_t *end = entry + count;
 
-	for (; end - entry >= 4; entry += 4, leaf += 4 * step) {
-		entry_write(&entry[0], leaf);
-		entry_write(&entry[1], leaf + step);
-		entry_write(&entry[2], leaf + 2 * step);
-		entry_write(&entry[3], leaf + 3 * step);
+	if (FILL_WIDE && !linked) {
+		for (uint64_t i = 0; i < count; i++)
+			entry[i] = leaf + i * step;
+		return;
 	}
-	for (; entry != end; entry++, leaf += step)
-		entry_write(entry, leaf);
+	for (uint64_t *whole = entry + (count & ~UINT64_C(15)); entry != whole; entry += 16) {
+		leaf = fill_eight(entry, leaf, step);
+		leaf = fill_eight(entry + 8, leaf, step);
+	}
+	for (; entry != end; entry++)
+		leaf = fill_one(entry, leaf, step);
 }
 
 /* Writes `count` leaves for `phys` on; nothing was there. */
 static inline void fill_leaves(const struct encoder *e, uint64_t *entry, uint64_t count,
 			       uint64_t attributes, uint64_t group, phys_addr phys,
-			       unsigned int level)
+			       unsigned int level, bool linked)
 {
 	uint64_t size = level_size(e, level);
 	uint64_t first, step, last;
@@ -281,7 +314,7 @@ static inline void fill_leaves(const struct encoder *e, uint64_t *entry, uint64_
 	step = (e->leaf(attributes, phys + size, level) | group) - first;
 	last = e->leaf(attributes, phys + (count - 1) * size, level) | group;
 	if (!PAGING_SABOTAGED && last - first == (count - 1) * step) {
-		fill_steps(entry, count, first, step);
+		fill_steps(entry, count, first, step, linked);
 		return;
 	}
 	for (uint64_t i = 0; i < count; i++) {
@@ -299,7 +332,8 @@ static inline void fill_notes(uint64_t *entry, uint64_t count, uint64_t note)
 
 /* The run's whole groups get the contiguous hint. */
 static inline void fill_run(const struct encoder *e, uint64_t *entry, uint64_t count,
-			    const struct mapping *m, uint64_t input, unsigned int level)
+			    const struct mapping *m, uint64_t input, unsigned int level,
+			    bool linked)
 {
 	phys_addr phys = input + m->delta;
 	uint64_t head = count;
@@ -314,13 +348,14 @@ static inline void fill_run(const struct encoder *e, uint64_t *entry, uint64_t c
 			body = addr_align_down(count - head, group_entries(e, level));
 		}
 	}
-	fill_leaves(e, entry, head, m->attributes, 0, phys, level);
+	fill_leaves(e, entry, head, m->attributes, 0, phys, level, linked);
 	if (!has_groups(e, level))
 		return;
 	phys += head << level_shift(e, level);
-	fill_leaves(e, entry + head, body, m->attributes, e->contiguous, phys, level);
+	fill_leaves(e, entry + head, body, m->attributes, e->contiguous, phys, level, linked);
 	phys += body << level_shift(e, level);
-	fill_leaves(e, entry + head + body, count - head - body, m->attributes, 0, phys, level);
+	fill_leaves(e, entry + head + body, count - head - body, m->attributes, 0, phys, level,
+		    linked);
 }
 
 /* How many entries from `entry` on are not present, up to `limit`; *noted of them are annotated. */
@@ -360,11 +395,51 @@ static ALWAYS_INLINE uint64_t build_leaves(const struct encoder *e, const struct
 	if (m->note != 0)
 		fill_notes(entry, count, m->note);
 	else
-		fill_run(e, entry, count, m, c->input, level);
+		fill_run(e, entry, count, m, c->input, level, linked);
 	if (linked && count != 0)
 		memory_clean(table, entry, count * sizeof(*entry));
 	b->added[level] += count - noted;
 	return count;
+}
+
+/*
+ * Lowest tables that the range fills, where there are none, from the cursor of level 1 on: each is
+ * written and linked. Stops at an entry in use, or without a frame.
+ */
+static ALWAYS_INLINE uint64_t build_tables(const struct encoder *e, struct page_table *table,
+					   const struct mapping *m, struct builder *b)
+{
+	const uint64_t pages = UINT64_C(1) << e->index_bits;
+	struct page_cursor *c = &b->c;
+	uint64_t *entry = cursor_entry(table, e, c);
+	uint64_t room = level_entries(e, table, 1) - level_index(e, table, 1, c->input);
+	uint64_t limit = (c->last - c->input + 1) >> level_shift(e, 1);
+	bool linked = b->link[1] == 0;
+	uint64_t n;
+
+	if (m->note != 0 || !addr_is_aligned(c->input, level_size(e, 1)))
+		return 0;
+	if (limit > room)
+		limit = room;
+	for (n = 0; n < limit; n++) {
+		uint64_t input = c->input + (n << level_shift(e, 1));
+		uint64_t *entries;
+		phys_addr phys;
+
+		if ((linked ? entry_load(&entry[n]) : b->fill[1]) != 0 ||
+		    !reserve_take(b->reserve, &phys))
+			break;
+		entries = memory_open(&table->access, phys, pages * sizeof(*entries));
+		fill_run(e, entries, pages, m, input, 0, false);
+		memory_clean(table, entries, pages * sizeof(*entries));
+		memory_close(&table->access, phys, entries);
+		entry_link(table, &entry[n],
+			   paging_sabotage(PAGING_SABOTAGE_TABLE, 1,
+					   build_counted(e, table_entry(e, table, phys), pages)));
+	}
+	table->tables += n;
+	b->added[1] += n;
+	return n;
 }
 
 /* What a new table on the way was to hold and now will not. */
@@ -395,7 +470,7 @@ static inline void build_replace(const struct encoder *e, struct page_table *tab
 	uint64_t *entry = cursor_entry(table, e, c);
 	uint64_t last = cursor_entry_last(e, c);
 	uint64_t size = level_size(e, c->level);
-	bool global = leaf && e->is_global(d);
+	bool global = leaf && is_global(e, d);
 	uint64_t new = paging_sabotage(PAGING_SABOTAGE_LEAF, c->level,
 				       e->leaf(m->attributes, c->input + m->delta, c->level));
 
@@ -464,6 +539,8 @@ static ALWAYS_INLINE enum paging_status build_run(const struct encoder *e, struc
 
 		if (mapping_fits(e, m, c))
 			run = build_leaves(e, table, m, b);
+		else if (c->level == 1)
+			run = build_tables(e, table, m, b);
 		if (run == 0)
 			d = b->link[c->level] != 0 ? b->fill[c->level]
 						   : entry_load(cursor_entry(table, e, c));
@@ -749,8 +826,7 @@ map_page_lowest(const struct encoder *e, struct page_table *table, virt_addr vir
 		uint64_t *slot, uint64_t *above, struct frame_allocator *frames)
 {
 	uint64_t mask = (UINT64_C(1) << e->index_bits) - 1;
-	uint64_t leaf = paging_sabotage(PAGING_SABOTAGE_LEAF, 0,
-					e->leaf(table->recent_attributes, phys, 0));
+	uint64_t leaf = recent_leaf(e, table, phys);
 	struct reserve reserve = { .table = table,
 				   .frames = frames,
 				   .frame_size = table_bytes(e, table, 0) };
@@ -771,6 +847,16 @@ map_page_lowest(const struct encoder *e, struct page_table *table, virt_addr vir
 	return PAGING_OK;
 }
 
+/* The second page in a row in that table. Always PAGING_OK. */
+static SELDOM enum paging_status map_page_stay(const struct encoder *e, struct page_table *table,
+					       virt_addr virt, uint64_t *entry, uint64_t *slot)
+{
+	uint64_t mask = (UINT64_C(1) << e->index_bits) - 1;
+
+	recent_note(e, table, virt, entry - (virt >> level_shift(e, 0) & mask), slot);
+	return PAGING_OK;
+}
+
 /*
  * Away from the page before, with its flags, of a table of four levels (plain_root): the shortest
  * walk there is, and a store. Whatever is in its way is left to map_page_far.
@@ -779,14 +865,14 @@ static __attribute__((noinline)) enum paging_status
 map_page_plain(const struct encoder *e, struct page_table *table, virt_addr virt, phys_addr phys,
 	       struct page_flags flags, struct frame_allocator *frames)
 {
-	uint64_t off = (virt & (level_size(e, 0) - 1)) | (phys & table->output_bad) |
-		       (word_of_flags(flags) ^ word_of_flags(table->recent_flags)) |
-		       (uint64_t)(uintptr_t)table->access.clean;
 	uint64_t mask = (UINT64_C(1) << e->index_bits) - 1;
 	uint64_t *entry, *above, *slot;
 	uint64_t d, link;
 
-	if (UNLIKELY(off != 0) || UNLIKELY(table->recent_attributes == 0) ||
+	if (UNLIKELY((virt & (level_size(e, 0) - 1)) != 0) ||
+	    UNLIKELY((phys & table->output_bad) != 0) ||
+	    UNLIKELY(word_of_flags(flags) != word_of_flags(table->recent_flags)) ||
+	    UNLIKELY(table->recent_attributes == 0) ||
 	    UNLIKELY(virt + table->input_bias >= table->plain_limit))
 		return map_page_far(e, table, virt, phys, flags, frames);
 	d = entry_load(&table->plain_root[virt >> level_shift(e, 3) & mask]);
@@ -804,13 +890,13 @@ map_page_plain(const struct encoder *e, struct page_table *table, virt_addr virt
 	entry = plain_entry(e, table, link, virt, 0);
 	if (UNLIKELY(entry_load(entry) != 0))
 		return map_page_general(e, table, virt, phys, flags, frames);
-	entry_write(entry, paging_sabotage(PAGING_SABOTAGE_LEAF, 0,
-					   e->leaf(table->recent_attributes, phys, 0)));
+	entry_write(entry, recent_leaf(e, table, phys));
 	if (e->counted)
 		entry_publish(slot, e->count_up(link));
-	table->recent = virt >> level_shift(e, 1);
-	table->recent_entries = entry - (virt >> level_shift(e, 0) & mask);
-	table->recent_slot = slot;
+	/* Pages of no order would only write down one table after the other. */
+	if (UNLIKELY(virt >> level_shift(e, 1) == table->far))
+		return map_page_stay(e, table, virt, entry, slot);
+	table->far = virt >> level_shift(e, 1);
 	return PAGING_OK;
 }
 

@@ -102,7 +102,7 @@ static inline uint64_t parallel_build(const struct encoder *e, const struct page
 		entries_fill(t, 0, first, rest);
 		if (level == lowest)
 			fill_leaves(e, t + first, used, m->attributes, 0, c->input + m->delta,
-				    level);
+				    level, false);
 		else
 			t[first] = link;
 		entries_fill(t, first + used, entries, rest);

@@ -221,7 +221,7 @@ static ALWAYS_INLINE enum paging_status place_leaves(const struct encoder *e, st
 		return op_fail(c->op, PAGING_ALREADY_MAPPED,
 			       input_extend(e, table, addr_align_down(at, span)), span);
 	}
-	fill_leaves(e, entry, count, attributes, count == 1 ? 0 : e->contiguous, phys, level);
+	fill_leaves(e, entry, count, attributes, count == 1 ? 0 : e->contiguous, phys, level, true);
 	memory_clean(table, entry, count * sizeof(*entry));
 	place_touch(c, level, noted - count);
 	place_pass(table, c, count << level_shift(e, level));

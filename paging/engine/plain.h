@@ -21,22 +21,36 @@ static ALWAYS_INLINE uint64_t *plain_entry(const struct encoder *e, const struct
 	return (uint64_t *)(uintptr_t)entries + (virt >> level_shift(e, level) & mask);
 }
 
-/* To the entry that links to the lowest table for `virt`; NULL if it does not get there. */
-static ALWAYS_INLINE uint64_t *plain_slot(const struct encoder *e, const struct page_table *table,
-					  virt_addr virt)
+/* To the entry of level 2 for `virt`, if it gets there. */
+static ALWAYS_INLINE bool plain_above(const struct encoder *e, const struct page_table *table,
+				      virt_addr virt, uint64_t **above)
 {
 	uint64_t mask = (UINT64_C(1) << e->index_bits) - 1;
 	uint64_t d;
 
 	if (UNLIKELY(virt + table->input_bias >= table->plain_limit))
-		return NULL;
+		return false;
 	d = entry_load(&table->plain_root[virt >> level_shift(e, 3) & mask]);
 	if (UNLIKELY(!e->is_plain_table(d)))
-		return NULL;
-	d = entry_load(plain_entry(e, table, d, virt, 2));
+		return false;
+	*above = plain_entry(e, table, d, virt, 2);
+	return true;
+}
+
+/* To the entry that links to the lowest table, likewise. */
+static ALWAYS_INLINE bool plain_slot(const struct encoder *e, const struct page_table *table,
+				     virt_addr virt, uint64_t **slot)
+{
+	uint64_t *above;
+	uint64_t d;
+
+	if (!plain_above(e, table, virt, &above))
+		return false;
+	d = entry_load(above);
 	if (UNLIKELY(!e->is_plain_table(d)))
-		return NULL;
-	return plain_entry(e, table, d, virt, 1);
+		return false;
+	*slot = plain_entry(e, table, d, virt, 1);
+	return true;
 }
 
 #endif

@@ -17,11 +17,11 @@
 
 static ALWAYS_INLINE void recent_forget(struct page_table *table)
 {
-	table->recent = UINT64_MAX;
+	table->recent_reach = 0;
 }
 
 /* As encode_flags; the same flags as last time are not encoded again. No leaf's attributes are 0.
- */
+ * Where table memory is cleaned nothing is kept, so that pages always go the general way. */
 static ALWAYS_INLINE bool encode_recent(const struct encoder *e, struct page_table *table,
 					struct page_flags flags, uint64_t *attributes)
 {
@@ -32,55 +32,72 @@ static ALWAYS_INLINE bool encode_recent(const struct encoder *e, struct page_tab
 	}
 	if (!encode_held(e, table, flags, attributes))
 		return false;
-	table->recent_flags = flags;
-	table->recent_attributes = *attributes;
+	if (!table->access.clean) {
+		table->recent_flags = flags;
+		table->recent_attributes = *attributes;
+		table->recent_page = e->leaf(*attributes, 0, 0);
+	}
 	return true;
 }
 
-/* The lowest table for `virt` is at hand. */
-static ALWAYS_INLINE bool recent_is(const struct encoder *e, const struct page_table *table,
-				    virt_addr virt)
+/* The descriptor of the page at `phys`, which can be one, with the flags of last time. */
+static ALWAYS_INLINE uint64_t recent_leaf(const struct encoder *e, const struct page_table *table,
+					  phys_addr phys)
 {
-	return virt >> level_shift(e, 1) == table->recent;
+	uint64_t leaf = table->recent_page | phys;
+
+	if (e->table_bits == 0)
+		leaf = e->leaf(table->recent_attributes, phys, 0);
+	return paging_sabotage(PAGING_SABOTAGE_LEAF, 0, leaf);
 }
 
-/* `entries` is the lowest table for `virt`, `slot` links to it. Table memory that has to be opened
- * and closed, or cleaned, is not remembered. */
+/* The lowest table for `virt`, an address of a page, is at hand: *index is its entry there. What is
+ * no multiple of the granule gets an index beyond every table. */
+static ALWAYS_INLINE bool recent_is(const struct encoder *e, const struct page_table *table,
+				    virt_addr virt, uint64_t *index)
+{
+	uint64_t off = virt - table->recent;
+
+	*index = off >> e->granule_shift | off << (64 - e->granule_shift);
+	return *index < table->recent_reach;
+}
+
+/*
+ * `entries` is the lowest table for `virt`, `slot` links to it. Table memory that has to be opened
+ * and closed, or cleaned, is not remembered. The page that ends at 2^64 is never done here: a range
+ * of a gather that ends there has no address to go on at.
+ */
 static ALWAYS_INLINE void recent_note(const struct encoder *e, struct page_table *table,
 				      virt_addr virt, uint64_t *entries, uint64_t *slot)
 {
+	virt_addr first = addr_align_down(virt, level_size(e, 1));
+
 	if (top_level(table) == 0 || table->access.map || table->access.clean)
 		return;
-	table->recent = virt >> level_shift(e, 1);
+	table->recent = first;
+	table->recent_reach = UINT64_C(1) << e->index_bits;
+	if (e->input != INPUT_ZERO_EXTENDED && first + level_size(e, 1) == 0)
+		table->recent_reach--;
 	table->recent_entries = entries;
 	table->recent_slot = slot;
-}
-
-static ALWAYS_INLINE uint64_t *recent_entry(const struct encoder *e, const struct page_table *table,
-					    virt_addr virt)
-{
-	uint64_t mask = (UINT64_C(1) << e->index_bits) - 1;
-
-	return table->recent_entries + (virt >> e->granule_shift & mask);
 }
 
 /* Maps the page if nothing at all is to be said against it. */
 static ALWAYS_INLINE bool recent_map(const struct encoder *e, struct page_table *table,
 				     virt_addr virt, phys_addr phys, struct page_flags flags)
 {
-	uint64_t off = (virt & (level_size(e, 0) - 1)) | (phys & table->output_bad);
-	uint64_t *entry, *slot;
+	uint64_t *entries, *slot;
+	uint64_t index;
 
 	/* Where there is a table, flags have been encoded. */
-	if (UNLIKELY(!recent_is(e, table, virt)) || UNLIKELY(off != 0) ||
+	if (!recent_is(e, table, virt, &index) || UNLIKELY((phys & table->output_bad) != 0) ||
 	    UNLIKELY(word_of_flags(flags) != word_of_flags(table->recent_flags)))
 		return false;
-	entry = recent_entry(e, table, virt);
-	if (UNLIKELY(entry_load(entry) != 0))
+	entries = table->recent_entries;
+	if (UNLIKELY(entry_load(&entries[index]) != 0))
 		return false;
 	slot = table->recent_slot;
-	entry_write(entry, paging_sabotage(PAGING_SABOTAGE_LEAF, 0,
-					   e->leaf(table->recent_attributes, phys, 0)));
+	entry_write(&entries[index], recent_leaf(e, table, phys));
 	if (e->counted)
 		entry_publish(slot, e->count_up(entry_load(slot)));
 	return true;

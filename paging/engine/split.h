@@ -114,7 +114,7 @@ static inline bool split_leaf(const struct encoder *e, struct page_table *table,
 	if (must_break(e, table, gather)) {
 		old = entry_exchange(table, entry, 0);
 		break_range(e, table, gather, start, last, level_size(e, c->level), false,
-			    e->is_global(old));
+			    is_global(e, old));
 		split_fill(e, table, leaves, level, old);
 		entry_link(table, entry, link);
 	} else {
@@ -126,7 +126,7 @@ static inline bool split_leaf(const struct encoder *e, struct page_table *table,
 		gather_range(gather, &(struct tlb_range){ .start = input_extend(e, table, start),
 							  .last = input_extend(e, table, last),
 							  .leaf_size = level_size(e, c->level),
-							  .global = e->is_global(old) });
+							  .global = is_global(e, old) });
 	}
 	memory_close(&table->access, phys, leaves);
 	table->tables++;
@@ -195,7 +195,7 @@ static inline void group_rewrite(const struct encoder *e, const struct page_tabl
 	}
 	if (gather)
 		break_range(e, table, gather, start, start + (span - 1), span, false,
-			    e->is_global(old));
+			    is_global(e, old));
 	attributes = e->keep(attributes, leaf_attributes(e, table, old, level));
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t leaf = e->leaf(attributes, phys + (i << level_shift(e, level)), level);

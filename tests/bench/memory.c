@@ -37,6 +37,19 @@ static void release(struct frame_allocator *self, enum frame_use use, struct fra
 	memory->live--;
 }
 
+static void release_many(struct frame_allocator *self, enum frame_use use,
+			 const struct frame *frames, size_t count)
+{
+	struct memory *memory = (struct memory *)(void *)self;
+
+	(void)use;
+	for (uint64_t *freed = memory->freed + memory->freed_count, *end = freed + count;
+	     freed != end; freed++, frames++)
+		*freed = frames->start;
+	memory->freed_count += count;
+	memory->live -= count;
+}
+
 struct memory *memory_create(uint64_t size)
 {
 	struct memory *memory = calloc(1, sizeof(*memory));
@@ -52,6 +65,7 @@ struct memory *memory_create(uint64_t size)
 	REQUIRE(memory->freed != NULL, "no memory");
 	memory->allocator.allocate = allocate;
 	memory->allocator.free = release;
+	memory->allocator.free_many = release_many;
 	(void)madvise(memory->bytes, size, MADV_HUGEPAGE);
 	/* Neither a page fault nor a lucky zero is measured. */
 	memset(memory->bytes, 0xa5, size);

@@ -45,7 +45,9 @@ void fixed_root_open(struct page_table *table, const struct page_table_config *c
 	enum paging_status status;
 
 	with_access.access = (struct table_access){ .map = map_root };
-	fixed = (struct fixed_allocator){ { allocate_root, free_root }, root, 0 };
+	fixed = (struct fixed_allocator){
+		.allocator = { .allocate = allocate_root, .free = free_root }, .root = root
+	};
 	status = page_table_init(table, &with_access, &fixed.allocator);
 	REQUIRE(status == PAGING_OK, "%s", paging_status_text(status));
 }

@@ -160,6 +160,14 @@ static void release(struct frame_allocator *self, enum frame_use use, struct fra
 	memory->frees++;
 }
 
+static void release_many(struct frame_allocator *self, enum frame_use use,
+			 const struct frame *frames, size_t count)
+{
+	REQUIRE(count != 0, "no frames are freed");
+	for (size_t i = 0; i < count; i++)
+		release(self, use, frames[i]);
+}
+
 /* The hook */
 
 static uint8_t *window_address(const struct test_memory *memory, unsigned int window)
@@ -247,6 +255,9 @@ struct test_memory *memory_create(phys_addr base, enum memory_reach reach)
 		memory->window_of[i] = NO_FRAME;
 	memory->allocator.allocate = allocate;
 	memory->allocator.free = release;
+	/* Both kinds of allocator are tested. */
+	if (reach != MEMORY_BY_HOOK)
+		memory->allocator.free_many = release_many;
 	memory->base = base;
 	memory->reach = reach;
 	return memory;

@@ -292,10 +292,9 @@ static void require_enlarged(const struct trial *trial, const struct model_op *w
 	virt_addr start = what->virt;
 	uint64_t size = 0;
 
-	if (what->kind == MODEL_MAP_TO)
+	if (what->kind == MODEL_MAP_TO || (what->mode & PAGING_ENLARGE) == 0)
 		return;
-	if (what->mode & PAGING_ENLARGE && !model_op_adds(what) &&
-	    (status == PAGING_OK || what->mode & PAGING_RESUMABLE))
+	if (!model_op_adds(what) && (status == PAGING_OK || what->mode & PAGING_RESUMABLE))
 		model_enlarge(&trial->world.model, what, op->done, &start, &size);
 	REQUIRE(op->enlarged_size == size && (size == 0 || op->enlarged == start),
 		"enlarged to 0x%" PRIx64 "+0x%" PRIx64 ", the model to 0x%" PRIx64 "+0x%" PRIx64,

@@ -132,6 +132,12 @@ static ALWAYS_INLINE bool arm_is_leaf(uint64_t descriptor, unsigned int level)
 	return level == 0 || (descriptor & ARM_TABLE) == 0;
 }
 
+/* Of level 0. */
+static ALWAYS_INLINE bool arm_is_plain_leaf(uint64_t descriptor)
+{
+	return (descriptor & (ARM_VALID | ARM_TABLE | ARM_CONTIGUOUS)) == (ARM_VALID | ARM_TABLE);
+}
+
 static ALWAYS_INLINE bool arm_is_plain_table(uint64_t descriptor)
 {
 	return ((descriptor + 1) & (ARM_VALID | ARM_TABLE)) == 0;
@@ -195,11 +201,15 @@ static ALWAYS_INLINE uint64_t arm_count(uint64_t descriptor)
 	return (descriptor & ARM_COUNT_LOW) >> 2 | (descriptor & ARM_COUNT_HIGH) >> 45;
 }
 
-/* The carry goes from the low part to the high one through all that lies between. */
+/* Once in 64 times a carry goes from the low part to the high one, through all that lies between.
+ */
 static ALWAYS_INLINE uint64_t arm_count_up(uint64_t descriptor)
 {
 	const uint64_t count = ARM_COUNT_LOW | ARM_COUNT_HIGH;
+	uint64_t up = descriptor + (UINT64_C(1) << 2);
 
+	if (__builtin_expect((up & ARM_COUNT_LOW) != 0, 1))
+		return up;
 	return (((descriptor | ~count) + (UINT64_C(1) << 2)) & count) | (descriptor & ~count);
 }
 
@@ -208,6 +218,22 @@ static ALWAYS_INLINE uint64_t arm_count_down(uint64_t descriptor)
 	const uint64_t count = ARM_COUNT_LOW | ARM_COUNT_HIGH;
 
 	return (((descriptor & count) - (UINT64_C(1) << 2)) & count) | (descriptor & ~count);
+}
+
+/* With DBM a leaf without write is more than one bit away. Where hardware does not manage the dirty
+ * state no leaf has it; and only software sets it. */
+static ALWAYS_INLINE bool arm_write_plain(const struct page_table *table)
+{
+	return (table->features & AARCH64_HARDWARE_DIRTY) == 0;
+}
+
+/* The low part is 2 or more: it takes no borrow, and some are left. */
+static ALWAYS_INLINE bool arm_count_down_plain(uint64_t *descriptor)
+{
+	bool plain = (*descriptor & ARM_COUNT_LOW & ~(UINT64_C(1) << 2)) != 0;
+
+	*descriptor -= UINT64_C(1) << 2;
+	return plain;
 }
 
 static ALWAYS_INLINE uint64_t arm_with_count(uint64_t descriptor, uint64_t count)
@@ -274,6 +300,9 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 		return arm_output(granule_shift_, lpa2_, descriptor);                       \
 	}
 
+/* As arm_with_count for as many as a table has. */
+#define ARM_FULL(granule_shift_) (UINT64_C(1) << ((granule_shift_)-3) << 45 & ARM_COUNT_HIGH)
+
 #define ARM_ENCODER_ADDRESSES(prefix, granule_shift_, lpa2_)                                  \
 	.granule_shift = (granule_shift_), .index_bits = (granule_shift_)-3,                  \
 	.software_bits = ARM_SOFTWARE, .software = arm_software, .leaf = prefix##_leaf,       \
@@ -282,6 +311,10 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 	.is_present = arm_is_present, .is_leaf = arm_is_leaf,                                 \
 	.is_plain_table = arm_is_plain_table, .counted = true, .count = arm_count,            \
 	.with_count = arm_with_count, .count_up = arm_count_up, .count_down = arm_count_down, \
+	.count_down_plain = arm_count_down_plain, .is_plain_leaf = arm_is_plain_leaf,         \
+	.full_table = ARM_FULL(granule_shift_) | ARM_VALID | ARM_TABLE,                       \
+	.full_table_mask = ARM_COUNT_LOW | ARM_COUNT_HIGH | ARM_VALID | ARM_TABLE,            \
+	.write_marks = ARM_DBM, .write_plain = arm_write_plain,                               \
 	.break_before_make = arm_break_before_make, .contiguous = ARM_CONTIGUOUS,             \
 	.contiguous_shift = ARM_GROUP_SHIFT(granule_shift_),                                  \
 	.contiguous_above = (granule_shift_) == 12 ? 4 : 5, .ignored = ARM_IGNORED,           \

@@ -232,9 +232,9 @@ static ALWAYS_INLINE uint64_t stage1_merge(uint64_t leaf, uint64_t other)
 	return leaf;
 }
 
-static ALWAYS_INLINE bool stage1_is_global(uint64_t descriptor)
+static ALWAYS_INLINE uint64_t stage1_global(uint64_t descriptor)
 {
-	return (descriptor & NOT_GLOBAL) == 0;
+	return ~descriptor & NOT_GLOBAL;
 }
 
 /* MAIR bytes that stand for nothing, whatever the features: MAIR_EL1, Attr<n>. */
@@ -301,10 +301,11 @@ static ALWAYS_INLINE uint64_t stage1_broken(const struct page_table *table, uint
 		.broken = format##_broken,                                                       \
 		.keep = stage1_keep,                                                             \
 		.without_write = stage1_without_write,                                           \
+		.write_set = READ_ONLY,                                                          \
 		.cleaned = stage1_cleaned,                                                       \
 		.merge = stage1_merge,                                                           \
 		.break_bits = STAGE1_BREAK_BITS | ((lpa2) ? 0 : ARM_SHARE_MASK),                 \
-		.is_global = stage1_is_global,                                                   \
+		.global = stage1_global,                                                         \
 	};                                                                                       \
 	PAGING_DEFINE_FORMAT_OF_KIND(format, name, format##_encoder,                             \
 				     ARM_KIND_STAGE1 | (granule_shift) |                         \

@@ -211,10 +211,10 @@ static ALWAYS_INLINE uint64_t stage2_merge(uint64_t leaf, uint64_t other)
 	return leaf;
 }
 
-static ALWAYS_INLINE bool stage2_is_global(uint64_t descriptor)
+static ALWAYS_INLINE uint64_t stage2_global(uint64_t descriptor)
 {
 	(void)descriptor;
-	return false;
+	return 0;
 }
 
 #define STAGE2_TABLE_RES0 (ARM_BITS(63, 59) | ARM_BITS(50, 50))
@@ -275,11 +275,12 @@ static ALWAYS_INLINE uint64_t stage2_broken(const struct page_table *table, uint
 		.broken = format##_broken,                                                       \
 		.keep = stage2_keep,                                                             \
 		.without_write = stage2_without_write,                                           \
+		.write_clear = WRITE,                                                            \
 		.cleaned = stage2_cleaned,                                                       \
 		.merge = stage2_merge,                                                           \
 		.break_bits = (lpa2) ? (UINT64_C(0xf) << TYPE_SHIFT)                             \
 				     : (UINT64_C(0xf) << TYPE_SHIFT) | ARM_SHARE_MASK,           \
-		.is_global = stage2_is_global,                                                   \
+		.global = stage2_global,                                                         \
 	};                                                                                       \
 	PAGING_DEFINE_FORMAT_OF_KIND(format, name, format##_encoder,                             \
 				     ARM_KIND_STAGE2 | (granule_shift) |                         \

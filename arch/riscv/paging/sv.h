@@ -93,6 +93,12 @@ static ALWAYS_INLINE uint64_t sv_without_write(uint64_t attributes)
 	return attributes & ~WRITE;
 }
 
+static ALWAYS_INLINE bool sv_write_plain(const struct page_table *table)
+{
+	(void)table;
+	return true;
+}
+
 static ALWAYS_INLINE uint64_t sv_cleaned(uint64_t attributes, bool accessed, bool dirty)
 {
 	return attributes & ~((accessed ? ACCESSED : 0) | (dirty ? DIRTY : 0));
@@ -128,9 +134,9 @@ static ALWAYS_INLINE phys_addr sv_leaf_address(uint64_t descriptor, unsigned int
 	return (descriptor & ADDRESS) << 2;
 }
 
-static ALWAYS_INLINE bool sv_is_global(uint64_t descriptor)
+static ALWAYS_INLINE uint64_t sv_global(uint64_t descriptor)
 {
-	return (descriptor & GLOBAL) != 0;
+	return descriptor & GLOBAL;
 }
 
 /* Write alone is reserved, but it leads to no table. */
@@ -146,6 +152,12 @@ static ALWAYS_INLINE bool sv_is_present(const struct page_table *table, uint64_t
 {
 	(void)table;
 	return (descriptor & VALID) != 0 && (level != 0 || sv_is_leaf(descriptor, level));
+}
+
+/* Valid, and readable or executable. */
+static ALWAYS_INLINE bool sv_is_plain_leaf(uint64_t descriptor)
+{
+	return (descriptor & VALID) != 0 && (descriptor & (READ | EXECUTE)) != 0;
 }
 
 static ALWAYS_INLINE bool sv_is_plain_table(uint64_t descriptor)
@@ -190,11 +202,12 @@ static ALWAYS_INLINE phys_addr sv_table_address(uint64_t descriptor)
 
 #define SV_ENCODER                                                                                 \
 	.granule_shift = 12, .index_bits = 9, .keep = sv_keep, .merge = sv_merge,                  \
-	.without_write = sv_without_write, .cleaned = sv_cleaned,                                  \
-	.break_before_make = sv_break_before_make, .leaf = sv_leaf,                                \
+	.without_write = sv_without_write, .write_clear = WRITE, .write_plain = sv_write_plain,    \
+	.cleaned = sv_cleaned, .break_before_make = sv_break_before_make, .leaf = sv_leaf,         \
 	.leaf_attributes = sv_leaf_attributes, .leaf_address = sv_leaf_address,                    \
-	.is_global = sv_is_global, .is_present = sv_is_present, .is_leaf = sv_is_leaf,             \
-	.is_plain_table = sv_is_plain_table, .table = sv_table, .table_address = sv_table_address, \
-	.counted = false, .software_bits = SOFTWARE, .software = sv_software
+	.global = sv_global, .is_present = sv_is_present, .is_leaf = sv_is_leaf,                   \
+	.is_plain_table = sv_is_plain_table, .is_plain_leaf = sv_is_plain_leaf, .table = sv_table, \
+	.table_address = sv_table_address, .counted = false, .software_bits = SOFTWARE,            \
+	.software = sv_software
 
 #endif

@@ -153,6 +153,13 @@ static ALWAYS_INLINE uint64_t ept_without_write(uint64_t attributes)
 	return attributes & ~WRITE;
 }
 
+/* Dirty stays as it is. */
+static ALWAYS_INLINE bool ept_write_plain(const struct page_table *table)
+{
+	(void)table;
+	return true;
+}
+
 static ALWAYS_INLINE uint64_t ept_cleaned(uint64_t attributes, bool accessed, bool dirty)
 {
 	return attributes & ~((accessed ? ACCESSED : 0) | (dirty ? DIRTY : 0));
@@ -187,10 +194,10 @@ static ALWAYS_INLINE bool ept_is_present(const struct page_table *table, uint64_
 	return (descriptor & ept_permissions(table)) != 0;
 }
 
-static ALWAYS_INLINE bool ept_is_global(uint64_t descriptor)
+static ALWAYS_INLINE uint64_t ept_global(uint64_t descriptor)
 {
 	(void)descriptor;
-	return false;
+	return 0;
 }
 
 static ALWAYS_INLINE uint64_t ept_table(const struct page_table *table, phys_addr phys)
@@ -204,6 +211,12 @@ static ALWAYS_INLINE uint64_t ept_table(const struct page_table *table, phys_add
 static ALWAYS_INLINE bool ept_is_plain_table(uint64_t descriptor)
 {
 	return (descriptor & 0xff) == (READ | WRITE | EXECUTE);
+}
+
+/* Whatever EPT_MODE_BASED says. */
+static ALWAYS_INLINE bool ept_is_plain_leaf(uint64_t descriptor)
+{
+	return (descriptor & PERMISSIONS) != 0;
 }
 
 /* EPT misconfigurations: SDM vol. 3C 28.3.3.1. */
@@ -240,15 +253,18 @@ static const struct encoder ept = {
 	.software = ept_software,
 	.keep = ept_keep,
 	.without_write = ept_without_write,
+	.write_clear = WRITE,
+	.write_plain = ept_write_plain,
 	.cleaned = ept_cleaned,
 	.merge = ept_merge,
 	.leaf = ept_leaf,
 	.leaf_attributes = ept_leaf_attributes,
 	.leaf_address = ept_leaf_address,
-	.is_global = ept_is_global,
+	.global = ept_global,
 	.is_present = ept_is_present,
 	.is_leaf = x86_is_leaf,
 	.is_plain_table = ept_is_plain_table,
+	.is_plain_leaf = ept_is_plain_leaf,
 	.broken = ept_broken,
 	.table = ept_table,
 	.table_address = x86_table_address,
@@ -258,6 +274,9 @@ static const struct encoder ept = {
 	.with_count = x86_with_count,
 	.count_up = x86_count_up,
 	.count_down = x86_count_down,
+	.count_down_plain = x86_count_down_plain,
+	.full_table = X86_FULL | PERMISSIONS,
+	.full_table_mask = X86_COUNT | X86_LARGE | PERMISSIONS,
 };
 
 PAGING_DEFINE_FORMAT_OF_KIND(x86_64_ept, "x86_64 EPT", ept, X86_KIND_EPT);

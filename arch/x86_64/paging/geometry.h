@@ -40,6 +40,15 @@ static ALWAYS_INLINE uint64_t x86_count_down(uint64_t descriptor)
 	return descriptor - (UINT64_C(1) << X86_COUNT_SHIFT);
 }
 
+#define X86_FULL (UINT64_C(512) << X86_COUNT_SHIFT)
+
+static ALWAYS_INLINE bool x86_count_down_plain(uint64_t *descriptor)
+{
+	/* Entries that the library links a table by have nothing above the count. */
+	*descriptor = x86_count_down(*descriptor);
+	return *descriptor >> X86_COUNT_SHIFT != 0;
+}
+
 static ALWAYS_INLINE phys_addr x86_table_address(uint64_t descriptor)
 {
 	return descriptor & X86_ADDRESS;
@@ -54,6 +63,12 @@ static ALWAYS_INLINE bool x86_is_leaf(uint64_t descriptor, unsigned int level)
 static ALWAYS_INLINE bool pte_is_plain_table(uint64_t descriptor)
 {
 	return ((descriptor - 1) & (X86_LARGE | 1)) == 0;
+}
+
+/* Of level 0. */
+static ALWAYS_INLINE bool pte_is_plain_leaf(uint64_t descriptor)
+{
+	return (descriptor & 1) != 0;
 }
 
 /* A leaf may be split and joined in place: SDM vol. 3A 4.10.2.3, as long as what is changed is

@@ -33,10 +33,10 @@ static ALWAYS_INLINE struct page_flags npt_decode(const struct page_table *table
 	return flags_of_word(word);
 }
 
-static ALWAYS_INLINE bool npt_is_global(uint64_t descriptor)
+static ALWAYS_INLINE uint64_t npt_global(uint64_t descriptor)
 {
 	(void)descriptor;
-	return false;
+	return 0;
 }
 
 /* Bit 8, which is G in a leaf, must be zero in the entries above a page directory: APM vol.
@@ -67,15 +67,20 @@ static const struct encoder npt = {
 	.software = pte_software,
 	.keep = pte_keep,
 	.without_write = pte_without_write,
+	.write_clear = PTE_WRITE,
+	.write_marks = PTE_DIRTY,
+	.write_marks_of_hardware = true,
+	.write_plain = pte_write_plain,
 	.cleaned = pte_cleaned,
 	.merge = pte_merge,
 	.leaf = pte_leaf,
 	.leaf_attributes = pte_leaf_attributes,
 	.leaf_address = pte_leaf_address,
-	.is_global = npt_is_global,
+	.global = npt_global,
 	.is_present = pte_is_present,
 	.is_leaf = x86_is_leaf,
 	.is_plain_table = pte_is_plain_table,
+	.is_plain_leaf = pte_is_plain_leaf,
 	.broken = npt_broken,
 	.table = pte_table,
 	.table_address = x86_table_address,
@@ -85,6 +90,9 @@ static const struct encoder npt = {
 	.with_count = x86_with_count,
 	.count_up = x86_count_up,
 	.count_down = x86_count_down,
+	.count_down_plain = x86_count_down_plain,
+	.full_table = X86_FULL | PTE_PRESENT,
+	.full_table_mask = X86_COUNT | X86_LARGE | PTE_PRESENT,
 };
 
 PAGING_DEFINE_FORMAT_OF_KIND(x86_64_npt, "x86_64 NPT", npt, X86_KIND_NPT);

@@ -141,6 +141,13 @@ static ALWAYS_INLINE uint64_t pte_without_write(uint64_t attributes)
 	return (attributes & ~(PTE_WRITE | PTE_DIRTY)) | (attributes & PTE_DIRTY) << shift;
 }
 
+/* Dirty, which moves when write goes, may be anywhere. */
+static ALWAYS_INLINE bool pte_write_plain(const struct page_table *table)
+{
+	(void)table;
+	return false;
+}
+
 static ALWAYS_INLINE uint64_t pte_cleaned(uint64_t attributes, bool accessed, bool dirty)
 {
 	attributes &= ~(accessed ? PTE_ACCESSED : 0);
@@ -191,9 +198,9 @@ static ALWAYS_INLINE uint64_t pte_broken(const struct page_table *table, uint64_
 	return 0;
 }
 
-static ALWAYS_INLINE bool pte_is_global(uint64_t descriptor)
+static ALWAYS_INLINE uint64_t pte_global(uint64_t descriptor)
 {
-	return (descriptor & PTE_GLOBAL) != 0;
+	return descriptor & PTE_GLOBAL;
 }
 
 /* Permissive: the leaf decides. Accessed is set already, so that hardware never writes here. */

@@ -8,6 +8,8 @@
 #ifndef TWOFOLD_FRAME_H
 #define TWOFOLD_FRAME_H
 
+#include <stddef.h>
+
 #include "address.h"
 #include "status.h"
 
@@ -55,6 +57,9 @@ enum frame_use {
  * free: takes back a frame that allocate gave, with the same size and use. It must not fail. When
  *   the library calls it, no walker reaches the frame any more (see tlb_gather.h).
  *
+ * free_many: the same for `count` frames, at least one, all with that use. May be NULL: then they
+ *   are freed one by one.
+ *
  * Embed the struct in your own and get back to it from `self`. Calls are never made concurrently by
  * one operation; an allocator shared by several threads locks by itself.
  */
@@ -62,6 +67,8 @@ struct frame_allocator {
 	bool (*allocate)(struct frame_allocator *self, enum frame_use use, uint64_t size,
 			 struct frame *frame);
 	void (*free)(struct frame_allocator *self, enum frame_use use, struct frame frame);
+	void (*free_many)(struct frame_allocator *self, enum frame_use use,
+			  const struct frame *frames, size_t count);
 };
 
 #ifdef __cplusplus

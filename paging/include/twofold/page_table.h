@@ -97,10 +97,21 @@ struct page_table_config {
 	bool parallel;
 };
 
+struct page_table_op;
+
 /* The library's; read `root` (physical address of the root table), leave the rest. */
 struct page_table {
 	const struct page_table_format *format;     /* as in the configuration */
 	const struct page_table_format *operations; /* format, or how a parallel table has it */
+	/* Of `operations`, what is called for a page at a time. */
+	enum paging_status (*map_to)(struct page_table *table, virt_addr virt, phys_addr phys,
+				     struct page_flags flags, struct frame_allocator *frames);
+	enum paging_status (*unmap)(struct page_table *table, virt_addr virt, uint64_t size,
+				    struct page_table_op *op);
+	enum paging_status (*write_protect)(struct page_table *table, virt_addr virt, uint64_t size,
+					    struct page_table_op *op);
+	enum paging_status (*translate)(const struct page_table *table, virt_addr virt,
+					phys_addr *phys);
 	phys_addr root;
 	uint64_t tables; /* tables the tree has now, the root among them */
 	uint64_t leaf_sizes;
@@ -127,11 +138,14 @@ struct page_table {
 	struct table_access access;
 
 	/* Where the page before was mapped (engine/recent.h). */
-	virt_addr recent;         /* its address, in spans of a lowest table; UINT64_MAX: nowhere */
-	uint64_t *recent_entries; /* the lowest table */
+	virt_addr recent;         /* the first address that the lowest table there spans */
+	uint64_t recent_reach;    /* entries of it, from there on, that may be used; 0: nowhere */
+	uint64_t *recent_entries; /* it */
 	uint64_t *recent_slot;    /* the entry that links to it */
 	struct page_flags recent_flags;
-	uint64_t recent_attributes; /* what those flags are encoded as */
+	uint64_t recent_attributes; /* what those flags are encoded as; 0: there are none */
+	uint64_t recent_page;       /* a page's descriptor with them, without its address */
+	uint64_t far;               /* the page before that was elsewhere: in spans of a table */
 };
 
 /* One leaf, or for page_table_query's PAGING_NOT_MAPPED the hole that the walk ended in. */
@@ -194,8 +208,8 @@ struct page_table_op {
 	/* Results. */
 	uint64_t done;          /* bytes of the range that are done (all of it, or 0 when atomic) */
 	uint64_t tables;        /* with PAGING_PLAN, or atomic: the table frames that it takes */
-	virt_addr enlarged;     /* with PAGING_ENLARGE: start and size of what is done of the */
-	uint64_t enlarged_size; /* range and all leaves that it touches; size 0: nothing is */
+	virt_addr enlarged;     /* with PAGING_ENLARGE only: start and size of what is done of */
+	uint64_t enlarged_size; /* the range and all leaves that it touches; size 0: nothing is */
 	virt_addr conflict;     /* on failure: the input address it is about */
 	uint64_t conflict_size; /* and the size of the leaf or hole that is in the way, else 0 */
 };

@@ -63,10 +63,8 @@ struct tlb_gather {
 	size_t frame_count;
 	bool everything;        /* the ranges did not fit: invalidate the whole address space */
 	bool everything_global; /* and a global leaf was among them */
-	/* The range that was added to last: where it would go on, and with what (engine/gather.h).
-	 */
+	/* The range that a page was added to last, and what would continue it (engine/gather.h). */
 	struct tlb_range *open;
-	virt_addr open_next;
 	uint64_t open_kind;
 };
 
