@@ -97,7 +97,7 @@ static inline void leaf_remove(const struct encoder *e, const struct page_table 
 	gather_range(gather,
 		     &(struct tlb_range){ .start = input_extend(e, table, start),
 					  .last = input_extend(e, table, start + (span - 1)),
-					  .leaf_size = span,
+					  .leaf_size = level_size(e, level),
 					  .global = is_global(e, old) });
 }
 

@@ -66,7 +66,7 @@ static inline bool harvest_leaf(const struct encoder *e, const struct page_table
 	gather_range(h->op->gather,
 		     &(struct tlb_range){ .start = visit.mapping.virt,
 					  .last = visit.mapping.virt + (visit.mapping.size - 1),
-					  .leaf_size = visit.mapping.size,
+					  .leaf_size = level_size(e, level),
 					  .global = is_global(e, old) });
 	return !h->visitor || h->visitor(h->context, &visit);
 }

@@ -194,8 +194,8 @@ static inline void group_rewrite(const struct encoder *e, const struct page_tabl
 		kept[i] = (uint16_t)((was & keep) >> 48);
 	}
 	if (gather)
-		break_range(e, table, gather, start, start + (span - 1), span, false,
-			    is_global(e, old));
+		break_range(e, table, gather, start, start + (span - 1), level_size(e, level),
+			    false, is_global(e, old));
 	attributes = e->keep(attributes, leaf_attributes(e, table, old, level));
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t leaf = e->leaf(attributes, phys + (i << level_shift(e, level)), level);

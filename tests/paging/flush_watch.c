@@ -51,11 +51,13 @@ static void take_note(struct flush_watch *watch, const struct tlb_gather *gather
 static const struct tlb_range *range_at(const struct flush_watch *watch, virt_addr at,
 					const struct model_leaf *leaf)
 {
+	uint64_t stride = format_stride(watch->world->format, leaf->size);
+
 	for (size_t i = watch->round_first; i < watch->asked_count; i++) {
 		const struct tlb_range *range = &watch->asked[i];
 
 		if (range->start <= at && at <= range->last && range->leaf_size != 0 &&
-		    range->leaf_size <= leaf->size && (range->global || !leaf->flags.global))
+		    range->leaf_size <= stride && (range->global || !leaf->flags.global))
 			return range;
 	}
 	return NULL;
@@ -207,7 +209,7 @@ static bool nothing_to_flush(const struct flush_watch *watch, const struct model
 	const struct model *before = &watch->model_before, *after = &watch->world->model;
 
 	if (what->kind == MODEL_MAP || what->kind == MODEL_MAP_TO)
-		return true;
+		return (what->mode & PAGING_REPLACE) == 0;
 	if (what->kind == MODEL_ANNOTATE)
 		return what->note != 0 || model_tables_gone(before, after, NULL, NULL) == 0;
 	/* What was split has more leaves. */

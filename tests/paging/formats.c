@@ -375,6 +375,11 @@ bool format_is_group(const struct format_case *format, uint64_t size)
 	return false;
 }
 
+uint64_t format_stride(const struct format_case *format, uint64_t size)
+{
+	return format_is_group(format, size) ? format_split_leaf(format, size) : size;
+}
+
 uint64_t format_leaf_cap(const struct format_case *format, uint64_t size)
 {
 	return format_is_group(format, size) ? size | format_split_leaf(format, size) : size;

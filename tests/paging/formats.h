@@ -96,6 +96,8 @@ uint64_t format_next_smaller_leaf(const struct format_case *format, uint64_t siz
 uint64_t format_split_leaf(const struct format_case *format, uint64_t size);
 /* Whether it is the size of a contiguous group. */
 bool format_is_group(const struct format_case *format, uint64_t size);
+/* What is invalidated of a leaf at a time: of a group, each of its entries. */
+uint64_t format_stride(const struct format_case *format, uint64_t size);
 /* op->leaf_sizes that allow leaves of that size: a group is made of entries that are allowed. */
 uint64_t format_leaf_cap(const struct format_case *format, uint64_t size);
 /* Whether there are any among its leaf sizes. */

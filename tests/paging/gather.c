@@ -123,7 +123,8 @@ FORMAT_TEST(gather, one_leaf)
 			world_map(&world, virt, 0, 2 * size);
 			must(&world, &what, &watch);
 			REQUIRE(watch.asked_count == 1, "%zu ranges", watch.asked_count);
-			expect_range(&watch, 0, virt + size, size, size, false);
+			expect_range(&watch, 0, virt + size, size, format_stride(format, size),
+				     false);
 			world_unmap(&world, virt, 2 * size, PAGING_SKIP_HOLES);
 		}
 	}
@@ -144,8 +145,8 @@ FORMAT_TEST(gather, runs_and_gaps)
 	must(&world, &what, &watch);
 	if (format_is_group(format, size)) { /* broken and made again one by one */
 		REQUIRE(watch.asked_count == 2, "%zu ranges", watch.asked_count);
-		expect_range(&watch, 0, virt, size, size, false);
-		expect_range(&watch, 1, virt + size, size, size, false);
+		expect_range(&watch, 0, virt, size, format_stride(format, size), false);
+		expect_range(&watch, 1, virt + size, size, format_stride(format, size), false);
 	} else {
 		REQUIRE(watch.asked_count == 1, "%zu ranges", watch.asked_count);
 		expect_range(&watch, 0, virt, 2 * size, size, false);
@@ -190,7 +191,7 @@ FORMAT_TEST(gather, the_whole_of_a_split_leaf)
 
 			world_map(&world, virt, 0, 2 * size);
 			must(&world, &what, &watch);
-			expect_range(&watch, 0, virt, size, size, false);
+			expect_range(&watch, 0, virt, size, format_stride(format, size), false);
 			expect_range(&watch, watch.asked_count - 1, what.virt, granule, granule,
 				     false);
 			world_unmap(&world, virt, 2 * size, PAGING_SKIP_HOLES);

@@ -33,10 +33,13 @@ struct page_table;
 struct tlb_range {
 	virt_addr start;
 	virt_addr last;
-	/* The stride to invalidate by: the size of the leaves that were there, or with `tables`
-	 * what each table spanned, one address of which is enough. */
+	/* The stride to invalidate by: the size of the leaves that were there, which for a
+	 * contiguous group is that of each of its entries, since the MMU may have cached them one
+	 * by one; or with `tables` what each table spanned. One address in each is enough. */
 	uint64_t leaf_size;
-	bool tables; /* a table above the leaves went away too: not a leaf-only invalidation */
+	/* Tables went away, and what is cached of them: not a leaf-only invalidation. What they
+	 * held is in ranges of its own. */
+	bool tables;
 	bool global; /* one of the leaves was global */
 };
 
