@@ -10,6 +10,7 @@
 #include "contiguous.h"
 #include "recent.h"
 #include "split.h"
+#include "subtree.h"
 
 /* An attribute word without accessed and dirty. */
 static ALWAYS_INLINE uint64_t attributes_unmarked(const struct encoder *e, uint64_t attributes)
@@ -61,7 +62,6 @@ static inline void collapse_table(const struct encoder *e, struct page_table *ta
 	uint64_t *slot = c->slots[level];
 	const uint64_t *leaves = c->tables[level];
 	uint64_t start = addr_align_down(c->input, level_size(e, level + 1));
-	uint64_t last = start + level_size(e, level + 1) - 1;
 	uint64_t first = entry_load(&leaves[0]);
 	phys_addr phys = leaf_address(e, table, first, level);
 	uint64_t attributes = leaf_attributes(e, table, first, level);
@@ -74,8 +74,9 @@ static inline void collapse_table(const struct encoder *e, struct page_table *ta
 		entry_link(table, slot, e->leaf(attributes, phys, level + 1));
 	if (!op->gather)
 		return;
-	break_range(e, table, op->gather, start, last, level_size(e, level + 1), true,
-		    is_global(e, first));
+	gather_tables(e, table, op->gather, start, start + level_size(e, level + 1) - 1, level,
+		      true, is_global(e, first));
+	tlb_gather_finish(op->gather);
 	attributes = leaves_merged(e, table, attributes, leaves, level);
 	if (must_break(e, table, op->gather)) {
 		entry_link(table, slot, e->leaf(attributes, phys, level + 1));

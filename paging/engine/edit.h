@@ -19,6 +19,7 @@
 #include "reserve.h"
 #include "sabotage.h"
 #include "split.h"
+#include "subtree.h"
 
 struct edit {
 	struct page_table_op *op;
@@ -482,25 +483,6 @@ static inline void edit_run_gather(const struct encoder *e, const struct page_ta
 			   global);
 }
 
-/* As many whole lowest tables have been unmapped, from the cursor on: their pages and they
- * themselves. */
-static inline void edit_tables_gather(const struct encoder *e, const struct page_table *table,
-				      const struct edit *edit, uint64_t tables)
-{
-	struct tlb_range range = {
-		.start = input_extend(e, table, edit->c.input),
-		.last = input_extend(e, table, edit->c.input + (tables << level_shift(e, 1)) - 1),
-		.leaf_size = level_size(e, 0),
-		.global = (table->held & HELD_GLOBALS) != 0,
-	};
-
-	gather_range(edit->op->gather, &range);
-	range.leaf_size = level_size(e, 1);
-	range.tables = true;
-	range.global = false;
-	gather_range(edit->op->gather, &range);
-}
-
 /* Unmaps a run of leaves that are global all, or none. What hardware marks in them meanwhile is
  * nobody's concern, so that a store will do. */
 static ALWAYS_INLINE uint64_t run_unmap(const struct encoder *e, const struct page_table *table,
@@ -595,7 +577,10 @@ static inline uint64_t run_unmap_tables(const struct encoder *e, struct page_tab
 	recent_forget(table);
 	table->tables -= n;
 	edit->removed[1] += n;
-	edit_tables_gather(e, table, edit, n);
+	if (gather)
+		gather_tables(e, table, gather, edit->c.input,
+			      edit->c.input + (n << level_shift(e, 1)) - 1, 0, true,
+			      (table->held & HELD_GLOBALS) != 0);
 	return n;
 }
 

@@ -468,24 +468,23 @@ static inline void build_replace(const struct encoder *e, struct page_table *tab
 {
 	bool leaf = e->is_leaf(d, c->level);
 	uint64_t *entry = cursor_entry(table, e, c);
-	uint64_t last = cursor_entry_last(e, c);
-	uint64_t size = level_size(e, c->level);
-	bool global = leaf && is_global(e, d);
 	uint64_t new = paging_sabotage(PAGING_SABOTAGE_LEAF, c->level,
 				       e->leaf(m->attributes, c->input + m->delta, c->level));
 
-	if (breaks) {
-		entry_exchange(table, entry, 0);
-		break_range(e, table, op->gather, c->input, last, size, !leaf, global);
-		entry_store(table, entry, new);
-	} else {
-		entry_exchange(table, entry, new);
+	entry_exchange(table, entry, breaks ? 0 : new);
+	if (leaf)
 		gather_range(op->gather,
-			     &(struct tlb_range){ .start = input_extend(e, table, c->input),
-						  .last = input_extend(e, table, last),
-						  .leaf_size = size,
-						  .tables = !leaf,
-						  .global = global });
+			     &(struct tlb_range){
+				     .start = input_extend(e, table, c->input),
+				     .last = input_extend(e, table, cursor_entry_last(e, c)),
+				     .leaf_size = level_size(e, c->level),
+				     .global = e->is_global(d) });
+	else
+		subtree_gather(e, table, table_address(e, table, d), c->level - 1, c->input,
+			       op->gather);
+	if (breaks) {
+		tlb_gather_finish(op->gather);
+		entry_store(table, entry, new);
 	}
 	if (!leaf)
 		subtree_release(e, table, table_address(e, table, d), c->level - 1, op->gather,

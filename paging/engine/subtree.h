@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* All the tables at and below one, as a whole: counted, or given up after nothing links to them. */
+/* All the tables at and below one, as a whole: counted, gathered and given up after nothing links
+ * to them. */
 #ifndef PAGING_ENGINE_SUBTREE_H
 #define PAGING_ENGINE_SUBTREE_H
 
@@ -58,6 +59,72 @@ static inline uint64_t subtree_count(const struct encoder *e, const struct page_
 	while (subtree_next(e, table, &s, &phys))
 		count++;
 	return count;
+}
+
+/*
+ * Tables of `level` that span [start, last], inputs, are not walked any more: what is to be
+ * invalidated is each of their leaves, if they have any, and for a table one address is enough.
+ */
+static inline void gather_tables(const struct encoder *e, const struct page_table *table,
+				 struct tlb_gather *gather, uint64_t start, uint64_t last,
+				 unsigned int level, bool leaves, bool global)
+{
+	struct tlb_range range = {
+		.start = input_extend(e, table, start),
+		.last = input_extend(e, table, last),
+		.leaf_size = level_size(e, level),
+		.global = global,
+	};
+
+	if (leaves)
+		gather_range(gather, &range);
+	range.leaf_size = level_size(e, level + 1);
+	range.tables = true;
+	range.global = false;
+	gather_range(gather, &range);
+}
+
+/* The same for one of them, by what is in it. */
+static inline void gather_table(const struct encoder *e, const struct page_table *table,
+				struct tlb_gather *gather, uint64_t start, phys_addr phys,
+				unsigned int level)
+{
+	uint64_t bytes = table_bytes(e, table, level);
+	uint64_t *entries = memory_open(&table->access, phys, bytes);
+	bool leaves = false;
+	bool global = false;
+
+	for (uint64_t i = 0; i < bytes / sizeof(*entries); i++) {
+		uint64_t d = entry_load(&entries[i]);
+
+		if (!e->is_present(table, d, level) || !e->is_leaf(d, level))
+			continue;
+		leaves = true;
+		global |= e->is_global(d);
+	}
+	memory_close(&table->access, phys, entries);
+	gather_tables(e, table, gather, start, start + level_size(e, level + 1) - 1, level, leaves,
+		      global);
+}
+
+/* And for one, from input `start` on, with all below it. NULL: no walker, no need. */
+static inline void subtree_gather(const struct encoder *e, const struct page_table *table,
+				  phys_addr phys, unsigned int level, uint64_t start,
+				  struct tlb_gather *gather)
+{
+	struct subtree s;
+
+	if (!gather)
+		return;
+	s.top = level;
+	subtree_enter(e, table, &s, phys, level);
+	while (subtree_next(e, table, &s, &phys)) {
+		uint64_t input = start;
+
+		for (unsigned int n = s.level; n <= s.top; n++)
+			input += (s.next[n] - 1) << level_shift(e, n);
+		gather_table(e, table, gather, input, phys, s.level - 1);
+	}
 }
 
 /* Gives up the tables, which have been unlinked: to the gather, or without a walker to `frames`. */

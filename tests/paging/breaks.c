@@ -323,21 +323,60 @@ static void check_sights(const struct live *live)
 	}
 }
 
-/* A range that will do for the entry at `at`, or NULL. */
-static const struct tlb_range *range_at(const struct live *live, const struct broken *broken,
-					bool table, virt_addr at)
+/* A range that will do for the entry of that size at `at`, or NULL: by its stride too. */
+static const struct tlb_range *range_at(const struct live *live, uint64_t entry, bool table,
+					uint64_t size, virt_addr at)
 {
-	bool global =
-		!live->world->format->second_stage && !table && (broken->old & NOT_GLOBAL) == 0;
+	bool global = !live->world->format->second_stage && !table && (entry & NOT_GLOBAL) == 0;
 
 	for (size_t i = 0; i < live->gather.range_count; i++) {
 		const struct tlb_range *range = &live->ranges[i];
 
 		if (range->start <= at && at <= range->last && (range->tables || !table) &&
-		    (range->global || !global))
+		    range->leaf_size != 0 && range->leaf_size <= size && (range->global || !global))
 			return range;
 	}
 	return NULL;
+}
+
+/* The flush is for all that the entry, which is not walked any more, spans. */
+static void require_asked(const struct live *live, const struct broken *broken, unsigned int level)
+{
+	bool table = is_table(live, level, broken->old);
+	virt_addr last = broken->input + (broken->size - 1);
+
+	for (virt_addr at = broken->input;;) {
+		const struct tlb_range *range =
+			range_at(live, broken->old, table, broken->size, at);
+
+		REQUIRE(range != NULL,
+			"0x%" PRIx64 " is invalid at 0x%" PRIx64
+			", and the flush is for something else",
+			broken->old, at);
+		if (range->last >= last)
+			return;
+		at = range->last + 1;
+	}
+}
+
+/* And, of a table, for all below it. */
+static void require_all_asked(const struct live *live, const struct broken *broken,
+			      unsigned int level)
+{
+	const struct format_case *format = live->world->format;
+	phys_addr start;
+
+	require_asked(live, broken, level);
+	if (format->entry(format, level, broken->old, &start) != WALK_ENTRY_TABLE)
+		return;
+	for (uint64_t i = 0; i < format->table_bytes / 8; i++) {
+		uint64_t size = format->level_size[level - 1];
+		uint64_t entry = memory_read(live->world->memory, start + 8 * i);
+		struct broken below = { 0, entry, broken->input + i * size, size, false };
+
+		if ((entry & VALID) != 0)
+			require_all_asked(live, &below, level - 1);
+	}
 }
 
 /* All that was made invalid since the last flush is asked for. */
@@ -349,20 +388,9 @@ static void on_flush(const struct tlb_gather *gather, void *context)
 	for (size_t i = 0; i < live->broken_count; i++) {
 		struct broken *broken = &live->broken[i];
 		const struct reached *in = table_of(live, broken->word);
-		virt_addr last = broken->input + (broken->size - 1);
 
-		for (virt_addr at = broken->input; !broken->flushed && !gather->everything;) {
-			bool table = in != NULL && is_table(live, in->level, broken->old);
-			const struct tlb_range *range = range_at(live, broken, table, at);
-
-			REQUIRE(range != NULL,
-				"0x%" PRIx64 " is invalid at 0x%" PRIx64
-				", and the flush is for something else",
-				broken->old, at);
-			if (range->last >= last)
-				break;
-			at = range->last + 1;
-		}
+		if (!broken->flushed && !gather->everything)
+			require_all_asked(live, broken, in->level);
 		broken->flushed = true;
 	}
 	/* What goes now can come again as another table. */

@@ -26,90 +26,36 @@ struct reshape {
 	unsigned int marks;
 };
 
-#define RESHAPE_FRAMES 8
-
 struct reshape_run {
 	struct world *world;
+	struct flush_watch *watch;
 	struct page_table_op op;
-	struct tlb_gather gather;
-	struct tlb_range ranges[4];
-	struct frame frames[RESHAPE_FRAMES];
 	struct model seen; /* by the harvest */
 };
 
-/* The gather: a table may be freed once it was flushed outside of the tree, and not before. */
-
-/* Marks what the walker reaches from a table of that level. */
-static void reach(const struct reshape_run *run, phys_addr start, unsigned int level, bool *reached)
-{
-	const struct format_case *format = run->world->format;
-	bool root = level == format->levels - 1;
-	uint64_t size = root ? format->root_bytes : format->table_bytes;
-	const uint8_t *bytes = memory_at(run->world->memory, start, size);
-
-	reached[(start - run->world->memory->base) / MEMORY_UNIT] = true;
-	for (uint64_t i = 0; i < size / 8; i++) {
-		uint64_t entry;
-		phys_addr next;
-
-		memcpy(&entry, bytes + 8 * i, sizeof(entry));
-		if (entry != 0 && format->entry(format, level, entry, &next) == WALK_ENTRY_TABLE)
-			reach(run, next, level - 1, reached);
-	}
-}
-
-/* After a flush, whatever is not in the tree is reached by no walker. */
-static void release_unreached(const struct reshape_run *run)
-{
-	static bool reached[MEMORY_UNITS];
-	struct test_memory *memory = run->world->memory;
-
-	memset(reached, 0, sizeof(reached));
-	reach(run, run->world->table.root, run->world->format->levels - 1, reached);
-	for (size_t i = 0; i < MEMORY_UNITS; i++) {
-		if (memory->units[i].state == MEMORY_LIVE && !reached[i])
-			memory->units[i].may_free = true;
-	}
-}
-
-static void on_flush(const struct tlb_gather *gather, void *context)
-{
-	const struct reshape_run *run = context;
-
-	REQUIRE(gather == &run->gather, "another gather is flushed");
-	REQUIRE(tlb_gather_needed(gather), "a flush of nothing");
-	world_check_tree(run->world, true);
-	release_unreached(run);
-}
-
 static void run_begin(struct reshape_run *run, struct trial *trial)
 {
+	size_t ranges = dice_one_in(&trial->dice, 2) ? dice_below(&trial->dice, 5) : WATCH_RANGES;
+
 	memset(run, 0, sizeof(*run));
 	run->world = &trial->world;
+	run->watch = &trial->watch;
 	run->op.frames = world_frames(run->world);
-	run->gather.ranges = run->ranges;
-	run->gather.range_capacity = dice_below(&trial->dice, 5);
-	run->gather.frames = run->frames;
-	run->gather.frame_capacity = dice_below(&trial->dice, RESHAPE_FRAMES + 1);
-	run->gather.owner = world_frames(run->world);
-	run->gather.flush = dice_one_in(&trial->dice, 3) ? NULL : on_flush;
-	run->gather.context = run;
-	if (dice_one_in(&trial->dice, 3))
-		return;
-	run->op.gather = &run->gather;
-	run->world->memory->guarded = run->world->memory->requests;
+	flush_watch_begin(run->watch, run->world, ranges, dice_below(&trial->dice, 9),
+			  !dice_one_in(&trial->dice, 3));
+	if (!dice_one_in(&trial->dice, 3))
+		run->op.gather = &run->watch->gather;
+	else
+		run->world->memory->guarded = 0;
 }
 
-static void run_end(struct reshape_run *run)
+/* world->model is up to date. */
+static void run_end(const struct reshape_run *run, const struct model_op *what)
 {
-	if (run->gather.flush == NULL) { /* the caller's own flush */
-		REQUIRE(run->gather.frame_count == 0 || tlb_gather_needed(&run->gather),
-			"%zu tables to free without a flush", run->gather.frame_count);
-		release_unreached(run);
-	}
-	tlb_gather_finish(&run->gather);
-	run->world->memory->guarded = 0;
-	memory_fail_at(run->world->memory, 0, false);
+	if (run->op.gather != NULL)
+		flush_watch_end(run->watch, what);
+	else
+		flush_watch_drop(run->watch);
 }
 
 /* Pieces */
@@ -278,8 +224,7 @@ static enum paging_status do_it(struct reshape_run *run, const struct reshape *r
 }
 
 /* Planned first, it changes nothing and says how many tables it takes. */
-static enum paging_status planned_first(struct reshape_run *run, const struct reshape *reshape,
-					const struct memory_snapshot *before)
+static enum paging_status planned_first(struct reshape_run *run, const struct reshape *reshape)
 {
 	uint64_t requests = run->world->memory->requests, planned;
 	enum paging_status plan, status;
@@ -287,7 +232,7 @@ static enum paging_status planned_first(struct reshape_run *run, const struct re
 	run->op.mode |= PAGING_PLAN;
 	plan = do_it(run, reshape);
 	planned = run->op.tables;
-	memory_snapshot_require(run->world->memory, before);
+	memory_snapshot_require(run->world->memory, run->watch->before);
 	REQUIRE(run->world->memory->requests == requests, "a plan takes frames");
 	run->op.mode &= ~(uint32_t)PAGING_PLAN;
 	status = do_it(run, reshape);
@@ -315,16 +260,17 @@ static void require_small_leaves(struct world *world, const struct reshape *resh
 }
 
 static void settle(struct reshape_run *run, const struct reshape *reshape,
-		   enum paging_status status, const struct memory_snapshot *before)
+		   enum paging_status status)
 {
 	struct world *world = run->world;
 	bool resumable = (reshape->what.mode & PAGING_RESUMABLE) != 0;
 	struct model meant = { .format = world->format };
 	struct model after = { .format = world->format };
 
-	run_end(run);
+	memory_fail_at(world->memory, 0, false);
 	if (status != PAGING_OK && !resumable) {
-		memory_snapshot_require(world->memory, before);
+		memory_snapshot_require(world->memory, run->watch->before);
+		run_end(run, &reshape->what);
 		return;
 	}
 	make_meant(world, reshape, status == PAGING_OK ? reshape->what.size : run->op.done, &meant);
@@ -337,6 +283,7 @@ static void settle(struct reshape_run *run, const struct reshape *reshape,
 	REQUIRE(model_same_translation(&meant, &after), "the table is not what it should be");
 	if (reshape->kind == RESHAPE_SPLIT && status == PAGING_OK)
 		require_small_leaves(world, reshape);
+	run_end(run, &reshape->what);
 	model_drop(&meant);
 	model_drop(&after);
 }
@@ -400,7 +347,6 @@ void trial_reshape(struct trial *trial)
 {
 	struct reshape reshape = some_reshape(trial);
 	struct world *world = &trial->world;
-	struct memory_snapshot *before;
 	enum paging_status obvious, status;
 	struct reshape_run run;
 	bool plan = dice_one_in(&trial->dice, 4);
@@ -417,14 +363,13 @@ void trial_reshape(struct trial *trial)
 		      " leaf 0x%" PRIx64 " marks %u mode %u",
 		      (int)reshape.kind, reshape.what.virt, reshape.what.phys, reshape.what.size,
 		      reshape.leaf_size, reshape.marks, reshape.what.mode);
-	before = memory_snapshot_take(world->memory);
 	run_begin(&run, trial);
 	run.op.mode = reshape.what.mode;
 	plan = plan && (reshape.what.mode & PAGING_RESUMABLE) == 0 &&
 	       reshape.kind < RESHAPE_COLLAPSE;
 	if (!plan && dice_one_in(&trial->dice, 6))
 		memory_fail_at(world->memory, 1 + dice_below(&trial->dice, 3), true);
-	status = plan ? planned_first(&run, &reshape, before) : do_it(&run, &reshape);
+	status = plan ? planned_first(&run, &reshape) : do_it(&run, &reshape);
 	require_story("  -> %s", status_name(status));
 	/* A resumable one may stop for another reason before it comes to what is obvious. */
 	if (status == PAGING_OK ||
@@ -434,8 +379,7 @@ void trial_reshape(struct trial *trial)
 		require_excuse(&run, status);
 	if (reshape.kind == RESHAPE_HARVEST && status == PAGING_OK)
 		check_seen(&run, &reshape);
-	settle(&run, &reshape, status, before);
+	settle(&run, &reshape, status);
 	model_drop(&run.seen);
-	memory_snapshot_drop(before);
 	world_check(world);
 }

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* A larger leaf takes the place of tables: the gather says it of each leaf and each table that was
+ * there. */
+#include <inttypes.h>
+
+#include "require.h"
+#include "suite.h"
+#include "world.h"
+
+/* What the first flush was asked for. */
+struct asked {
+	struct tlb_range ranges[8];
+	size_t count;
+};
+
+static void on_flush(const struct tlb_gather *gather, void *context)
+{
+	struct asked *asked = context;
+
+	if (asked->count != 0)
+		return;
+	REQUIRE(!gather->everything, "no room for ranges");
+	for (asked->count = 0; asked->count < gather->range_count; asked->count++)
+		asked->ranges[asked->count] = gather->ranges[asked->count];
+}
+
+/* Whether a range of that very stride has the address. A smaller stride would do for no MMU that is
+ * told the level of the leaf (Arm's TTL). */
+static bool asks(const struct asked *asked, virt_addr virt, uint64_t stride, bool tables,
+		 bool global)
+{
+	for (size_t i = 0; i < asked->count; i++) {
+		const struct tlb_range *range = &asked->ranges[i];
+
+		if (range->start <= virt && virt <= range->last && range->leaf_size == stride &&
+		    range->tables == tables && (range->global || !global))
+			return true;
+	}
+	return false;
+}
+
+static void require_asked(const struct asked *asked, virt_addr virt, uint64_t stride, bool tables,
+			  bool global)
+{
+	REQUIRE(asks(asked, virt, stride, tables, global),
+		"0x%" PRIx64 " by 0x%" PRIx64 ", %s, %s: not asked for in %zu ranges", virt, stride,
+		tables ? "tables" : "leaves", global ? "global" : "plain", asked->count);
+}
+
+static void map_page(struct world *world, virt_addr virt, struct page_flags flags)
+{
+	REQUIRE(page_table_map_to(&world->table, virt, 0, flags, world_frames(world)) == PAGING_OK,
+		"no map_to");
+}
+
+/* Puts a leaf of that size over tables of pages, and one of its own level's children. */
+static void replace(struct world *world, virt_addr virt, uint64_t size, struct asked *asked)
+{
+	struct tlb_range ranges[8];
+	struct frame frames[8];
+	struct tlb_gather gather = { .ranges = ranges,
+				     .range_capacity = 8,
+				     .frames = frames,
+				     .frame_capacity = 8,
+				     .owner = world_frames(world),
+				     .flush = on_flush,
+				     .context = asked };
+	struct page_table_op op = { .gather = &gather,
+				    .frames = gather.owner,
+				    .mode = PAGING_REPLACE };
+
+	REQUIRE(page_table_map(&world->table, virt, 0, size, format_plain_flags(), &op) ==
+			PAGING_OK,
+		"no map");
+	tlb_gather_finish(&gather);
+	world_resync(world);
+	world_check(world);
+}
+
+/* Tables in a table, beside a leaf of the larger kind. */
+FORMAT_TEST(gather_replace, tables_in_tables)
+{
+	uint64_t page = format->level_size[0], block = format->level_size[1];
+	uint64_t size = format->levels > 2 ? format->level_size[2] : 0;
+	virt_addr virt = addr_align_down(format_middle(format), size == 0 ? page : size);
+	struct page_table_op op = { .leaf_sizes = block };
+	struct page_flags global = format_plain_flags();
+	struct asked asked = { .count = 0 };
+	struct world world;
+
+	if (!format_has_leaf(format, size))
+		return;
+	global.global = 1;
+	if (!format->expressible(format, global))
+		global.global = 0;
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	map_page(&world, virt + 3 * block + 5 * page, format_plain_flags());
+	map_page(&world, virt + 5 * block + page, global);
+	REQUIRE(page_table_map(&world.table, virt + 7 * block, 0, block, format_plain_flags(),
+			       &op) == PAGING_OK,
+		"no map");
+	replace(&world, virt, size, &asked);
+	require_asked(&asked, virt + 3 * block + 5 * page, page, false, false);
+	require_asked(&asked, virt + 5 * block + page, page, false,
+		      global.global && !format->all_global);
+	require_asked(&asked, virt + 7 * block, block, false, false);
+	require_asked(&asked, virt + 3 * block, block, true, false);
+	require_asked(&asked, virt + 5 * block, block, true, false);
+	require_asked(&asked, virt, size, true, false);
+	world_close(&world);
+}
+
+/* A full table of global pages, without room for a range. */
+FORMAT_TEST(gather_replace, global_pages)
+{
+	uint64_t page = format->level_size[0], size = format->level_size[1];
+	virt_addr virt = addr_align_down(format_middle(format), size);
+	struct tlb_gather gather = { .flush = NULL };
+	struct frame frame;
+	struct page_table_op op = { .leaf_sizes = page };
+	struct page_flags global = format_plain_flags();
+	struct world world;
+
+	global.global = 1;
+	if (format->break_flags != NULL || !format_has_leaf(format, size) ||
+	    !format->expressible(format, global))
+		return;
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = gather.owner = world_frames(&world);
+	gather.frames = &frame;
+	gather.frame_capacity = 1;
+	REQUIRE(page_table_map(&world.table, virt, 0, size, global, &op) == PAGING_OK, "no map");
+	op = (struct page_table_op){ .frames = op.frames,
+				     .gather = &gather,
+				     .mode = PAGING_REPLACE };
+	REQUIRE(page_table_map(&world.table, virt, 0, size, format_plain_flags(), &op) == PAGING_OK,
+		"no map");
+	REQUIRE(gather.everything && (gather.everything_global || format->all_global),
+		"everything %d, global %d", gather.everything, gather.everything_global);
+	tlb_gather_finish(&gather);
+	world_close(&world);
+}
