@@ -5,10 +5,10 @@
 #include "guest/userland.h"
 
 const struct check_list *const check_lists[] = {
-	&kernel_checks,          &rights_checks,   &mapping_checks,
-	&change_checks,          &error_checks,    &accessed_dirty_checks,
-	&arch_descriptor_checks, &arch_mmu_checks, &arch_exception_checks,
-	&guest_memory_checks,    &smp_checks,      &arch_smp_checks,
+	&kernel_checks,   &rights_checks,         &mapping_checks,        &change_checks,
+	&replace_checks,  &error_checks,          &accessed_dirty_checks, &arch_descriptor_checks,
+	&arch_mmu_checks, &arch_exception_checks, &guest_memory_checks,   &smp_checks,
+	&arch_smp_checks,
 };
 const size_t check_list_count = sizeof(check_lists) / sizeof(check_lists[0]);
 

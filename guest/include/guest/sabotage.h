@@ -23,6 +23,7 @@ enum sabotage_step {
 	SABOTAGE_OWN_FLUSH,       /* of the kernel's own */
 	SABOTAGE_LINK,            /* VMX: the link pointer, which is guest state */
 	SABOTAGE_ROOT,            /* VMX: the root of the second stage, which is a control */
+	SABOTAGE_PAGES,           /* of what was in a table, when a leaf takes its place */
 };
 
 #ifdef PAGING_SABOTAGE

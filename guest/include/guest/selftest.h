@@ -11,6 +11,7 @@ extern const struct check_list *const check_lists[];
 extern const size_t check_list_count;
 
 extern const struct check_list kernel_checks, rights_checks, mapping_checks, change_checks;
+extern const struct check_list replace_checks;
 extern const struct check_list accessed_dirty_checks, error_checks, guest_memory_checks;
 /* The architecture's: single bits of descriptors, the MMU's registers and TLB, exceptions. */
 extern const struct check_list arch_descriptor_checks, arch_mmu_checks, arch_exception_checks;

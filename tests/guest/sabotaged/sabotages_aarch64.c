@@ -79,6 +79,7 @@ const struct sabotage sabotages[] = {
 	{ "lie-address-page",  SELFTEST, LIE, PAGES, .flip = PAGE_SIZE_4K },
 	{ "lie-address-block", SELFTEST, LIE, BLOCKS, .flip = UNUSED },
 	{ "lie-address-large", SELFTEST, LIE, LARGE, .flip = PAGE_SIZE_1G },
+	{ "tables-alone",      SELFTEST, 0, 0, .omits = 1 << SABOTAGE_PAGES },
 	{ "kernel-writable",   KERNEL, LEAF, ALL, .set = DBM },
 	{ "kernel-executable", KERNEL, LEAF, ALL, .clear = PXN },
 	{ "kernel-user",       KERNEL, LEAF, ALL, .set = USER },

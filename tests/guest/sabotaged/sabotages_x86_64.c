@@ -70,6 +70,7 @@ const struct sabotage sabotages[] = {
 	{ "lie-address-4k",    SELFTEST, LIE, PAGES, .flip = PAGE_SIZE_4K },
 	{ "lie-address-2m",    SELFTEST, LIE, BLOCKS, .flip = PAGE_SIZE_2M },
 	{ "lie-address-1g",    SELFTEST, LIE, LARGE, .flip = PAGE_SIZE_1G },
+	{ "tables-alone",      SELFTEST, 0, 0, .omits = 1 << SABOTAGE_PAGES },
 	{ "kernel-writable",   KERNEL, LEAF, ALL, .set = W },
 	{ "kernel-executable", KERNEL, LEAF, ALL, .clear = NX },
 	{ "kernel-user",       KERNEL, LEAF, ALL, .set = U },
