@@ -15,9 +15,11 @@
 #define HELD_GROUPS      (1u << 2)
 #define HELD_ANYTHING    (HELD_GLOBALS | HELD_ANNOTATIONS | HELD_GROUPS)
 
+/* Mappers of a parallel table note it beside each other. */
 static ALWAYS_INLINE void held_add(struct page_table *table, unsigned int what)
 {
-	table->held = (uint8_t)(table->held | what);
+	if ((__atomic_load_n(&table->held, __ATOMIC_RELAXED) & what) != what)
+		__atomic_fetch_or(&table->held, (uint8_t)what, __ATOMIC_RELAXED);
 }
 
 /* Encodes what will be put into the table. */

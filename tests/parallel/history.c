@@ -28,8 +28,9 @@ struct call {
 	uint64_t size;
 	phys_addr phys;
 	uint64_t leaf_sizes;
-	bool page;  /* by map_to */
-	bool batch; /* by map_batch, from the first page to the last */
+	struct page_flags flags; /* some global, where there is such a thing */
+	bool page;               /* by map_to */
+	bool batch;              /* by map_batch, from the first page to the last */
 	/* What came of it. */
 	uint64_t began, ended;
 	enum paging_status status;
@@ -129,6 +130,10 @@ static void plan_call(struct round *round, uint64_t number, uint64_t *random)
 		count = pages - first;
 	if (rng_one_in(random, 3))
 		call->leaf_sizes = granule(round);
+	call->flags = format_plain_flags();
+	call->flags.global = rng_one_in(random, 2);
+	if (!round->format->expressible(round->format, call->flags))
+		call->flags.global = 0;
 	call->virt = round->window + first * granule(round);
 	call->size = count * granule(round);
 	/* 0 is no output address, so that it can stand for none. */
@@ -147,7 +152,7 @@ static void map_pages(struct round *round, struct call *call)
 		pages[count] =
 			(struct page_pair){ .virt = call->virt + at, .phys = call->phys + at };
 	call->began = now(round);
-	call->status = page_table_map_batch(&round->table, pages, count, format_plain_flags(),
+	call->status = page_table_map_batch(&round->table, pages, count, call->flags,
 					    &round->arena->allocator, &done);
 	call->ended = now(round);
 	call->done = done * granule(round);
@@ -165,11 +170,11 @@ static void map_one(struct round *round, struct call *call)
 	}
 	call->began = now(round);
 	if (call->page)
-		call->status = page_table_map_to(&round->table, call->virt, call->phys,
-						 format_plain_flags(), &round->arena->allocator);
+		call->status = page_table_map_to(&round->table, call->virt, call->phys, call->flags,
+						 &round->arena->allocator);
 	else
 		call->status = page_table_map(&round->table, call->virt, call->phys, call->size,
-					      format_plain_flags(), &op);
+					      call->flags, &op);
 	call->ended = now(round);
 	call->done = op.done;
 	if (call->page)
