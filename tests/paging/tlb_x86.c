@@ -40,14 +40,19 @@ static void expect(const struct emitted *emitted, unsigned int index,
 		i->address);
 }
 
-static void plan(const struct x86_64_tlb *tlb, const struct tlb_gather *gather,
+/* Tables that say of which format a gather is, and no more. */
+static const struct page_table stage1_table = { .format = &x86_64_stage1 };
+static const struct page_table ept_table = { .format = &x86_64_ept };
+static const struct page_table npt_table = { .format = &x86_64_npt };
+
+static void plan(const struct x86_64_tlb *which, const struct tlb_gather *gather,
 		 struct emitted *emitted)
 {
-	unsigned int count;
+	struct x86_64_tlb tlb = *which;
 
+	tlb.table = &stage1_table;
 	emitted->count = 0;
-	count = x86_64_tlb_plan(tlb, gather, emit, emitted);
-	REQUIRE(count == emitted->count, "%u and %u", count, emitted->count);
+	REQUIRE(x86_64_tlb_plan(&tlb, gather, emit, emitted) == REGISTER_OK, "no plan");
 }
 
 /* Exactly this one. */
@@ -59,6 +64,14 @@ static void expect_only(const struct x86_64_tlb *tlb, const struct tlb_gather *g
 	plan(tlb, gather, &emitted);
 	expect(&emitted, 0, operation, type, id, 0);
 	REQUIRE(emitted.count == 1, "%u instructions", emitted.count);
+}
+
+static void expect_control(const struct tlb_gather *gather, bool by_asid, unsigned int expected)
+{
+	enum x86_64_tlb_control control;
+
+	cr_assert_eq(x86_64_npt_tlb_control(&npt_table, gather, by_asid, &control), REGISTER_OK);
+	cr_assert_eq(control, expected);
 }
 
 static const struct x86_64_tlb current = { .space = X86_64_TLB_CURRENT };
@@ -74,12 +87,14 @@ Test(tlb_x86, nothing_for_nothing)
 		plan(&tlb, &gather, &emitted);
 		cr_assert_eq(emitted.count, 0);
 	}
-	cr_assert_eq(x86_64_ept_tlb_plan(UINT64_MAX, 0x5e, &gather, emit, &emitted, NULL),
-		     REGISTER_OK);
-	cr_assert_eq(x86_64_vpid_tlb_plan(UINT64_MAX, 1, 0, &gather, emit, &emitted, NULL),
+	cr_assert_eq(
+		x86_64_ept_tlb_plan(&ept_table, UINT64_MAX, 0x5e, &gather, emit, &emitted, NULL),
+		REGISTER_OK);
+	cr_assert_eq(x86_64_vpid_tlb_plan(&stage1_table, UINT64_MAX, 1, 0, &gather, emit, &emitted,
+					  NULL),
 		     REGISTER_OK);
 	cr_assert_eq(emitted.count, 0);
-	cr_assert_eq(x86_64_npt_tlb_control(&gather, true), 0);
+	expect_control(&gather, true, TLB_CONTROL_NOTHING);
 }
 
 /* Pages and a large leaf of the kernel's half: one address each, extended. */
@@ -298,19 +313,21 @@ Test(tlb_x86, ept)
 	gathering_open(&g, "ept-48");
 	gathering_map(&g, 0, 0x400000, false);
 	gathering_unmap(&g, 0, 0x400000);
-	cr_assert_eq(x86_64_ept_tlb_plan(invept | single | all, 0x12345605e, &g.gather, emit,
-					 &emitted, NULL),
+	cr_assert_eq(x86_64_ept_tlb_plan(&ept_table, invept | single | all, 0x12345605e, &g.gather,
+					 emit, &emitted, NULL),
 		     REGISTER_OK);
 	expect(&emitted, 0, X86_64_INVEPT, 1, 0x12345605e, 0);
-	cr_assert_eq(
-		x86_64_ept_tlb_plan(invept | all, 0x12345605e, &g.gather, emit, &emitted, NULL),
-		REGISTER_OK);
+	cr_assert_eq(x86_64_ept_tlb_plan(&ept_table, invept | all, 0x12345605e, &g.gather, emit,
+					 &emitted, NULL),
+		     REGISTER_OK);
 	expect(&emitted, 1, X86_64_INVEPT, 2, 0, 0);
-	cr_assert_eq(x86_64_ept_tlb_plan(invept, 0x5e, &g.gather, emit, &emitted, &refusal),
-		     REGISTER_MISSING);
+	cr_assert_eq(
+		x86_64_ept_tlb_plan(&ept_table, invept, 0x5e, &g.gather, emit, &emitted, &refusal),
+		REGISTER_MISSING);
 	cr_assert_str_eq(refusal.name, cap);
 	cr_assert_str_eq(refusal.field, "bit 26, all-context INVEPT");
-	cr_assert_eq(x86_64_ept_tlb_plan(single | all, 0x5e, &g.gather, emit, &emitted, &refusal),
+	cr_assert_eq(x86_64_ept_tlb_plan(&ept_table, single | all, 0x5e, &g.gather, emit, &emitted,
+					 &refusal),
 		     REGISTER_MISSING);
 	cr_assert_str_eq(refusal.field, "bit 20, INVEPT");
 	cr_assert_eq(emitted.count, 2);
@@ -321,8 +338,8 @@ static void expect_vpid(uint64_t cap, const struct tlb_gather *gather, uint32_t 
 {
 	struct emitted emitted = { .count = 0 };
 
-	cr_assert_eq(x86_64_vpid_tlb_plan(UINT64_C(1) << 32 | cap, 0x1234, 0, gather, emit,
-					  &emitted, NULL),
+	cr_assert_eq(x86_64_vpid_tlb_plan(&stage1_table, UINT64_C(1) << 32 | cap, 0x1234, 0, gather,
+					  emit, &emitted, NULL),
 		     REGISTER_OK);
 	cr_assert_eq(emitted.count, 1);
 	expect(&emitted, 0, X86_64_INVVPID, type, 0x1234, 0);
@@ -340,20 +357,20 @@ Test(tlb_x86, vpid)
 	gathering_map(&g, 0x40000000, 0x100000, false);
 	gathering_map(&g, 0x40200000, 0x1000, true);
 	gathering_protect(&g, 0x40000000, 0x2000);
-	cr_assert_eq(x86_64_vpid_tlb_plan(UINT64_C(0xf0100000000), 7, 0, &g.gather, emit, &emitted,
-					  NULL),
+	cr_assert_eq(x86_64_vpid_tlb_plan(&stage1_table, UINT64_C(0xf0100000000), 7, 0, &g.gather,
+					  emit, &emitted, NULL),
 		     REGISTER_OK);
 	cr_assert_eq(emitted.count, 2);
 	expect(&emitted, 0, X86_64_INVVPID, 0, 7, 0x40000000);
 	expect(&emitted, 1, X86_64_INVVPID, 0, 7, 0x40001000);
 	emitted.count = 0;
-	cr_assert_eq(x86_64_vpid_tlb_plan(UINT64_C(0xf0100000000), 7, 2, &g.gather, emit, &emitted,
-					  NULL),
+	cr_assert_eq(x86_64_vpid_tlb_plan(&stage1_table, UINT64_C(0xf0100000000), 7, 2, &g.gather,
+					  emit, &emitted, NULL),
 		     REGISTER_OK);
 	cr_assert_eq(emitted.count, 2);
 	emitted.count = 0;
-	cr_assert_eq(x86_64_vpid_tlb_plan(UINT64_C(0xf0100000000), 7, 1, &g.gather, emit, &emitted,
-					  NULL),
+	cr_assert_eq(x86_64_vpid_tlb_plan(&stage1_table, UINT64_C(0xf0100000000), 7, 1, &g.gather,
+					  emit, &emitted, NULL),
 		     REGISTER_OK);
 	cr_assert_eq(emitted.count, 1);
 	expect(&emitted, 0, X86_64_INVVPID, 3, 7, 0);
@@ -363,8 +380,8 @@ Test(tlb_x86, vpid)
 	expect_vpid(all, &g.gather, 2);
 	gathering_protect(&g, 0x40200000, 0x1000);
 	expect_vpid(single | all | keep, &g.gather, 1);
-	cr_assert_eq(x86_64_vpid_tlb_plan(UINT64_C(1) << 32 | keep, 7, 0, &g.gather, emit, &emitted,
-					  &refusal),
+	cr_assert_eq(x86_64_vpid_tlb_plan(&stage1_table, UINT64_C(1) << 32 | keep, 7, 0, &g.gather,
+					  emit, &emitted, &refusal),
 		     REGISTER_MISSING);
 	cr_assert_str_eq(refusal.field, "bit 42, all-context INVVPID");
 	gathering_protect(&g, 0x40040000, 0x20000);
@@ -373,11 +390,12 @@ Test(tlb_x86, vpid)
 	gathering_map(&g, 0x80000000, 0x1000, false);
 	gathering_unmap(&g, 0x80000000, 0x1000); /* with its tables */
 	expect_vpid(address | single | all | keep, &g.gather, 3);
-	cr_assert_eq(
-		x86_64_vpid_tlb_plan(address | single, 7, 0, &g.gather, emit, &emitted, &refusal),
-		REGISTER_MISSING);
+	cr_assert_eq(x86_64_vpid_tlb_plan(&stage1_table, address | single, 7, 0, &g.gather, emit,
+					  &emitted, &refusal),
+		     REGISTER_MISSING);
 	cr_assert_str_eq(refusal.field, "bit 32, INVVPID");
-	cr_assert_eq(x86_64_vpid_tlb_plan(UINT64_MAX, 0, 0, &g.gather, emit, &emitted, &refusal),
+	cr_assert_eq(x86_64_vpid_tlb_plan(&stage1_table, UINT64_MAX, 0, 0, &g.gather, emit,
+					  &emitted, &refusal),
 		     REGISTER_ARGUMENT);
 	cr_assert_eq(emitted.count, 0, "a refusal emitted something");
 	gathering_close(&g);
@@ -390,7 +408,41 @@ Test(tlb_x86, npt)
 	gathering_open(&g, "npt-48");
 	gathering_map(&g, 0, 0x1000, false);
 	gathering_unmap(&g, 0, 0x1000);
-	cr_assert_eq(x86_64_npt_tlb_control(&g.gather, true), 3);
-	cr_assert_eq(x86_64_npt_tlb_control(&g.gather, false), 1);
+	expect_control(&g.gather, true, 3);
+	expect_control(&g.gather, false, 1);
 	gathering_close(&g);
+}
+
+/* A gather of one stage means nothing to the instructions of another. */
+Test(tlb_x86, tables_of_other_formats)
+{
+	const struct page_table *tables[] = { &stage1_table, &ept_table, &npt_table };
+	struct tlb_gather everything = { .everything = true };
+	struct emitted emitted = { .count = 0 };
+
+	for (unsigned int i = 0; i < 3; i++) {
+		struct x86_64_tlb tlb = { .table = tables[i] };
+		struct register_refusal refusal = { "", "", 0, 0 };
+		enum x86_64_tlb_control control = TLB_CONTROL_ALL;
+
+		if (i != 0) {
+			cr_assert_eq(x86_64_tlb_plan(&tlb, &everything, emit, &emitted),
+				     REGISTER_WRONG_TABLE);
+			cr_assert_eq(x86_64_vpid_tlb_plan(tables[i], UINT64_MAX, 1, 0, &everything,
+							  emit, &emitted, &refusal),
+				     REGISTER_WRONG_TABLE);
+			cr_assert_str_eq(refusal.field, "x86_64_stage1");
+		}
+		if (i != 1) {
+			cr_assert_eq(x86_64_ept_tlb_plan(tables[i], UINT64_MAX, 0x5e, &everything,
+							 emit, &emitted, &refusal),
+				     REGISTER_WRONG_TABLE);
+			cr_assert_str_eq(refusal.field, "x86_64_ept");
+		}
+		if (i != 2)
+			cr_assert_eq(x86_64_npt_tlb_control(tables[i], &everything, true, &control),
+				     REGISTER_WRONG_TABLE);
+		cr_assert_eq(control, TLB_CONTROL_ALL);
+	}
+	cr_assert_eq(emitted.count, 0);
 }

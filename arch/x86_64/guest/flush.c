@@ -3,17 +3,19 @@
 #include "flush.h"
 
 #include "guest/arch.h"
+#include "guest/kernel.h"
 #include "guest/sabotage.h"
 #include "second_cpu.h"
 #include "twofold/x86_64_tlb_execute.h"
 
 /* The kernel's address space is the only one. INVPCID is left alone: KVMs that interpret do not
  * know it. */
-static const struct x86_64_tlb tlb = { .space = X86_64_TLB_CURRENT };
-
 void flush_exactly(const struct tlb_gather *gather, void *context)
 {
-	x86_64_tlb_plan(&tlb, gather, x86_64_tlb_execute, context);
+	const struct x86_64_tlb tlb = { .table = &kernel.tables[0], .space = X86_64_TLB_CURRENT };
+
+	if (x86_64_tlb_plan(&tlb, gather, x86_64_tlb_execute, context) != REGISTER_OK)
+		panic("no TLB invalidation for the table with root 0x%lx", tlb.table->root);
 }
 
 /*

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Stage 1: what a gather takes in INVLPG, INVPCID and loads of CR3 and CR4. */
+#include "engine/engine.h"
+#include "geometry.h"
 #include "tlb.h"
 
 uint64_t x86_64_tlb_count(const struct tlb_gather *gather, uint64_t limit)
@@ -44,8 +46,8 @@ static void emit_invpcid(enum x86_64_invpcid type, uint16_t pcid, x86_64_tlb_emi
 }
 
 /* All of the current address space. CR3 leaves global translations. */
-static unsigned int plan_all_current(const struct x86_64_tlb *tlb, bool global,
-				     x86_64_tlb_emit emit, void *context)
+static void plan_all_current(const struct x86_64_tlb *tlb, bool global, x86_64_tlb_emit emit,
+			     void *context)
 {
 	if (!global)
 		emit_plain(X86_64_RELOAD_CR3, emit, context);
@@ -53,18 +55,16 @@ static unsigned int plan_all_current(const struct x86_64_tlb *tlb, bool global,
 		emit_invpcid(INVPCID_ALL, 0, emit, context);
 	else
 		emit_plain(X86_64_TOGGLE_PGE, emit, context);
-	return 1;
 }
 
 /* All of every PCID. */
-static unsigned int plan_all_pcids(const struct x86_64_tlb *tlb, bool global, x86_64_tlb_emit emit,
-				   void *context)
+static void plan_all_pcids(const struct x86_64_tlb *tlb, bool global, x86_64_tlb_emit emit,
+			   void *context)
 {
 	if (!tlb->invpcid)
 		emit_plain(X86_64_TOGGLE_PGE, emit, context);
 	else
 		emit_invpcid(global ? INVPCID_ALL : INVPCID_NOT_GLOBAL, 0, emit, context);
-	return 1;
 }
 
 static void emit_range(const struct x86_64_tlb_instruction *model, const struct tlb_range *range,
@@ -80,26 +80,21 @@ static void emit_range(const struct x86_64_tlb_instruction *model, const struct 
 	}
 }
 
-unsigned int x86_64_tlb_emit_ranges(const struct x86_64_tlb_instruction *model,
-				    const struct tlb_gather *gather, bool only_global,
-				    x86_64_tlb_emit emit, void *context)
+void x86_64_tlb_emit_ranges(const struct x86_64_tlb_instruction *model,
+			    const struct tlb_gather *gather, bool only_global, x86_64_tlb_emit emit,
+			    void *context)
 {
-	uint64_t count = 0;
-
 	for (size_t i = 0; i < gather->range_count; i++) {
 		const struct tlb_range *range = &gather->ranges[i];
 
-		if (only_global && !range->global)
-			continue;
-		emit_range(model, range, emit, context);
-		count += (range->last - range->start) / range->leaf_size + 1;
+		if (!only_global || range->global)
+			emit_range(model, range, emit, context);
 	}
-	return (unsigned int)count;
 }
 
 /* Another PCID, by INVPCID. Of tables, type 0 promises nothing for the caches; type 1 does. */
-static unsigned int plan_other(const struct x86_64_tlb *tlb, const struct tlb_gather *gather,
-			       bool all, x86_64_tlb_emit emit, void *context)
+static void plan_other(const struct x86_64_tlb *tlb, const struct tlb_gather *gather, bool all,
+		       x86_64_tlb_emit emit, void *context)
 {
 	struct x86_64_tlb_instruction by_address = { .operation = X86_64_INVPCID,
 						     .type = INVPCID_ADDRESS,
@@ -107,37 +102,40 @@ static unsigned int plan_other(const struct x86_64_tlb *tlb, const struct tlb_ga
 
 	for (size_t i = 0; i < gather->range_count; i++)
 		all |= gather->ranges[i].tables;
-	if (!all)
-		return x86_64_tlb_emit_ranges(&by_address, gather, false, emit, context);
-	emit_invpcid(INVPCID_SINGLE, tlb->pcid, emit, context);
-	return 1;
+	if (all)
+		emit_invpcid(INVPCID_SINGLE, tlb->pcid, emit, context);
+	else
+		x86_64_tlb_emit_ranges(&by_address, gather, false, emit, context);
 }
 
-unsigned int x86_64_tlb_plan(const struct x86_64_tlb *tlb, const struct tlb_gather *gather,
-			     x86_64_tlb_emit emit, void *context)
+enum register_status x86_64_tlb_plan(const struct x86_64_tlb *tlb, const struct tlb_gather *gather,
+				     x86_64_tlb_emit emit, void *context)
 {
 	const struct x86_64_tlb_instruction invlpg = { .operation = X86_64_INVLPG };
 	uint64_t limit = tlb->threshold != 0 ? tlb->threshold : X86_64_TLB_THRESHOLD;
 	bool all = gather->everything || x86_64_tlb_count(gather, limit) > limit;
 	bool global = x86_64_tlb_any_global(gather);
-	unsigned int count;
-
-	if (!tlb_gather_needed(gather))
-		return 0;
-	if (tlb->space == X86_64_TLB_CURRENT ||
-	    (tlb->space == X86_64_TLB_SHARED && !tlb->pcid_enabled)) {
-		if (all)
-			return plan_all_current(tlb, global, emit, context);
-		return x86_64_tlb_emit_ranges(&invlpg, gather, false, emit, context);
-	}
+	bool shared = tlb->space == X86_64_TLB_SHARED;
+	bool current = tlb->space == X86_64_TLB_CURRENT || (shared && !tlb->pcid_enabled);
 	/* INVLPG would leave the other PCIDs' translations that are not global. */
-	if (tlb->space == X86_64_TLB_SHARED)
-		return plan_all_pcids(tlb, global, emit, context);
-	if (tlb->pcid_enabled && (!tlb->invpcid || (all && global)))
-		return plan_all_pcids(tlb, global, emit, context);
-	if (all && global)
-		return plan_all_current(tlb, global, emit, context);
-	count = tlb->pcid_enabled ? plan_other(tlb, gather, all, emit, context) : 0;
-	/* Global translations of an address go by INVLPG, whatever space is current. */
-	return count + x86_64_tlb_emit_ranges(&invlpg, gather, true, emit, context);
+	bool pcids =
+		!current && (shared || (tlb->pcid_enabled && (!tlb->invpcid || (all && global))));
+
+	if (tlb->table->format->kind != X86_KIND_STAGE1)
+		return REGISTER_WRONG_TABLE;
+	if (!tlb_gather_needed(gather))
+		return REGISTER_OK;
+	if (current && !all) {
+		x86_64_tlb_emit_ranges(&invlpg, gather, false, emit, context);
+	} else if (pcids) {
+		plan_all_pcids(tlb, global, emit, context);
+	} else if (current || (all && global)) {
+		plan_all_current(tlb, global, emit, context);
+	} else {
+		if (tlb->pcid_enabled)
+			plan_other(tlb, gather, all, emit, context);
+		/* Global translations of an address go by INVLPG, whatever space is current. */
+		x86_64_tlb_emit_ranges(&invlpg, gather, true, emit, context);
+	}
+	return REGISTER_OK;
 }

@@ -11,9 +11,9 @@ uint64_t x86_64_tlb_count(const struct tlb_gather *gather, uint64_t limit);
 /* Whether anything that went away was global. */
 bool x86_64_tlb_any_global(const struct tlb_gather *gather);
 
-/* `model` for each leaf and table of the ranges, or of those with a global leaf; how many. */
-unsigned int x86_64_tlb_emit_ranges(const struct x86_64_tlb_instruction *model,
-				    const struct tlb_gather *gather, bool only_global,
-				    x86_64_tlb_emit emit, void *context);
+/* `model` for each leaf and table of the ranges, or of those with a global leaf. */
+void x86_64_tlb_emit_ranges(const struct x86_64_tlb_instruction *model,
+			    const struct tlb_gather *gather, bool only_global, x86_64_tlb_emit emit,
+			    void *context);
 
 #endif

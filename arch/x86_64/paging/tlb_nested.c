@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* INVEPT, INVVPID and the VMCB's TLB_CONTROL. */
+#include "engine/engine.h"
 #include "engine/refuse.h"
+#include "geometry.h"
 #include "tlb.h"
 
 #define CAP_INVEPT                    (UINT64_C(1) << 20)
@@ -14,12 +16,15 @@
 
 static const char cap_name[] = "IA32_VMX_EPT_VPID_CAP";
 
-enum register_status x86_64_ept_tlb_plan(uint64_t ept_vpid_cap, uint64_t eptp,
-					 const struct tlb_gather *gather, x86_64_tlb_emit emit,
-					 void *context, struct register_refusal *refusal)
+enum register_status x86_64_ept_tlb_plan(const struct page_table *table, uint64_t ept_vpid_cap,
+					 uint64_t eptp, const struct tlb_gather *gather,
+					 x86_64_tlb_emit emit, void *context,
+					 struct register_refusal *refusal)
 {
 	struct x86_64_tlb_instruction instruction = { .operation = X86_64_INVEPT };
 
+	if (table->format->kind != X86_KIND_EPT)
+		return refuse(refusal, REGISTER_WRONG_TABLE, "INVEPT", "x86_64_ept", 0, 0);
 	if ((ept_vpid_cap & CAP_INVEPT) == 0)
 		return refuse(refusal, REGISTER_MISSING, cap_name, "bit 20, INVEPT", 1, 0);
 	if ((ept_vpid_cap & CAP_INVEPT_SINGLE) != 0) {
@@ -59,7 +64,8 @@ static bool vpid_type(uint64_t cap, bool by_address, bool global, uint32_t *type
 	return false;
 }
 
-enum register_status x86_64_vpid_tlb_plan(uint64_t ept_vpid_cap, uint16_t vpid, uint32_t threshold,
+enum register_status x86_64_vpid_tlb_plan(const struct page_table *table, uint64_t ept_vpid_cap,
+					  uint16_t vpid, uint32_t threshold,
 					  const struct tlb_gather *gather, x86_64_tlb_emit emit,
 					  void *context, struct register_refusal *refusal)
 {
@@ -67,6 +73,8 @@ enum register_status x86_64_vpid_tlb_plan(uint64_t ept_vpid_cap, uint16_t vpid, 
 	uint64_t limit = threshold != 0 ? threshold : X86_64_TLB_THRESHOLD;
 	bool by_address = !gather->everything && x86_64_tlb_count(gather, limit) <= limit;
 
+	if (table->format->kind != X86_KIND_STAGE1)
+		return refuse(refusal, REGISTER_WRONG_TABLE, "INVVPID", "x86_64_stage1", 0, 0);
 	if (vpid == 0)
 		return refuse(refusal, REGISTER_ARGUMENT, "INVVPID", "VPID", vpid, UINT16_MAX);
 	if ((ept_vpid_cap & CAP_INVVPID) == 0)
@@ -86,9 +94,14 @@ enum register_status x86_64_vpid_tlb_plan(uint64_t ept_vpid_cap, uint16_t vpid, 
 	return REGISTER_OK;
 }
 
-enum x86_64_tlb_control x86_64_npt_tlb_control(const struct tlb_gather *gather, bool flush_by_asid)
+enum register_status x86_64_npt_tlb_control(const struct page_table *table,
+					    const struct tlb_gather *gather, bool flush_by_asid,
+					    enum x86_64_tlb_control *control)
 {
-	if (!tlb_gather_needed(gather))
-		return TLB_CONTROL_NOTHING;
-	return flush_by_asid ? TLB_CONTROL_GUEST : TLB_CONTROL_ALL;
+	if (table->format->kind != X86_KIND_NPT)
+		return REGISTER_WRONG_TABLE;
+	*control = TLB_CONTROL_NOTHING;
+	if (tlb_gather_needed(gather))
+		*control = flush_by_asid ? TLB_CONTROL_GUEST : TLB_CONTROL_ALL;
+	return REGISTER_OK;
 }

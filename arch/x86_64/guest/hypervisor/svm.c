@@ -378,8 +378,10 @@ static void svm_flush(const struct tlb_gather *gather, void *context)
 	const struct inner_guest *guest = context;
 	struct svm_guest *state = guest->state;
 	bool by_asid = (svm.cpu.cpuid_8000000a_edx & CPUID_SVM_FLUSH_ASID) != 0;
-	enum x86_64_tlb_control control = x86_64_npt_tlb_control(gather, by_asid);
+	enum x86_64_tlb_control control;
 
+	if (x86_64_npt_tlb_control(&guest->table, gather, by_asid, &control) != REGISTER_OK)
+		panic("no TLB invalidation for the table with root 0x%lx", guest->table.root);
 	if (state->tlb_control != TLB_CONTROL_ALL && control != TLB_CONTROL_NOTHING)
 		state->tlb_control = (uint8_t)control;
 }

@@ -179,7 +179,7 @@ static void vmx_flush(const struct tlb_gather *gather, void *context)
 	struct register_refusal refusal;
 	enum register_status status;
 
-	status = x86_64_ept_tlb_plan(vmx.cpu.vmx_ept_vpid_cap, state->eptp, gather,
+	status = x86_64_ept_tlb_plan(&guest->table, vmx.cpu.vmx_ept_vpid_cap, state->eptp, gather,
 				     x86_64_tlb_execute, NULL, &refusal);
 	if (status != REGISTER_OK)
 		panic("INVEPT: %s.%s is %s", refusal.name, refusal.field,
@@ -238,8 +238,9 @@ void vmx_forget(uint32_t vpid)
 
 	if ((vmx.controls.cpu2 & CPU2_VPID) == 0 || (vmx.cpu.vmx_ept_vpid_cap & CAP_INVVPID) == 0)
 		return;
-	status = x86_64_vpid_tlb_plan(vmx.cpu.vmx_ept_vpid_cap, (uint16_t)vpid, 0, &everything,
-				      x86_64_tlb_execute, NULL, &refusal);
+	/* Of no table in particular: whatever stage 1 the VPID was used with. */
+	status = x86_64_vpid_tlb_plan(&kernel.tables[0], vmx.cpu.vmx_ept_vpid_cap, (uint16_t)vpid,
+				      0, &everything, x86_64_tlb_execute, NULL, &refusal);
 	if (status != REGISTER_OK)
 		panic("INVVPID: %s.%s is %s", refusal.name, refusal.field,
 		      register_status_text(status));

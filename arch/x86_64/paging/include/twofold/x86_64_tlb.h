@@ -5,11 +5,14 @@
  * logical processor: each one that may hold the translations runs the plan itself, for its own
  * state (SDM vol. 3A 4.10.5, APM vol. 2 5.5.3).
  *
- * A gather that asks for nothing gives no instruction.
+ * A gather that asks for nothing gives no instruction. Each of these is told whose gather it is, as
+ * an address of one stage means nothing to another: REGISTER_WRONG_TABLE, and nothing is emitted,
+ * if the table is of a format that is not the function's.
  */
 #ifndef TWOFOLD_X86_64_TLB_H
 #define TWOFOLD_X86_64_TLB_H
 
+#include "twofold/page_table.h"
 #include "twofold/register_status.h"
 #include "twofold/tlb_gather.h"
 
@@ -72,6 +75,7 @@ enum x86_64_tlb_space {
 };
 
 struct x86_64_tlb {
+	const struct page_table *table; /* whose gather it is: of x86_64_stage1 */
 	enum x86_64_tlb_space space;
 	bool pcid_enabled;  /* CR4.PCIDE is set */
 	bool invpcid;       /* INVPCID may be used: CPUID.07H:EBX bit 10 */
@@ -81,29 +85,32 @@ struct x86_64_tlb {
 
 /*
  * Stage 1 (SDM vol. 3A 4.10.4.2; APM vol. 2 5.5.3). One address is enough for a leaf of any size
- * and for a table. Returns how many instructions were emitted.
+ * and for a table. REGISTER_WRONG_TABLE.
  *
  * Another address space's translations without PCIDs are gone since CR3 was loaded, but for global
  * ones. With PCIDs and without INVPCID they take X86_64_TOGGLE_PGE, as do shared ones.
  */
-unsigned int x86_64_tlb_plan(const struct x86_64_tlb *tlb, const struct tlb_gather *gather,
-			     x86_64_tlb_emit emit, void *context);
+enum register_status x86_64_tlb_plan(const struct x86_64_tlb *tlb, const struct tlb_gather *gather,
+				     x86_64_tlb_emit emit, void *context);
 
 /*
  * EPT (SDM vol. 3C 28.4.3.1, 28.4.3.3): one INVEPT, for this EPTP if IA32_VMX_EPT_VPID_CAP has the
  * type, else for all. It drops guest-physical and combined mappings, so no INVVPID is needed.
- * REGISTER_MISSING, and nothing is emitted, if the CPU has neither type.
+ * REGISTER_WRONG_TABLE; REGISTER_MISSING, and nothing is emitted, if the CPU has neither type.
  */
-enum register_status x86_64_ept_tlb_plan(uint64_t ept_vpid_cap, uint64_t eptp,
-					 const struct tlb_gather *gather, x86_64_tlb_emit emit,
-					 void *context, struct register_refusal *refusal);
+enum register_status x86_64_ept_tlb_plan(const struct page_table *table, uint64_t ept_vpid_cap,
+					 uint64_t eptp, const struct tlb_gather *gather,
+					 x86_64_tlb_emit emit, void *context,
+					 struct register_refusal *refusal);
 
 /*
  * A table of stage 1 that a guest walks without its own INVLPG telling the processor: a shadow
  * table of the hypervisor's (28.4.3.2). `vpid` is 1 to 65535; `threshold` as above.
- * REGISTER_ARGUMENT for VPID 0; REGISTER_MISSING if the CPU lacks every type that would do.
+ * REGISTER_WRONG_TABLE; REGISTER_ARGUMENT for VPID 0; REGISTER_MISSING if the CPU lacks every type
+ * that would do.
  */
-enum register_status x86_64_vpid_tlb_plan(uint64_t ept_vpid_cap, uint16_t vpid, uint32_t threshold,
+enum register_status x86_64_vpid_tlb_plan(const struct page_table *table, uint64_t ept_vpid_cap,
+					  uint16_t vpid, uint32_t threshold,
 					  const struct tlb_gather *gather, x86_64_tlb_emit emit,
 					  void *context, struct register_refusal *refusal);
 
@@ -117,9 +124,11 @@ enum x86_64_tlb_control {
 /*
  * Nested paging: what the gather takes on each processor that has run the guest since it got its
  * ASID. `flush_by_asid` is CPUID.8000000AH:EDX bit 6. (To give the guest an ASID that nothing is
- * cached for does as well.)
+ * cached for does as well.) REGISTER_WRONG_TABLE, with *control as it was.
  */
-enum x86_64_tlb_control x86_64_npt_tlb_control(const struct tlb_gather *gather, bool flush_by_asid);
+enum register_status x86_64_npt_tlb_control(const struct page_table *table,
+					    const struct tlb_gather *gather, bool flush_by_asid,
+					    enum x86_64_tlb_control *control);
 
 #ifdef __cplusplus
 }
