@@ -45,10 +45,11 @@ static ALWAYS_INLINE void analyzer_fills(void *object)
 }
 #endif
 
-/* What table entries on the way to a leaf add to it: all of them ANDed, and ORed. */
+/* What table entries on the way to a leaf add to it: the bits that all of them have, and that any
+ * has. */
 struct inherited {
-	uint64_t and;
-	uint64_t or ;
+	uint64_t all;
+	uint64_t any;
 };
 
 /* How input addresses fill 64 bits. */

@@ -6,8 +6,8 @@
  *
  * which compiles all of them for that encoder's constants and gathers them in the public format
  * object. Callers reach a table's operations through that object: one indirect call an operation,
- * none for an entry. A parallel table (parallel.h) has another object, which shares all it can:
- *what a table is not costs it nothing.
+ * none for an entry. A parallel table (parallel.h) has another object, which shares all it can. So
+ * what a table is not costs it nothing.
  */
 #ifndef PAGING_ENGINE_ENGINE_H
 #define PAGING_ENGINE_ENGINE_H

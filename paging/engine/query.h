@@ -12,12 +12,12 @@
 
 static ALWAYS_INLINE struct inherited inherited_none(void)
 {
-	return (struct inherited){ .and = UINT64_MAX, .or = 0 };
+	return (struct inherited){ .all = UINT64_MAX, .any = 0 };
 }
 
 static ALWAYS_INLINE struct inherited inherited_add(struct inherited above, uint64_t descriptor)
 {
-	return (struct inherited){ .and = above.and &descriptor, .or = above.or | descriptor };
+	return (struct inherited){ .all = above.all & descriptor, .any = above.any | descriptor };
 }
 
 /* The leaf that the cursor stands on. */

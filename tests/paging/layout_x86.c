@@ -4,8 +4,9 @@
  *
  *	63  62:59  58:52    51:12    11:9     8  7     6  5  4    3    2    1    0
  *	XD  key    ignored  address  ignored  G  PAT   D  A  PCD  PWT  U/S  R/W  P      4K
- *	XD  key    ignored  address  ignored  G  PS=1  D  A  PCD  PWT  U/S  R/W  P      2M, 1G: PAT
- *is 12
+ *	XD  key    ignored  address  ignored  G  PS=1  D  A  PCD  PWT  U/S  R/W  P      2M, 1G
+ *
+ * In those of 2M and 1G, PAT is bit 12.
  */
 #include <criterion/criterion.h>
 

@@ -10,7 +10,7 @@
  *	KERNEL_VIRT    the kernel image, wherever it was loaded
  *
  * At EL2 without HCR_EL2.E2H there is no upper half: the image stays where it was loaded, and of
- *the other bases the low 48 bits count (boot_layout).
+ * the other bases the low 48 bits count (boot_layout).
  */
 #ifndef ARCH_AARCH64_GUEST_LAYOUT_H
 #define ARCH_AARCH64_GUEST_LAYOUT_H

@@ -186,7 +186,9 @@ static ALWAYS_INLINE uint64_t arm_broken(unsigned int granule_shift, bool lpa2, 
 }
 
 /* FEAT_BBM at level 2 lets block and table, and the contiguous hint, change in place (D8.16.2). A
- * change of type or shareability takes break-before-make all the same. */
+ * change of type or shareability takes break-before-make all the same. So do groups here, of our
+ * choice: what hardware marks in one descriptor of a group is for all of them, and is collected
+ * while none of them is valid (split.h, group_rewrite). */
 static ALWAYS_INLINE bool arm_break_before_make(const struct page_table *table)
 {
 	return (table->features & AARCH64_BBM2) == 0;

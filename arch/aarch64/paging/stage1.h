@@ -166,7 +166,7 @@ static ALWAYS_INLINE uint64_t stage1_decode_write(const struct page_table *table
 		write |= a >> 51 & 1;
 		dirty = written | (a >> 55 & 1);
 	}
-	write &= ~(above.or >> 62);
+	write &= ~(above.any >> 62);
 	return write << FLAG_WRITE | dirty << FLAG_DIRTY;
 }
 
@@ -184,10 +184,10 @@ static ALWAYS_INLINE struct page_flags stage1_decode(const struct page_table *ta
 		word |= move_bit(a, 50, FLAG_GUARDED);
 	if (!lpa2)
 		word |= arm_decode_share(type, a);
-	never = (a & (UXN | PXN)) | (above.or >> 6 & (UXN | PXN));
+	never = (a & (UXN | PXN)) | (above.any >> 6 & (UXN | PXN));
 	if ((table->features & AARCH64_EL2) != 0)
 		return flags_of_word(word | move_bit(~never, 54, FLAG_EXECUTE));
-	user = (a & USER) != 0 && (above.or &NO_USER_TABLE) == 0;
+	user = (a & USER) != 0 && (above.any & NO_USER_TABLE) == 0;
 	word |= (uint64_t)user << FLAG_USER | move_bit(~a, 11, FLAG_GLOBAL);
 	if (user && (word & UINT64_C(1) << FLAG_WRITE) != 0)
 		never |= PXN;

@@ -74,7 +74,7 @@ static ALWAYS_INLINE struct page_flags sv_decode(const struct page_table *table,
 	flags.write = (a & WRITE) != 0;
 	flags.execute = (a & EXECUTE) != 0;
 	flags.user = (a & USER) != 0;
-	flags.global = ((a | above.or) & GLOBAL) != 0;
+	flags.global = ((a | above.any) & GLOBAL) != 0;
 	flags.idle = (a & ACCESSED) == 0;
 	flags.dirty = (a & DIRTY) != 0;
 	if ((table->features & RISCV_SVPBMT) != 0)

@@ -9,8 +9,8 @@
  *	KERNEL_OFFSET  the kernel image, at its physical address plus this
  *
  * The first 512 GiB of the upper half stay empty: a KVM that interprets supervisor code runs user
- *code on the CPU, with something of its own there, and reports a user's access as if nothing was
- *mapped.
+ * code on the CPU, with something of its own there, and reports a user's access as if nothing was
+ * mapped.
  */
 #ifndef ARCH_X86_64_GUEST_LAYOUT_H
 #define ARCH_X86_64_GUEST_LAYOUT_H

@@ -127,7 +127,7 @@ static ALWAYS_INLINE uint64_t ept_decode_execute(uint64_t granted)
 static ALWAYS_INLINE struct page_flags ept_decode(const struct page_table *table, uint64_t a,
 						  struct inherited above)
 {
-	uint64_t granted = a & above.and;
+	uint64_t granted = a & above.all;
 	uint64_t type = memory_types[a >> TYPE_SHIFT & 7];
 	uint64_t word = (granted & PERMISSIONS) | type << FLAG_TYPE |
 			move_bit(a, 6, FLAG_IGNORE_PAT) |

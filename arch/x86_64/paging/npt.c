@@ -28,7 +28,7 @@ static ALWAYS_INLINE struct page_flags npt_decode(const struct page_table *table
 {
 	uint64_t word = pte_decode(table, a, above, NPT_NX);
 
-	if (UNLIKELY((a & above.and &PTE_USER) == 0))
+	if (UNLIKELY((a & above.all & PTE_USER) == 0))
 		word &= ~UINT64_C(7); /* read, write, execute */
 	return flags_of_word(word);
 }

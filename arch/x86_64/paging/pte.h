@@ -114,9 +114,9 @@ static ALWAYS_INLINE uint64_t pte_decode(const struct page_table *table, uint64_
 	unsigned int index =
 		(unsigned int)(a & (PTE_PWT | PTE_PCD)) | ((a & PTE_PAT) != 0 ? 32u : 0u);
 	uint64_t type = pat_types[table->memory_attributes >> index & 7];
-	uint64_t executable = ~(a | above.or) >> 63 | ((table->features & nx) != 0 ? 0 : 1);
+	uint64_t executable = ~(a | above.any) >> 63 | ((table->features & nx) != 0 ? 0 : 1);
 
-	return UINT64_C(1) << FLAG_READ | (a & above.and &PTE_WRITE) | executable << FLAG_EXECUTE |
+	return UINT64_C(1) << FLAG_READ | (a & above.all & PTE_WRITE) | executable << FLAG_EXECUTE |
 	       move_bit(~a, 5, FLAG_IDLE) | move_bit(a | a >> (58 - 6), 6, FLAG_DIRTY) |
 	       type << FLAG_TYPE |
 	       (a >> PTE_SOFTWARE_LOW_SHIFT & PTE_SOFTWARE_LOW) << FLAG_SOFTWARE |

@@ -31,7 +31,7 @@ static ALWAYS_INLINE struct page_flags stage1_decode(const struct page_table *ta
 {
 	uint64_t word = pte_decode(table, a, above, X86_64_NX);
 
-	word |= (a & above.and &PTE_USER) << (FLAG_USER - 2);
+	word |= (a & above.all & PTE_USER) << (FLAG_USER - 2);
 	if ((table->features & X86_64_GLOBAL) != 0)
 		word |= move_bit(a, 8, FLAG_GLOBAL);
 	if ((table->features & X86_64_PKU) != 0)

@@ -12,8 +12,8 @@
  *
  * If the table has changed since the plan, the second call can want more frames; all or nothing as
  * it is, it then answers PAGING_NO_MEMORY and has changed nothing: plan again. Frames wait in a
- *list through their own first words, so they must be reachable through `access`. A cache is used by
- *one thread at a time: each has its own, or a lock around it.
+ * list through their own first words, so they must be reachable through `access`. A cache is used
+ * by one thread at a time: each has its own, or a lock around it.
  */
 #ifndef TWOFOLD_FRAME_CACHE_H
 #define TWOFOLD_FRAME_CACHE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * TTBR, TCR and MAIR, VTTBR and VTCR: their values, what the CPU must have for them, and the
- *largest configuration that a CPU allows. Everything is computed from ID registers that the caller
- *read.
+ * largest configuration that a CPU allows. Everything is computed from ID registers that the
+ * caller read.
  *
  *	struct page_table_config config = { .format = &aarch64_stage2_4k, .input_bits = 40 };
  *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From a gather to the instructions that invalidate what it asks for, barriers included (Arm ARM
- *DDI 0487, D8.14; C5.5 for the operands). Planning is a pure function; aarch64_tlb_execute.h has
- *what executes an instruction on the CPU. A gather that asks for nothing gives no instruction.
+ * DDI 0487, D8.14; C5.5 for the operands). Planning is a pure function; aarch64_tlb_execute.h has
+ * what executes an instruction on the CPU. A gather that asks for nothing gives no instruction.
  *
  *	stage 1:  DSB ISHST; TLBI ...IS; DSB ISH; ISB
  *	stage 2:  DSB ISHST; TLBI IPAS2...IS; DSB ISH; TLBI VMALLE1IS; DSB ISH; ISB
