@@ -254,7 +254,7 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 	unsigned int index_bits = granule_shift - 3;
 	unsigned int largest;
 	unsigned int widest = arm_widest(granule_shift, lpa2);
-	unsigned int least = root_extra != 0 ? 32 : arm_stage1_least(granule_shift);
+	unsigned int least = arm_least(granule_shift, root_extra);
 	unsigned int bits = config->input_bits;
 	unsigned int leaf_levels = arm_leaf_levels(granule_shift, lpa2, config->output_bits);
 

@@ -40,6 +40,12 @@ static inline unsigned int arm_stage1_least(unsigned int granule_shift)
 	return two_levels < 25 ? 25 : two_levels;
 }
 
+/* The least input bits of either stage. */
+static inline unsigned int arm_least(unsigned int granule_shift, unsigned int root_extra)
+{
+	return root_extra != 0 ? 32 : arm_stage1_least(granule_shift);
+}
+
 /* As few levels as hold the input address, but two: VTCR.SL0 says level 3 only with FEAT_TTST. */
 static inline uint8_t arm_levels(unsigned int granule_shift, unsigned int root_extra,
 				 unsigned int input_bits)

@@ -61,12 +61,17 @@ static enum register_status check_granule(const struct aarch64_cpu *cpu, uint32_
 	return REGISTER_OK;
 }
 
-/* The most input bits, and if the format is for more which field is to blame. */
+/* How many input bits there can be, and which field is to blame if that is not enough. */
 static enum register_status check_width(const struct aarch64_cpu *cpu, uint32_t kind,
 					unsigned int bits, struct register_refusal *refusal)
 {
 	unsigned int widest = arm_widest(kind_granule(kind), kind_lpa2(kind));
+	unsigned int extra = (kind & ARM_KIND_STAGE2) != 0 ? ARM_CONCATENATION : 0;
+	unsigned int least = arm_least(kind_granule(kind), extra);
 
+	if (bits < least)
+		return refuse(refusal, REGISTER_ARGUMENT, "page_table_config", "input_bits", bits,
+			      least);
 	if (bits > widest)
 		return refuse(refusal, REGISTER_ARGUMENT, "page_table_config", "input_bits", bits,
 			      widest);

@@ -15,10 +15,10 @@ extern "C" {
 enum register_status {
 	REGISTER_OK = 0,
 	REGISTER_WRONG_TABLE, /* the table is not of the format that `field` names */
-	REGISTER_ARGUMENT,  /* an argument does not fit its field: `has` is the largest that does */
-	REGISTER_MISSING,   /* the CPU does not have it, or it is not switched on */
-	REGISTER_TOO_SMALL, /* the CPU has less of it: `has` is how much */
-	REGISTER_MISMATCH,  /* two that must be equal are not */
+	REGISTER_ARGUMENT,    /* an argument does not fit its field: `has` is the next that does */
+	REGISTER_MISSING,     /* the CPU does not have it, or it is not switched on */
+	REGISTER_TOO_SMALL,   /* the CPU has less of it: `has` is how much */
+	REGISTER_MISMATCH,    /* two that must be equal are not */
 	REGISTER_UNALIGNED, /* the root is not aligned as the register wants: `wanted` is to what */
 };
 
