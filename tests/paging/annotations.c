@@ -9,7 +9,7 @@
 
 #define NOTE       UINT64_C(0x5a5a5a5a5a)
 /* The same as an entry of a table: bit 51, and the number from bit 12 on. */
-#define NOTE_ENTRY UINT64_C(0x000da5a5a5a5a000)
+#define NOTE_ENTRY UINT64_C(0x000a5a5a5a5a5000)
 #define LARGEST    ((UINT64_C(1) << 39) - 1)
 
 static struct model_op annotation(virt_addr virt, uint64_t size, uint64_t note)
@@ -64,6 +64,34 @@ FORMAT_TEST(annotations, in_entries_of_every_level)
 		annotate(&world, virt, span, LARGEST);
 		annotate(&world, virt, span, 0);
 		REQUIRE(world.memory->live == 1, "%" PRIu64 " tables stay", world.memory->live);
+	}
+	world_close(&world);
+}
+
+/* What a CPU with L1TF takes the entry for, for each MAXPHYADDR: an address in the upper half of
+ * all there are, for numbers as large as page_table.h says. */
+FORMAT_TEST(annotations, lead_to_no_memory)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	for (unsigned int width = 36; width <= 51; width++) {
+		const uint64_t limit = UINT64_C(1) << (width - 13);
+		const uint64_t notes[] = { 1, 2, limit / 2, limit - 1 };
+
+		for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
+			struct walk_result seen;
+
+			annotate(&world, virt, granule, notes[i]);
+			seen = world_translate(&world, virt, world_accesses[0]);
+			REQUIRE((seen.descriptor >> (width - 1) & 1) == 1,
+				"%u bits: annotation 0x%" PRIx64 " is 0x%" PRIx64, width, notes[i],
+				seen.descriptor);
+			REQUIRE(hole(&world, virt).annotation == notes[i], "it is not shown");
+			annotate(&world, virt, granule, 0);
+		}
 	}
 	world_close(&world);
 }

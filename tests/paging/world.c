@@ -221,10 +221,11 @@ void world_unmap(struct world *world, virt_addr virt, uint64_t size, uint32_t mo
 
 /* Looking: the structure */
 
-/* An annotation's layout, by hand: bit 51 says that it is one, bits 50:12 are the number. */
+/* An annotation's layout, by hand: bit 51 says that it is one, bits 50:12 are the number,
+ * inverted. */
 static uint64_t note_entry(uint64_t note)
 {
-	return UINT64_C(0x0008000000000000) | note << 12;
+	return UINT64_C(0x000ffffffffff000) - (note << 12);
 }
 
 static uint64_t check_table(struct world *world, phys_addr start, unsigned int level,
@@ -253,7 +254,7 @@ static uint64_t check_table(struct world *world, phys_addr start, unsigned int l
 				"a leaf of level %u: 0x%" PRIx64, level, entry);
 			break;
 		case WALK_ENTRY_EMPTY:
-			REQUIRE((entry & ~UINT64_C(0x0007fffffffff000)) == note_entry(0) &&
+			REQUIRE((entry & ~note_entry(0)) == 0 && entry >> 51 == 1 &&
 					entry != note_entry(0),
 				"level %u: an entry not present holds 0x%" PRIx64, level, entry);
 			break;

@@ -157,7 +157,8 @@ struct page_mapping {
 	uint64_t annotation;     /* of a hole; 0: none */
 };
 
-/* Annotations are numbers of so many bits. */
+/* Annotations are numbers of so many bits. On a CPU with L1TF keep them below 2^(MAXPHYADDR - 13):
+ * such entries lead it to no memory in the lower half of its physical addresses. */
 #define PAGE_ANNOTATION_BITS 39
 
 /* How a range operation may go about it. */
