@@ -116,6 +116,16 @@ static inline void collapse_groups(const struct encoder *e, const struct page_ta
 	c->input = input;
 }
 
+static ALWAYS_INLINE bool collapse_allows(const struct page_table *table,
+					  const struct page_table_op *op, uint64_t size)
+{
+	uint64_t allowed = table->leaf_sizes;
+
+	if (op->leaf_sizes != 0)
+		allowed &= op->leaf_sizes;
+	return (allowed & size) != 0;
+}
+
 /* Leaves the cursor's table, after it has been made as small as can be. */
 static inline void collapse_leave(const struct encoder *e, struct page_table *table,
 				  struct page_cursor *c, uint64_t first, struct page_table_op *op)
@@ -126,12 +136,12 @@ static inline void collapse_leave(const struct encoder *e, struct page_table *ta
 	struct frame frame = { .start = c->phys[level], .size = table_bytes(e, table, level) };
 	bool whole = start >= first && start + (span - 1) <= c->last;
 	bool joined =
-		whole && (table->leaf_sizes & span) != 0 &&
+		whole && collapse_allows(table, op, span) &&
 		leaves_alike(e, table, c->tables[level], level_entries(e, table, level), level);
 
 	if (joined)
 		collapse_table(e, table, c, op);
-	else if (has_groups(e, level) && (table->leaf_sizes & group_size(e, level)) != 0)
+	else if (has_groups(e, level) && collapse_allows(table, op, group_size(e, level)))
 		collapse_groups(e, table, c, first, c->last, op->gather);
 	cursor_ascend(table, c);
 	if (!joined)
@@ -180,7 +190,7 @@ static ALWAYS_INLINE enum paging_status collapse_range(const struct encoder *e,
 	}
 	while (c.level != top_level(table))
 		collapse_leave(e, table, &c, input, op);
-	if (has_groups(e, c.level) && (table->leaf_sizes & group_size(e, c.level)) != 0)
+	if (has_groups(e, c.level) && collapse_allows(table, op, group_size(e, c.level)))
 		collapse_groups(e, table, &c, input, c.last, op->gather);
 	cursor_close(table, &c);
 	op->done = size;

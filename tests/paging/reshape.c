@@ -567,3 +567,39 @@ Test(reshape, split_makes_no_groups)
 	REQUIRE(query(&world, at).size == PAGE_SIZE_2M, "0x%" PRIx64, query(&world, at).size);
 	world_close(&world);
 }
+
+/* Leaves that code is fetched from can be kept small, whatever is beside them (iTLB multihit). */
+FORMAT_TEST(reshape, executable_leaves_are_capped)
+{
+	uint64_t granule = format_granule(format), span = format->level_size[1];
+	virt_addr virt = addr_align_down(format_middle(format), 4 * span);
+	struct page_flags data = format_plain_flags(), code = data;
+	struct page_table_op op = { .leaf_sizes = granule };
+	struct world world;
+
+	data.execute = 0;
+	code.write = 0;
+	if (!format_has_leaf(format, span) || !format->expressible(format, data))
+		return;
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	REQUIRE(page_table_map(&world.table, virt, 0, 2 * span, code, &op) == PAGING_OK, "no map");
+	op.leaf_sizes = 0;
+	REQUIRE(page_table_map(&world.table, virt + 2 * span, 0, span, data, &op) == PAGING_OK,
+		"no map");
+	op.leaf_sizes = granule;
+	REQUIRE(page_table_collapse(&world.table, virt, 2 * span, &op) == PAGING_OK, "collapse");
+	world_resync(&world);
+	for (size_t i = 0; i < world.model.count; i++)
+		REQUIRE(world.model.leaves[i].size == granule ||
+				!world.model.leaves[i].flags.execute,
+			"an executable leaf of 0x%" PRIx64, world.model.leaves[i].size);
+	REQUIRE(world.model.leaves[world.model.count - 1].size == span, "data is capped too");
+	op.leaf_sizes = 0;
+	REQUIRE(page_table_collapse(&world.table, virt, 2 * span, &op) == PAGING_OK, "collapse");
+	world_resync(&world);
+	REQUIRE(world.model.leaves[0].size >= span, "without the cap it stays 0x%" PRIx64,
+		world.model.leaves[0].size);
+	world_check(&world);
+	world_close(&world);
+}

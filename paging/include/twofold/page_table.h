@@ -199,8 +199,8 @@ struct page_table_op {
 	struct frame_allocator *frames; /* supplies tables; may be NULL where none can be needed */
 	struct tlb_gather *gather; /* NULL: no walker uses the table, nothing need be flushed */
 	uint32_t mode;             /* enum page_table_mode, OR-ed */
-	/* map: no larger leaves than these, beside the granule, which is always allowed; 0: all
-	 * the table has. What it has not does not matter. A group is made of leaves that are
+	/* map, collapse: no larger leaves than these, beside the granule, which is always allowed;
+	 * 0: all the table has. What it has not does not matter. A group is made of leaves that are
 	 * allowed: the size of a group of blocks counts only together with that of the block. */
 	uint64_t leaf_sizes;
 	uint64_t budget;     /* split, resumable: tables to make at most; 0: no limit */
@@ -314,7 +314,8 @@ enum paging_status page_table_split(struct page_table *table, virt_addr virt, ui
 
 /*
  * The other way: where all entries of a table that lies in the range as a whole are leaves that a
- * single larger leaf can stand for (the table has that size, addresses line up, all else is equal),
+ * single larger leaf can stand for (the table and op->leaf_sizes have that size, addresses line up,
+ * all else is equal),
  * that leaf takes its place; and likewise contiguous groups, whether or not some of their leaves
  * have the hint already. What no such leaf can stand for stays. The leaf is accessed, and dirty, if
  * one of them was. A live table needs a gather that can flush, since hardware may mark the old
