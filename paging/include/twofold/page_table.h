@@ -280,7 +280,11 @@ enum paging_status page_table_map(struct page_table *table, virt_addr virt, phys
  * Removes every mapping in the range, and the tables that are empty then. Takes frames only to
  * split (PAGING_SPLIT). PAGING_UNALIGNED, _BAD_SIZE, _INPUT_RANGE, _NOT_MAPPED, _WOULD_SPLIT,
  * _NO_MEMORY, _GATHER_FULL. Emptied tables go to the gather, or without one to op->frames;
- * PAGING_BAD_CONFIG if there is neither.
+ * PAGING_BAD_ARGUMENT if there is neither.
+ *
+ * What hardware marked in the leaves is not told: with a walker about, a page can get dirty up to
+ * the flush. Where that counts, take write permission first (page_table_write_protect), flush, read
+ * what is dirty (page_table_harvest, or query), and unmap then.
  */
 enum paging_status page_table_unmap(struct page_table *table, virt_addr virt, uint64_t size,
 				    struct page_table_op *op);
