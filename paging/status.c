@@ -9,7 +9,7 @@ const char *paging_status_text(enum paging_status status)
 	case PAGING_UNALIGNED:
 		return "not aligned to the granule";
 	case PAGING_BAD_SIZE:
-		return "size is zero or wraps";
+		return "size is zero, wraps, or is no leaf's";
 	case PAGING_INPUT_RANGE:
 		return "input address not canonical or out of range";
 	case PAGING_OUTPUT_RANGE:
@@ -36,6 +36,9 @@ const char *paging_status_text(enum paging_status status)
 		return "configuration that this format does not have";
 	case PAGING_BROKEN_GROUP:
 		return "contiguous hint in a group that is not whole";
+	case PAGING_BAD_ARGUMENT:
+		return "mode or marks that the operation does not have, or neither frames nor "
+		       "gather";
 	}
 	return "unknown status";
 }

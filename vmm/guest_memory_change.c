@@ -36,7 +36,7 @@ static struct page_flags flags_of(bool writable, bool dirty)
 bool guest_memory_mark_dirty(struct guest_memory *memory, uint64_t address)
 {
 	uint64_t page = addr_align_down(address, GUEST_PAGE);
-	struct page_table_op op = operation(memory, PAGING_REPLACE);
+	struct page_table_op op = operation(memory, 0);
 	struct page_mapping leaf;
 
 	op.leaf_sizes = GUEST_PAGE;
@@ -45,6 +45,7 @@ bool guest_memory_mark_dirty(struct guest_memory *memory, uint64_t address)
 					   &op) == PAGING_OK;
 	if (leaf.flags.dirty)
 		return true;
+	op.mode = PAGING_REPLACE;
 	return page_table_map(&memory->table, page, leaf.phys + (page - leaf.virt), GUEST_PAGE,
 			      flags_of(leaf.flags.write, true), &op) == PAGING_OK;
 }

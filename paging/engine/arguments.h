@@ -61,10 +61,21 @@ static ALWAYS_INLINE bool output_valid(const struct page_table *table, phys_addr
 	return last >= phys && last >> table->output_bits == 0;
 }
 
-/* A range of whole granules. */
+/* Modes that are no matter where they do not apply: what they allow is never done there. */
+#define MODES_ANYWHERE (PAGING_RESUMABLE | PAGING_SPLIT | PAGING_SKIP_HOLES | PAGING_PLAN)
+
+/* The others make another operation of it, and each has its own. */
+static inline bool modes_valid(uint32_t mode, uint32_t own)
+{
+	const uint32_t both = PAGING_SPLIT | PAGING_ENLARGE;
+
+	return (mode & ~(MODES_ANYWHERE | own)) == 0 && (mode & both) != both;
+}
+
+/* A range of whole granules. `own`: the modes beyond MODES_ANYWHERE that the operation has. */
 static inline enum paging_status check_range(const struct encoder *e,
 					     const struct page_table *table, virt_addr virt,
-					     uint64_t size, struct page_table_op *op)
+					     uint64_t size, struct page_table_op *op, uint32_t own)
 {
 	uint64_t granule = level_size(e, 0);
 	virt_addr bad;
@@ -81,8 +92,8 @@ static inline enum paging_status check_range(const struct encoder *e,
 		return PAGING_BAD_SIZE;
 	if (check_input(e, table, virt, virt + (size - 1), &bad) != PAGING_OK)
 		return op_fail(op, PAGING_INPUT_RANGE, bad, 0);
-	if ((op->mode & (PAGING_SPLIT | PAGING_ENLARGE)) == (PAGING_SPLIT | PAGING_ENLARGE))
-		return PAGING_BAD_CONFIG;
+	if (UNLIKELY((op->mode & ~(uint32_t)MODES_ANYWHERE) != 0) && !modes_valid(op->mode, own))
+		return PAGING_BAD_ARGUMENT;
 	return PAGING_OK;
 }
 

@@ -158,14 +158,14 @@ static ALWAYS_INLINE enum paging_status collapse_range(const struct encoder *e,
 						       struct page_table *table, virt_addr virt,
 						       uint64_t size, struct page_table_op *op)
 {
-	enum paging_status status = check_range(e, table, virt, size, op);
+	enum paging_status status = check_range(e, table, virt, size, op, 0);
 	uint64_t input = virt & input_mask(table);
 	struct page_cursor c;
 
 	if (status != PAGING_OK)
 		return status;
 	if (!op->gather && !op->frames)
-		return PAGING_BAD_CONFIG;
+		return PAGING_BAD_ARGUMENT;
 	if (gather_cannot_break(op->gather))
 		return PAGING_NEEDS_FLUSH;
 	if (op->gather && op->gather->frame_capacity == 0)

@@ -37,7 +37,8 @@ struct edit {
 	/* The plan's result. */
 	uint64_t frames_needed;
 	uint64_t tables_emptied;
-	bool breaks; /* something takes break-before-make */
+	uint64_t room; /* tables that the gather takes */
+	bool breaks;   /* something takes break-before-make */
 };
 
 /* `span`: of the leaf or hole that the operation stopped at. */
@@ -81,8 +82,44 @@ static ALWAYS_INLINE void edit_descend(const struct encoder *e, struct page_tabl
 	edit->removed[edit->c.level] = 0;
 }
 
-/* Leaves a table in the plan. */
-static inline void plan_leave(const struct encoder *e, struct page_table *table, struct edit *edit)
+/* Of tables of `level`, from the one at `input` on, the first that the gather has no room for is in
+ * the way, unless break-before-make is. */
+static SELDOM void plan_full(const struct encoder *e, const struct page_table *table,
+			     const struct edit *edit, uint64_t input, uint64_t tables,
+			     unsigned int level)
+{
+	uint64_t before = edit->tables_emptied - tables;
+	uint64_t span = level_size(e, level + 1);
+
+	if (before > edit->room || edit->breaks)
+		return;
+	input = addr_align_down(input, span) + ((edit->room - before) << level_shift(e, level + 1));
+	op_fail(edit->op, PAGING_GATHER_FULL, input_extend(e, table, input), span);
+}
+
+/* So many of them will be empty. */
+static ALWAYS_INLINE void plan_emptied(const struct encoder *e, const struct page_table *table,
+				       struct edit *edit, uint64_t input, uint64_t tables,
+				       unsigned int level)
+{
+	edit->tables_emptied += tables;
+	if (UNLIKELY(edit->tables_emptied > edit->room))
+		plan_full(e, table, edit, input, tables, level);
+}
+
+/* The leaf takes break-before-make, or not: the first that does is in the way. */
+static inline void plan_breaks(const struct encoder *e, const struct page_table *table,
+			       struct edit *edit, uint64_t leaf, bool breaks)
+{
+	if (UNLIKELY(breaks) && !edit->breaks)
+		edit_conflict(e, table, edit, PAGING_NEEDS_FLUSH,
+			      leaf_span(e, table, &edit->c, leaf));
+	edit->breaks |= breaks;
+}
+
+/* Leaves a table in the plan; `passed` bytes behind its end. */
+static inline void plan_leave(const struct encoder *e, struct page_table *table, struct edit *edit,
+			      uint64_t passed)
 {
 	unsigned int level = edit->c.level;
 	bool emptied = edit->removed[level] != 0 &&
@@ -90,7 +127,7 @@ static inline void plan_leave(const struct encoder *e, struct page_table *table,
 
 	cursor_ascend(table, &edit->c);
 	if (emptied) {
-		edit->tables_emptied++;
+		plan_emptied(e, table, edit, edit->c.input - passed, 1, level);
 		edit->removed[level + 1]++;
 	}
 }
@@ -148,8 +185,8 @@ static inline enum paging_status plan_leaf(const struct encoder *e, struct page_
 	if (edit_covers(e, table, edit, leaf)) {
 		if (edit_keeps_leaves(edit))
 			return PAGING_OK;
-		edit->breaks |=
-			change_breaks(e, table, &edit->c, &edit->change, leaf, edit->op->gather);
+		plan_breaks(e, table, edit, leaf,
+			    change_breaks(e, table, c, &edit->change, leaf, edit->op->gather));
 		if (edit_empties(edit))
 			edit->removed[c->level] += leaf_entries(e, table, &edit->c, leaf);
 		edit_pass(e, edit, leaf_span(e, table, c, leaf));
@@ -158,9 +195,10 @@ static inline enum paging_status plan_leaf(const struct encoder *e, struct page_
 	if (!edit_may_split(edit))
 		return edit_conflict(e, table, edit, PAGING_WOULD_SPLIT,
 				     leaf_span(e, table, c, leaf));
-	edit->breaks |= must_break(e, table, edit->op->gather) ||
-			(in_group(e, leaf) && edit->op->gather) ||
-			change_breaks(e, table, &edit->c, &edit->change, leaf, edit->op->gather);
+	plan_breaks(e, table, edit, leaf,
+		    must_break(e, table, edit->op->gather) ||
+			    (in_group(e, leaf) && edit->op->gather) ||
+			    change_breaks(e, table, c, &edit->change, leaf, edit->op->gather));
 	if (edit->change.kind == CHANGE_SPLIT)
 		edit->frames_needed +=
 			split_all_tables(e, c->level, edit->leaf_size, c->input, last);
@@ -291,7 +329,7 @@ static inline uint64_t edit_plan_tables(const struct encoder *e, const struct pa
 			     : edit_tables_ahead(e, entry, limit, false);
 	if (edit_empties(edit)) {
 		edit->removed[1] += n;
-		edit->tables_emptied += n;
+		plan_emptied(e, table, edit, edit->c.input, n, 0);
 	}
 	return n;
 }
@@ -325,10 +363,10 @@ static inline enum paging_status edit_plan(const struct encoder *e, struct page_
 		if (status != PAGING_OK || !cursor_step(e, c))
 			break;
 		while (cursor_left(table, e, c))
-			plan_leave(e, table, edit);
+			plan_leave(e, table, edit, 1);
 	}
-	while (c->level != top_level(table))
-		plan_leave(e, table, edit);
+	while (status == PAGING_OK && c->level != top_level(table))
+		plan_leave(e, table, edit, 0);
 	return status;
 }
 
@@ -986,6 +1024,9 @@ static inline enum paging_status edit_prepare(const struct encoder *e, struct pa
 	edit->removed[top_level(table)] = 0;
 	edit->frames_needed = 0;
 	edit->tables_emptied = 0;
+	edit->room = UINT64_MAX;
+	if (gather && !gather_can_flush(gather))
+		edit->room = gather_room(gather);
 	edit->breaks = false;
 	if ((edit->op->mode & (PAGING_RESUMABLE | PAGING_PLAN)) == PAGING_RESUMABLE)
 		return PAGING_OK;
@@ -996,7 +1037,7 @@ static inline enum paging_status edit_prepare(const struct encoder *e, struct pa
 		return status;
 	if (edit->breaks && gather_cannot_break(gather))
 		return PAGING_NEEDS_FLUSH;
-	if (gather && !gather_can_flush(gather) && edit->tables_emptied > gather_room(gather))
+	if (edit->tables_emptied > edit->room)
 		return PAGING_GATHER_FULL;
 	edit->op->tables = edit->frames_needed;
 	if ((edit->op->mode & PAGING_PLAN) != 0)
@@ -1045,13 +1086,13 @@ static SELDOM enum paging_status unmap_general(const struct encoder *e, struct p
 					       virt_addr virt, uint64_t size,
 					       struct page_table_op *op)
 {
-	enum paging_status status = check_range(e, table, virt, size, op);
+	enum paging_status status = check_range(e, table, virt, size, op, PAGING_ENLARGE);
 	struct edit edit;
 
 	if (status != PAGING_OK)
 		return status;
 	if (!op->gather && !op->frames)
-		return PAGING_BAD_CONFIG;
+		return PAGING_BAD_ARGUMENT;
 	if (!annotation_valid(op->annotation))
 		return PAGING_BAD_FLAGS;
 	edit.op = op;
@@ -1093,7 +1134,7 @@ static SELDOM enum paging_status protect_general(const struct encoder *e, struct
 						 virt_addr virt, uint64_t size,
 						 struct page_flags flags, struct page_table_op *op)
 {
-	enum paging_status status = check_range(e, table, virt, size, op);
+	enum paging_status status = check_range(e, table, virt, size, op, PAGING_ENLARGE);
 	struct edit edit;
 
 	if (status != PAGING_OK)
@@ -1132,7 +1173,7 @@ static SELDOM enum paging_status write_protect_general(const struct encoder *e,
 						       struct page_table *table, virt_addr virt,
 						       uint64_t size, struct page_table_op *op)
 {
-	enum paging_status status = check_range(e, table, virt, size, op);
+	enum paging_status status = check_range(e, table, virt, size, op, PAGING_ENLARGE);
 	struct edit edit;
 
 	if (status != PAGING_OK)
@@ -1171,7 +1212,7 @@ static ALWAYS_INLINE enum paging_status software_range(const struct encoder *e,
 						       uint64_t size, uint16_t software,
 						       struct page_table_op *op)
 {
-	enum paging_status status = check_range(e, table, virt, size, op);
+	enum paging_status status = check_range(e, table, virt, size, op, PAGING_ENLARGE);
 	struct edit edit;
 
 	if (status != PAGING_OK)
@@ -1189,7 +1230,8 @@ static ALWAYS_INLINE enum paging_status annotate_range(const struct encoder *e,
 						       uint64_t size, uint64_t annotation,
 						       struct page_table_op *op)
 {
-	enum paging_status status = check_range(e, table, virt, size, op);
+	enum paging_status status =
+		check_range(e, table, virt, size, op, annotation == 0 ? PAGING_ENLARGE : 0);
 	struct edit edit;
 
 	if (status != PAGING_OK)
@@ -1200,7 +1242,7 @@ static ALWAYS_INLINE enum paging_status annotate_range(const struct encoder *e,
 		return annotate_mapping(e, table, virt & input_mask(table), size,
 					annotation_entry(annotation), op);
 	if (!op->gather && !op->frames)
-		return PAGING_BAD_CONFIG;
+		return PAGING_BAD_ARGUMENT;
 	edit.op = op;
 	edit.change.kind = CHANGE_UNANNOTATE;
 	return edit_range(e, table, &edit, virt, size);
@@ -1211,7 +1253,7 @@ static ALWAYS_INLINE enum paging_status split_range(const struct encoder *e,
 						    uint64_t size, uint64_t leaf_size,
 						    struct page_table_op *op)
 {
-	enum paging_status status = check_range(e, table, virt, size, op);
+	enum paging_status status = check_range(e, table, virt, size, op, 0);
 	struct edit edit;
 
 	if (status != PAGING_OK)

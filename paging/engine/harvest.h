@@ -120,7 +120,7 @@ static ALWAYS_INLINE enum paging_status
 harvest_range(const struct encoder *e, struct page_table *table, virt_addr virt, uint64_t size,
 	      unsigned int marks, page_visitor visitor, void *context, struct page_table_op *op)
 {
-	enum paging_status status = check_range(e, table, virt, size, op);
+	enum paging_status status = check_range(e, table, virt, size, op, 0);
 	uint64_t input = virt & input_mask(table);
 	struct harvest h = { .op = op,
 			     .accessed = (marks & PAGE_MARK_ACCESSED) != 0,
@@ -129,8 +129,12 @@ harvest_range(const struct encoder *e, struct page_table *table, virt_addr virt,
 			     .context = context };
 	struct page_cursor c;
 
-	if (status != PAGING_OK || (op->mode & PAGING_PLAN) != 0)
+	if (status != PAGING_OK)
 		return status;
+	if (marks == 0 || (marks & ~(unsigned int)(PAGE_MARK_ACCESSED | PAGE_MARK_DIRTY)) != 0)
+		return PAGING_BAD_ARGUMENT;
+	if ((op->mode & PAGING_PLAN) != 0)
+		return PAGING_OK;
 	cursor_open(table, e, &c, input, input + (size - 1));
 	status = harvest_run(e, table, &h, &c);
 	op->done = size;

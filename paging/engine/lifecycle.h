@@ -116,6 +116,10 @@ table_init(const struct encoder *e, const struct page_table_format *format,
 		frames->free(frames, FRAME_ROOT, frame);
 		return PAGING_OUTPUT_RANGE;
 	}
+	if (!addr_is_aligned(frame.start, bytes)) {
+		frames->free(frames, FRAME_ROOT, frame);
+		return PAGING_UNALIGNED;
+	}
 	table->root = frame.start;
 	root = memory_open(&table->access, table->root, bytes);
 	entries_fill(root, 0, bytes / sizeof(uint64_t), 0);

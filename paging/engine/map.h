@@ -82,13 +82,16 @@ static inline uint64_t tables_below(const struct encoder *e, const struct mappin
 	return needed;
 }
 
+/* `leaf`, or a table that a leaf was to take the place of, is in the way. */
 static inline enum paging_status map_conflict(const struct encoder *e,
 					      const struct page_table *table,
 					      const struct page_cursor *c, uint64_t leaf,
 					      enum paging_status status, struct page_table_op *op)
 {
-	uint64_t span = leaf_span(e, table, c, leaf);
+	uint64_t span = level_size(e, c->level);
 
+	if (e->is_leaf(leaf, c->level))
+		span = leaf_span(e, table, c, leaf);
 	return op_fail(op, status, input_extend(e, table, addr_align_down(c->input, span)), span);
 }
 
@@ -107,9 +110,9 @@ static ALWAYS_INLINE bool replace_breaks(const struct encoder *e, const struct p
 }
 
 /* Plans for an entry in use. True: the plan goes on inside it. */
-static inline bool plan_over(const struct encoder *e, const struct page_table *table,
-			     const struct mapping *m, const struct page_cursor *c, uint64_t d,
-			     struct map_plan *plan, const struct page_table_op *op)
+static inline bool plan_entry(const struct encoder *e, const struct page_table *table,
+			      const struct mapping *m, const struct page_cursor *c, uint64_t d,
+			      struct map_plan *plan, const struct page_table_op *op)
 {
 	uint64_t last = cursor_entry_last(e, c);
 	bool fits = mapping_fits(e, m, c);
@@ -129,6 +132,24 @@ static inline bool plan_over(const struct encoder *e, const struct page_table *t
 			tables_below(e, m, c->level, c->input, last < m->last ? last : m->last);
 	}
 	return false;
+}
+
+/* The same, and notes what will be in the way of a gather that cannot flush: the first entry that
+ * takes break-before-make, or else the first that it has no room for. */
+static inline bool plan_over(const struct encoder *e, const struct page_table *table,
+			     const struct mapping *m, const struct page_cursor *c, uint64_t d,
+			     struct map_plan *plan, struct page_table_op *op)
+{
+	const struct map_plan before = *plan;
+	bool inside = plan_entry(e, table, m, c, d, plan, op);
+
+	if (plan->breaks && !before.breaks)
+		map_conflict(e, table, c, d, PAGING_NEEDS_FLUSH, op);
+	else if (op->gather && !plan->breaks && before.freed <= gather_room(op->gather) &&
+		 plan->freed > gather_room(op->gather))
+		op_fail(op, PAGING_GATHER_FULL, input_extend(e, table, c->input),
+			level_size(e, c->level));
+	return inside;
 }
 
 /* Finds what is in the way, or what building will take. */
@@ -602,7 +623,7 @@ static inline enum paging_status map_prepare(const struct encoder *e, struct pag
 					     struct page_flags flags, struct mapping *m,
 					     struct page_table_op *op)
 {
-	enum paging_status status = check_range(e, table, virt, size, op);
+	enum paging_status status = check_range(e, table, virt, size, op, PAGING_REPLACE);
 	uint64_t allowed = table->leaf_sizes;
 
 	if (!addr_is_aligned(phys, level_size(e, 0)))
@@ -615,7 +636,7 @@ static inline enum paging_status map_prepare(const struct encoder *e, struct pag
 		return PAGING_BAD_FLAGS;
 	m->replace = (op->mode & PAGING_REPLACE) != 0;
 	if (m->replace && !op->gather && !op->frames)
-		return PAGING_BAD_CONFIG;
+		return PAGING_BAD_ARGUMENT;
 	m->input = virt & input_mask(table);
 	m->last = m->input + (size - 1);
 	m->delta = phys - m->input;

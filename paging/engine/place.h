@@ -106,7 +106,7 @@ static ALWAYS_INLINE enum paging_status place_open(const struct encoder *e,
 	if (!input_valid(e, table, virt))
 		return PAGING_INPUT_RANGE;
 	if (!op->gather && !op->frames)
-		return PAGING_BAD_CONFIG;
+		return PAGING_BAD_ARGUMENT;
 	cursor_open(table, e, c, virt & input_mask(table), input_mask(table));
 	c->table = table;
 	c->op = op;

@@ -31,8 +31,9 @@ static inline bool reserve_allocate(struct reserve *reserve, phys_addr *phys)
 	    !reserve->frames->allocate(reserve->frames, FRAME_TABLE, reserve->frame_size, &frame))
 		return false;
 	*phys = frame.start;
-	/* A frame that no descriptor can point to is as good as none. */
-	if (frame.start >> reserve->table->output_bits != 0) {
+	/* A frame that no descriptor can point to, too high or not aligned to the granule, which is
+	 * a table's size, is as good as none. */
+	if ((frame.start & reserve->table->output_bad) != 0) {
 		reserve_free(reserve, frame.start);
 		return false;
 	}

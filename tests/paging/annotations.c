@@ -116,10 +116,9 @@ FORMAT_TEST(annotations, errors)
 	world_must(&world, &what);
 	world_map(&world, virt + granule, 0, granule);
 	what = annotation(virt, 2 * granule, 1);
-	for (uint32_t mode = 0; mode <= PAGING_REPLACE; mode += PAGING_REPLACE) {
-		what.mode = mode;
-		refused(&world, &what, PAGING_ALREADY_MAPPED);
-	}
+	refused(&world, &what, PAGING_ALREADY_MAPPED);
+	what.mode = PAGING_REPLACE;
+	refused(&world, &what, PAGING_BAD_ARGUMENT);
 	what = (struct model_op){ .kind = MODEL_UNMAP, .virt = virt, .size = 2 * granule };
 	refused(&world, &what, PAGING_NOT_MAPPED);
 	what.virt += granule;

@@ -410,7 +410,7 @@ FORMAT_TEST(cursor, opens_only_where_an_address_is_and_a_table_can_go)
 
 	world_open(&world, format, MEMORY_BY_HOOK);
 	require_status(page_cursor_open(&cursor, &world.table, format_middle(format), &op),
-		       PAGING_BAD_CONFIG, "neither frames nor gather");
+		       PAGING_BAD_ARGUMENT, "neither frames nor gather");
 	op.frames = world_frames(&world);
 	require_status(page_cursor_open(&cursor, &world.table, outside, &op), PAGING_INPUT_RANGE,
 		       "outside");

@@ -433,7 +433,7 @@ FORMAT_TEST(errors, no_allocator_where_none_is_needed)
 	status = page_table_protect(&world.table, virt + granule, granule, flags, &op);
 	REQUIRE(status == PAGING_OK, "protect: %s", status_name(status));
 	status = page_table_unmap(&world.table, virt + granule, granule, &op);
-	REQUIRE(status == PAGING_BAD_CONFIG, "unmap without anyone to free to: %s",
+	REQUIRE(status == PAGING_BAD_ARGUMENT, "unmap without anyone to free to: %s",
 		status_name(status));
 	world_resync(&world);
 	REQUIRE(world.model.count == 4, "%zu leaves", world.model.count);

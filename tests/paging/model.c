@@ -200,6 +200,7 @@ static enum paging_status check_arguments(const struct format_case *format,
 	bool maps = op->kind == MODEL_MAP_TO || op->kind == MODEL_MAP;
 	bool flags_count = maps || op->kind == MODEL_PROTECT;
 	uint32_t both = PAGING_SPLIT | PAGING_ENLARGE;
+	uint32_t own = maps ? PAGING_REPLACE : PAGING_ENLARGE;
 	uint64_t granule = format_granule(format);
 
 	if (!addr_is_aligned(op->virt, granule) || !addr_is_aligned(op->size, granule) ||
@@ -209,8 +210,12 @@ static enum paging_status check_arguments(const struct format_case *format,
 		return PAGING_BAD_SIZE;
 	if (!input_ok(format, op->virt, op->virt + op->size - 1))
 		return PAGING_INPUT_RANGE;
-	if (op->kind != MODEL_MAP_TO && (op->mode & both) == both)
-		return PAGING_BAD_CONFIG;
+	if (op->kind == MODEL_ANNOTATE && op->note != 0)
+		own = 0;
+	if (op->kind != MODEL_MAP_TO &&
+	    ((op->mode & (PAGING_REPLACE | PAGING_ENLARGE) & ~own) != 0 ||
+	     (op->mode & both) == both))
+		return PAGING_BAD_ARGUMENT;
 	if (maps && !output_ok(format, op->phys, op->size))
 		return PAGING_OUTPUT_RANGE;
 	if (op->kind == MODEL_SOFTWARE && op->flags.software >> format->software_bits != 0)

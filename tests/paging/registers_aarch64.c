@@ -427,7 +427,13 @@ Test(registers_aarch64, config_refusals)
 	config.input_bits = 41;
 	expect_refusal(aarch64_config(&a53, &config, &refusal), REGISTER_TOO_SMALL, &refusal,
 		       "ID_AA64MMFR0_EL1", "PARange", 41, 40);
+	for (config.input_bits = 20; config.input_bits <= 31; config.input_bits += 11)
+		expect_refusal(aarch64_config(&a53, &config, &refusal), REGISTER_ARGUMENT, &refusal,
+			       "page_table_config", "input_bits", config.input_bits, 32);
 	config.format = &aarch64_stage1_64k;
+	config.input_bits = 29;
+	expect_refusal(aarch64_config(&most, &config, &refusal), REGISTER_ARGUMENT, &refusal,
+		       "page_table_config", "input_bits", 29, 30);
 	config.input_bits = 52;
 	expect_refusal(aarch64_config(&n1, &config, &refusal), REGISTER_TOO_SMALL, &refusal,
 		       "ID_AA64MMFR2_EL1", "VARange", 52, 48);
@@ -505,20 +511,24 @@ Test(registers_aarch64, stage2_refusals)
 		       REGISTER_WRONG_TABLE, &refusal, "VTTBR_EL2", "aarch64_stage2_*", 0, 0);
 }
 
-/* A root lies at a multiple of its size, of 64 bytes at least. */
+/* A root lies at a multiple of its size, of 64 bytes at least. No call makes another, but one can
+ * by hand. */
 Test(registers_aarch64, unaligned_roots)
 {
 	struct aarch64_stage2_registers r;
 	struct register_refusal refusal;
 	struct page_table table;
 
-	open_table(&table, &s2_4k, 40, 40, 0, 0x41201000);
+	open_table(&table, &s2_4k, 40, 40, 0, ROOT);
+	table.root = 0x41201000;
 	expect_refusal(aarch64_stage2_registers(&n1, &table, 0, &plain, &r, &refusal),
 		       REGISTER_UNALIGNED, &refusal, "VTTBR_EL2", "BADDR", 0x2000, 0x41201000);
-	open_table(&table, &s1_16k, 48, 40, 0, 0x41201020);
+	open_table(&table, &s1_16k, 48, 40, 0, ROOT);
+	table.root = 0x41201020;
 	refuse_stage1(&n1, &table, NULL, 0, &plain, REGISTER_UNALIGNED, "TTBR0_EL1", "BADDR", 0x40,
 		      0x41201020);
-	open_table(&table, &s1_4k, 39, 40, AARCH64_UPPER, 0x41201800);
+	open_table(&table, &s1_4k, 39, 40, AARCH64_UPPER, ROOT);
+	table.root = 0x41201800;
 	refuse_stage1(&n1, NULL, &table, 0, &plain, REGISTER_UNALIGNED, "TTBR1_EL1", "BADDR",
 		      0x1000, 0x41201800);
 }

@@ -22,6 +22,7 @@ const char *status_name(enum paging_status status)
 		"OUTPUT_RANGE", "ALREADY_MAPPED", "BAD_FLAGS",   "NO_MEMORY",
 		"NOT_MAPPED",   "WOULD_SPLIT",    "NEEDS_FLUSH", "GATHER_FULL",
 		"BUDGET",       "STOPPED",        "BAD_CONFIG",  "BROKEN_GROUP",
+		"BAD_ARGUMENT",
 	};
 
 	return (unsigned int)status < sizeof(names) / sizeof(names[0]) ? names[status] : "?";

@@ -20,8 +20,8 @@
  *
  * An open cursor holds the tables from the root down to its place through the access hook `map`, if
  * there is one. Tables that become empty are given up when the cursor leaves them, as
- *page_table_unmap does, and the numbers of entries in use are brought up to date then:
- *page_cursor_close must be called.
+ * page_table_unmap does, and the numbers of entries in use are brought up to date then:
+ * page_cursor_close must be called.
  */
 #ifndef TWOFOLD_PAGE_CURSOR_H
 #define TWOFOLD_PAGE_CURSOR_H
@@ -35,8 +35,8 @@ extern "C" {
 /*
  * Puts the cursor at `virt`, any address. `op` says where frames come from and where what must be
  * flushed goes; it stays the caller's, and must live as long as the cursor. PAGING_INPUT_RANGE;
- * PAGING_BAD_CONFIG: op has neither frames nor a gather, so that an empty table would be lost. Then
- * there is nothing to close.
+ * PAGING_BAD_ARGUMENT: op has neither frames nor a gather, so that an empty table would be lost.
+ * Then there is nothing to close.
  */
 enum paging_status page_cursor_open(struct page_cursor *cursor, struct page_table *table,
 				    virt_addr virt, struct page_table_op *op);
@@ -54,7 +54,8 @@ enum paging_status page_cursor_next(struct page_cursor *cursor);
 /*
  * Maps one leaf of `size` (one of the table's leaf sizes) and goes past it. PAGING_BAD_SIZE (no
  * such leaf), _UNALIGNED (the place, or `phys`, to that size), _OUTPUT_RANGE, _BAD_FLAGS,
- * _ALREADY_MAPPED, _NO_MEMORY.
+ * _ALREADY_MAPPED, _NO_MEMORY. A table that the cursor has emptied stays until the cursor leaves
+ * it, and is in the way of a larger leaf: seek elsewhere first.
  */
 enum paging_status page_cursor_map(struct page_cursor *cursor, phys_addr phys, uint64_t size,
 				   struct page_flags flags);

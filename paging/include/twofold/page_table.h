@@ -173,13 +173,17 @@ enum page_table_mode {
 	 * split, a table that a leaf takes the place of goes to the gather. */
 	PAGING_REPLACE = 1 << 3,
 	/* unmap, protect: a leaf that the range covers in part is done as a whole, in place of
-	 * splitting it; `enlarged` says what that came to. Not together with PAGING_SPLIT. */
+	 * splitting it; `enlarged` says what that came to. Not together with PAGING_SPLIT:
+	 * PAGING_BAD_ARGUMENT. */
 	PAGING_ENLARGE = 1 << 4,
 	/* Change nothing: check all that an operation that is all or nothing checks, but for
 	 * memory, and count in `tables` the frames that it will take. With so many at hand
 	 * (twofold/frame_cache.h) the operation cannot fail afterwards. collapse and harvest
 	 * take none, and check their arguments only. */
 	PAGING_PLAN = 1 << 5,
+	/* PAGING_REPLACE and PAGING_ENLARGE for an operation that has no such thing, and bits that
+	 * are none of these, are PAGING_BAD_ARGUMENT; the others are no matter where they do not
+	 * apply, so that one mode can serve many calls. */
 };
 
 /*
@@ -212,7 +216,7 @@ struct page_table_op {
 	virt_addr enlarged;     /* with PAGING_ENLARGE only: start and size of what is done of */
 	uint64_t enlarged_size; /* the range and all leaves that it touches; size 0: nothing is */
 	virt_addr conflict;     /* on failure: the input address it is about */
-	uint64_t conflict_size; /* and the size of the leaf or hole that is in the way, else 0 */
+	uint64_t conflict_size; /* and the size of the leaf, hole or table in the way, else 0 */
 };
 
 /* A place in a table (twofold/page_cursor.h). All of it is the library's. */
@@ -235,7 +239,9 @@ struct page_cursor {
 
 /*
  * Takes a root frame from `frames` and makes an empty table. PAGING_BAD_CONFIG, PAGING_NO_MEMORY,
- * PAGING_OUTPUT_RANGE (the root frame lies beyond the output width).
+ * PAGING_OUTPUT_RANGE (the root frame lies beyond the output width), PAGING_UNALIGNED (it is not
+ * aligned to its size). A frame for another table that is wrong in either way goes back, and is as
+ * good as none: PAGING_NO_MEMORY.
  */
 enum paging_status page_table_init(struct page_table *table, const struct page_table_config *config,
 				   struct frame_allocator *frames);
@@ -344,8 +350,9 @@ typedef bool (*page_visitor)(void *context, const struct page_visit *visit);
  * Clears the marks in `marks` (enum page_mark, OR-ed) in every leaf that touches the range, by
  * exchange, and shows `visitor` (NULL: nobody) each leaf that had one of them, as it was. What the
  * MMU marks after the gather is flushed is found by the next harvest; nothing is lost between.
- * PAGING_UNALIGNED, _BAD_SIZE, _INPUT_RANGE, _STOPPED (the leaf shown last is cleared),
- * _BROKEN_GROUP. The last two leave done what came before, whatever op->mode says: op->done.
+ * PAGING_UNALIGNED, _BAD_SIZE, _INPUT_RANGE, _BAD_ARGUMENT (no marks, or none that there are),
+ * _STOPPED (the leaf shown last is cleared), _BROKEN_GROUP. The last two leave done what came
+ * before, whatever op->mode says: op->done.
  */
 enum paging_status page_table_harvest(struct page_table *table, virt_addr virt, uint64_t size,
 				      unsigned int marks, page_visitor visitor, void *context,
@@ -362,8 +369,8 @@ enum paging_status page_table_set_software(struct page_table *table, virt_addr v
  * Gives what is not mapped in the range the annotation (PAGE_ANNOTATION_BITS), in the largest
  * entries that lie in it and have no table; query and walk show it. An annotation is no mapping:
  * the MMU sees nothing, mapping there takes its place, unmap and protect see a hole. But it keeps
- * its table alive, so it takes frames as a mapping does. It replaces no mapping, whatever op->mode
- * says. Errors as page_table_map; PAGING_BAD_FLAGS: the number is too large.
+ * its table alive, so it takes frames as a mapping does. It replaces no mapping. Errors as
+ * page_table_map; PAGING_BAD_FLAGS: the number is too large.
  *
  * Annotation 0 takes annotations away; mappings in the range are then no error. A larger annotated
  * entry that the range covers in part is split (PAGING_SPLIT) or PAGING_WOULD_SPLIT. Errors as
@@ -373,7 +380,9 @@ enum paging_status page_table_annotate(struct page_table *table, virt_addr virt,
 				       uint64_t annotation, struct page_table_op *op);
 
 /*
- * What the MMU answers for `virt` (any address, not only an aligned one): the leaf it lies in.
+ * What the MMU answers for `virt` (any address, not only an aligned one): the leaf it lies in. In a
+ * table of others, an entry that looks like a leaf is taken for one where the format has none (PS
+ * in a PML4E), and reserved bits are not looked at: those fault, and page_table_check tells.
  * PAGING_INPUT_RANGE; PAGING_NOT_MAPPED, with the hole in *mapping.
  */
 enum paging_status page_table_query(const struct page_table *table, virt_addr virt,

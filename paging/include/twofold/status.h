@@ -13,10 +13,10 @@ extern "C" {
  */
 enum paging_status {
 	PAGING_OK = 0,
-	PAGING_UNALIGNED,      /* an address or size is not a multiple of the granule */
-	PAGING_BAD_SIZE,       /* size is zero, or the range wraps past 2^64 */
-	PAGING_INPUT_RANGE,    /* input address not canonical, or beyond the table's input width */
-	PAGING_OUTPUT_RANGE,   /* output address beyond the table's output width */
+	PAGING_UNALIGNED,    /* an address or size is not a multiple of the granule */
+	PAGING_BAD_SIZE,     /* size is zero, the range wraps past 2^64, or no leaf has the size */
+	PAGING_INPUT_RANGE,  /* input address not canonical, or beyond the table's input width */
+	PAGING_OUTPUT_RANGE, /* output address beyond the table's output width */
 	PAGING_ALREADY_MAPPED, /* a live mapping is in the way */
 	PAGING_BAD_FLAGS,      /* this format (with these features) cannot express the flags */
 	PAGING_NO_MEMORY,      /* the frame allocator had no frame for a table */
@@ -29,6 +29,8 @@ enum paging_status {
 	PAGING_BAD_CONFIG,     /* page_table_init: a field names what the format does not have */
 	PAGING_BROKEN_GROUP,   /* Arm: a leaf that is to be changed has the contiguous hint, but its
 				* group is not whole: others have left it so */
+	PAGING_BAD_ARGUMENT,   /* op->mode, or the marks to harvest, have bits that the operation
+				* has no meaning for; or op has neither frames nor a gather */
 };
 
 /* A lower-case English phrase without a full stop, e.g. "already mapped". Never NULL. */
