@@ -499,7 +499,7 @@ static inline void build_replace(const struct encoder *e, struct page_table *tab
 				     .start = input_extend(e, table, c->input),
 				     .last = input_extend(e, table, cursor_entry_last(e, c)),
 				     .leaf_size = level_size(e, c->level),
-				     .global = e->is_global(d) });
+				     .global = is_global(e, d) });
 	else
 		subtree_gather(e, table, table_address(e, table, d), c->level - 1, c->input,
 			       op->gather);

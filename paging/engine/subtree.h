@@ -100,7 +100,7 @@ static inline void gather_table(const struct encoder *e, const struct page_table
 		if (!e->is_present(table, d, level) || !e->is_leaf(d, level))
 			continue;
 		leaves = true;
-		global |= e->is_global(d);
+		global |= is_global(e, d);
 	}
 	memory_close(&table->access, phys, entries);
 	gather_tables(e, table, gather, start, start + level_size(e, level + 1) - 1, level, leaves,
