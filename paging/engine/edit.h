@@ -30,8 +30,8 @@ struct edit {
 	uint64_t budget; /* tables that it may still make */
 	/* Of the tables the cursor is in: entries that this operation emptied. */
 	uint64_t removed[PAGE_TABLE_MAX_LEVELS];
-	/* What the leaves that were changed cover, with the range (PAGING_ENLARGE); the plan has
-	 * the range's start in `first`. */
+	uint64_t start; /* of the range */
+	/* What the leaves that are changed cover, with the range (PAGING_ENLARGE). */
 	uint64_t first;
 	uint64_t final;
 	/* The plan's result. */
@@ -155,12 +155,17 @@ static ALWAYS_INLINE bool edit_changes(const struct encoder *e, const struct pag
 	       (edit->change.kind == CHANGE_SPLIT && !edit_covers(e, table, edit, leaf));
 }
 
-/* To the last entry of the leaf. */
+/* To the last entry of the leaf, all of which is done. */
 static ALWAYS_INLINE void edit_pass(const struct encoder *e, struct edit *edit, uint64_t span)
 {
 	struct page_cursor *c = &edit->c;
+	uint64_t start = addr_align_down(c->input, span);
 
-	c->input = addr_align_down(c->input, span) + (span - level_size(e, c->level));
+	if (start < edit->first)
+		edit->first = start;
+	if (start + (span - 1) > edit->final)
+		edit->final = start + (span - 1);
+	c->input = start + (span - level_size(e, c->level));
 }
 
 /* The end of what the range touches of the entry. */
@@ -179,7 +184,7 @@ static inline enum paging_status plan_leaf(const struct encoder *e, struct page_
 	uint64_t last = edit_entry_end(e, edit);
 
 	if (in_group(e, leaf) && edit_changes(e, table, edit, leaf) &&
-	    group_proves_broken(e, table, c, leaf, edit->first))
+	    group_proves_broken(e, table, c, leaf, edit->start))
 		return edit_conflict(e, table, edit, PAGING_BROKEN_GROUP,
 				     leaf_span(e, table, c, leaf));
 	if (edit_covers(e, table, edit, leaf)) {
@@ -418,7 +423,6 @@ static inline enum paging_status edit_leaf(const struct encoder *e, struct page_
 {
 	struct page_cursor *c = &edit->c;
 	uint64_t span = leaf_span(e, table, c, leaf);
-	uint64_t start;
 
 	if (edit_keeps_leaves(edit))
 		return PAGING_OK;
@@ -434,11 +438,6 @@ static inline enum paging_status edit_leaf(const struct encoder *e, struct page_
 	} else {
 		leaf_change(e, table, c, &edit->change, leaf, edit->op->gather);
 	}
-	start = addr_align_down(c->input, span);
-	if (start < edit->first)
-		edit->first = start;
-	if (start + (span - 1) > edit->final)
-		edit->final = start + (span - 1);
 	edit_pass(e, edit, span);
 	return PAGING_OK;
 }
@@ -1014,13 +1013,26 @@ static ALWAYS_INLINE enum paging_status edit_run(const struct encoder *e, struct
 	}
 }
 
+/* What `bytes` of the range came to, or will. */
+static inline void edit_enlarged(const struct encoder *e, const struct page_table *table,
+				 struct edit *edit, uint64_t bytes)
+{
+	struct page_table_op *op = edit->op;
+
+	if ((op->mode & PAGING_ENLARGE) == 0 || bytes == 0)
+		return;
+	if (edit->final < edit->start + (bytes - 1))
+		edit->final = edit->start + (bytes - 1);
+	op->enlarged = input_extend(e, table, edit->first);
+	op->enlarged_size = edit->final - edit->first + 1;
+}
+
 static inline enum paging_status edit_prepare(const struct encoder *e, struct page_table *table,
 					      struct edit *edit, uint64_t input, uint64_t last)
 {
 	const struct tlb_gather *gather = edit->op->gather;
 	enum paging_status status;
 
-	edit->first = input;
 	edit->removed[top_level(table)] = 0;
 	edit->frames_needed = 0;
 	edit->tables_emptied = 0;
@@ -1040,8 +1052,10 @@ static inline enum paging_status edit_prepare(const struct encoder *e, struct pa
 	if (edit->tables_emptied > edit->room)
 		return PAGING_GATHER_FULL;
 	edit->op->tables = edit->frames_needed;
-	if ((edit->op->mode & PAGING_PLAN) != 0)
+	if ((edit->op->mode & PAGING_PLAN) != 0) {
+		edit_enlarged(e, table, edit, last - input + 1);
 		return PAGING_OK;
+	}
 	if (!reserve_fill(&edit->reserve, edit->frames_needed))
 		return PAGING_NO_MEMORY;
 	edit->removed[top_level(table)] = 0;
@@ -1058,6 +1072,7 @@ static inline enum paging_status edit_range(const struct encoder *e, struct page
 	uint64_t last = input + (size - 1);
 	enum paging_status status;
 
+	edit->start = edit->first = edit->final = input;
 	edit->budget = limited ? op->budget : UINT64_MAX;
 	edit->reserve = (struct reserve){ .table = table,
 					  .frames = op->frames,
@@ -1065,17 +1080,11 @@ static inline enum paging_status edit_range(const struct encoder *e, struct page
 	status = edit_prepare(e, table, edit, input, last);
 	if (status != PAGING_OK || (op->mode & PAGING_PLAN) != 0)
 		return status;
-	edit->first = input;
-	edit->final = input;
+	edit->first = edit->final = input;
 	cursor_open(table, e, &edit->c, input, last);
 	status = edit_run(e, table, edit);
 	op->done = status == PAGING_OK ? size : edit->c.input - input;
-	if ((op->mode & PAGING_ENLARGE) != 0 && op->done != 0) {
-		if (edit->final < input + (op->done - 1))
-			edit->final = input + (op->done - 1);
-		op->enlarged = input_extend(e, table, edit->first);
-		op->enlarged_size = edit->final - edit->first + 1;
-	}
+	edit_enlarged(e, table, edit, op->done);
 	while (edit->c.level != top_level(table))
 		edit_leave(e, table, edit);
 	cursor_close(table, &edit->c);

@@ -298,6 +298,60 @@ FORMAT_TEST(reshape, collapse_of_a_live_table_needs_a_flush)
 	world_close(&world);
 }
 
+/* What the plan of such a change says it will come to, and what it then comes to: both are `size`
+ * from `start` on. */
+static void enlarge(struct world *world, enum model_kind kind, virt_addr virt, uint64_t bytes,
+		    virt_addr start, uint64_t size)
+{
+	struct model_op what = { .kind = kind, .virt = virt, .size = bytes };
+	struct page_table_op op = { .frames = world_frames(world) };
+	struct memory_snapshot *before = memory_snapshot_take(world->memory);
+
+	what.flags = format_plain_flags();
+	what.flags.write = 0;
+	what.mode = PAGING_ENLARGE | PAGING_SKIP_HOLES | PAGING_PLAN;
+	must(world_do(world, &what, &op), "the plan");
+	REQUIRE(op.enlarged == start && op.enlarged_size == size && op.done == 0,
+		"planned 0x%" PRIx64 "+0x%" PRIx64 ", not 0x%" PRIx64 "+0x%" PRIx64, op.enlarged,
+		op.enlarged_size, start, size);
+	memory_snapshot_require(world->memory, before);
+	memory_snapshot_drop(before);
+	what.mode &= ~(uint32_t)PAGING_PLAN;
+	must(world_do(world, &what, &op), "the operation");
+	REQUIRE(op.enlarged == start && op.enlarged_size == size && op.done == bytes,
+		"0x%" PRIx64 "+0x%" PRIx64 " was done, 0x%" PRIx64 "+0x%" PRIx64 " was planned",
+		op.enlarged, op.enlarged_size, start, size);
+	model_apply(&world->model, &what, bytes);
+	world_check(world);
+}
+
+/* Part of one leaf, the end of one and the beginning of the next, from a hole into one. */
+FORMAT_TEST(reshape, a_plan_says_what_enlarging_will_come_to)
+{
+	static const enum model_kind kinds[] = { MODEL_PROTECT, MODEL_SOFTWARE, MODEL_UNMAP };
+	uint64_t granule = format_granule(format);
+	virt_addr at = place(format);
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	for (uint64_t size = format_largest_leaf(format); size != 0;
+	     size = format_next_smaller_leaf(format, size)) {
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+			world_map(&world, at, 0, size);
+			world_map(&world, at + size, 2 * size, size);
+			enlarge(&world, kinds[i], at + size - granule, granule, at, size);
+			if (kinds[i] != MODEL_UNMAP)
+				enlarge(&world, kinds[i], at + size - granule, 2 * granule, at,
+					2 * size);
+			enlarge(&world, MODEL_UNMAP, at, size, at, size);
+			enlarge(&world, kinds[i], at + size - granule, 2 * granule,
+				at + size - granule, granule + size);
+			world_unmap(&world, at, 2 * size, PAGING_SKIP_HOLES);
+		}
+	}
+	world_close(&world);
+}
+
 /* What replacing must come to: unmapping whatever is there, and mapping. */
 static void model_replace(struct world *world, const struct model_op *what)
 {

@@ -285,17 +285,17 @@ static void settle(struct trial *trial, const struct model_op *what, enum paging
 	world_resync(world); /* what was split may be in smaller leaves than need be */
 }
 
-/* What it was told to enlarge to, exactly. */
-static void require_enlarged(const struct trial *trial, const struct model_op *what,
-			     enum paging_status status, const struct page_table_op *op)
+/* What it was told to enlarge to, exactly, with `bytes` of it done or planned. */
+static void require_enlarged(const struct trial *trial, const struct model_op *what, uint64_t bytes,
+			     const struct page_table_op *op)
 {
 	virt_addr start = what->virt;
 	uint64_t size = 0;
 
 	if (what->kind == MODEL_MAP_TO || (what->mode & PAGING_ENLARGE) == 0)
 		return;
-	if (!model_op_adds(what) && (status == PAGING_OK || what->mode & PAGING_RESUMABLE))
-		model_enlarge(&trial->world.model, what, op->done, &start, &size);
+	if (!model_op_adds(what))
+		model_enlarge(&trial->world.model, what, bytes, &start, &size);
 	REQUIRE(op->enlarged_size == size && (size == 0 || op->enlarged == start),
 		"enlarged to 0x%" PRIx64 "+0x%" PRIx64 ", the model to 0x%" PRIx64 "+0x%" PRIx64,
 		op->enlarged, op->enlarged_size, start, size);
@@ -313,7 +313,8 @@ static uint64_t plan(struct trial *trial, const struct model_op *what, struct pa
 	planned.mode |= PAGING_PLAN;
 	*status = world_do(&trial->world, &planned, op);
 	REQUIRE(memory->requests == requests, "the plan takes frames");
-	REQUIRE(op->done == 0 && op->enlarged_size == 0, "the plan does something");
+	REQUIRE(op->done == 0, "the plan does something");
+	require_enlarged(trial, what, *status == PAGING_OK ? what->size : 0, op);
 	REQUIRE(!tlb_gather_needed(&trial->watch.gather) && trial->watch.flushes == 0,
 		"the plan asks for a flush");
 	memory_snapshot_require(memory, trial->watch.before);
@@ -387,7 +388,7 @@ void trial_operation(struct trial *trial)
 	if (planned)
 		require_planned(trial, status, world->memory->requests - requests, &op, foreseen,
 				tables);
-	require_enlarged(trial, &what, status, &op);
+	require_enlarged(trial, &what, op.done, &op);
 	if (!circumstances_allow(trial, &what, expected.status, status, op.gather))
 		require_right_answer(&what, status, &op, &expected);
 	settle(trial, &what, status, &op);

@@ -177,9 +177,10 @@ enum page_table_mode {
 	 * PAGING_BAD_ARGUMENT. */
 	PAGING_ENLARGE = 1 << 4,
 	/* Change nothing: check all that an operation that is all or nothing checks, but for
-	 * memory, and count in `tables` the frames that it will take. With so many at hand
-	 * (twofold/frame_cache.h) the operation cannot fail afterwards. collapse and harvest
-	 * take none, and check their arguments only. */
+	 * memory, count in `tables` the frames that it will take, and say in `enlarged` what
+	 * PAGING_ENLARGE will come to. With so many frames at hand (twofold/frame_cache.h) the
+	 * operation cannot fail afterwards. collapse and harvest take none, and check their
+	 * arguments only. */
 	PAGING_PLAN = 1 << 5,
 	/* PAGING_REPLACE and PAGING_ENLARGE for an operation that has no such thing, and bits that
 	 * are none of these, are PAGING_BAD_ARGUMENT; the others are no matter where they do not
@@ -213,8 +214,8 @@ struct page_table_op {
 	/* Results. */
 	uint64_t done;          /* bytes of the range that are done (all of it, or 0 when atomic) */
 	uint64_t tables;        /* with PAGING_PLAN, or atomic: the table frames that it takes */
-	virt_addr enlarged;     /* with PAGING_ENLARGE only: start and size of what is done of */
-	uint64_t enlarged_size; /* the range and all leaves that it touches; size 0: nothing is */
+	virt_addr enlarged;     /* with PAGING_ENLARGE only: start and size of what is done, or */
+	uint64_t enlarged_size; /* planned, and all leaves that it touches; size 0: nothing is */
 	virt_addr conflict;     /* on failure: the input address it is about */
 	uint64_t conflict_size; /* and the size of the leaf, hole or table in the way, else 0 */
 };
