@@ -41,6 +41,8 @@ const char *fault_cause_text(enum fault_cause cause)
 		return "reserved bits or values in an entry";
 	case FAULT_ADDRESS_SIZE:
 		return "address too wide";
+	case FAULT_REFUSED:
+		return "refused by the tables";
 	case FAULT_OTHER:
 		return "not a matter of the tables";
 	case FAULT_UNKNOWN:

@@ -6,6 +6,7 @@
 
 #include "require.h"
 #include "twofold/aarch64_fault.h"
+#include "twofold/riscv_fault.h"
 #include "twofold/x86_64_fault.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -242,6 +243,102 @@ Test(fault, aarch64_no_abort)
 				!aarch64_explain_stage2(others[i], LINEAR, 0, &seen) &&
 				seen.stage == 77,
 			"0x%" PRIx64 " is an abort", others[i]);
+	}
+}
+
+/* Privileged specification, table of scause: page faults, and access faults of the same kinds. */
+Test(fault, riscv_page_fault)
+{
+	static const struct {
+		uint64_t scause;
+		enum fault_cause cause;
+		unsigned int access;
+	} rows[] = {
+		{ 12, FAULT_REFUSED, X }, { 13, FAULT_REFUSED, R }, { 15, FAULT_REFUSED, W },
+		{ 1, FAULT_OTHER, X },    { 5, FAULT_OTHER, R },    { 7, FAULT_OTHER, W },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct page_fault seen;
+
+		REQUIRE(riscv_explain_page_fault(rows[i].scause, LINEAR, &seen), "row %zu: none",
+			i);
+		require_cause(&seen, rows[i].cause, rows[i].access, i);
+		REQUIRE(seen.stage == 1 && !seen.walk && !seen.privilege_known &&
+				seen.level == FAULT_NO_LEVEL,
+			"row %zu", i);
+		REQUIRE(seen.virt == LINEAR && seen.virt_exact == ALL && seen.phys_exact == 0,
+			"row %zu: addresses", i);
+	}
+}
+
+/* htval is the guest-physical address shifted right by 2; htinst 0x2000 and 0x3000 are reads,
+ * 0x2020 and 0x3020 writes by the walk of the guest's tables, other values are of the instruction.
+ */
+Test(fault, riscv_guest_page_fault)
+{
+	static const struct {
+		uint64_t scause, htval, htinst;
+		unsigned int access;
+		bool walk;
+		phys_addr phys;
+		uint64_t exact;
+	} rows[] = {
+		{ 20, 0x8d159e26, 0, X, false, 0x234567898, ALL },
+		{ 21, 0x8d159e26, 0, R, false, 0x234567898, ALL },
+		{ 23, 0x8d159e26, 0, W, false, 0x234567898, ALL },
+		{ 21, 0x8d159e26, 0x0000b503, R, false, 0x234567898, ALL }, /* ld */
+		{ 23, 0x8d159e26, 0x00a03023, W, false, 0x234567898, ALL }, /* sd: 0x3023 */
+		{ 21, 0x8d159e26, 0x3000, R, true, 0x234567898, ALL },
+		{ 23, 0x8d159e26, 0x3000, R, true, 0x234567898, ALL },
+		{ 20, 0x8d159e26, 0x3020, W, true, 0x234567898, ALL },
+		{ 20, 0x8d159e26, 0x2000, R, true, 0x234567898, ALL },
+		{ 21, 0x8d159e26, 0x2020, W, true, 0x234567898, ALL },
+		{ 21, 0xc000000000000001, 0, R, false, 4, ALL },
+		{ 21, 0, 0, R, false, 0, 0 }, /* not told, or 0 */
+	};
+	struct page_fault seen;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		REQUIRE(riscv_explain_guest_page_fault(rows[i].scause, LINEAR, rows[i].htval,
+						       rows[i].htinst, &seen),
+			"row %zu: none", i);
+		require_cause(&seen, FAULT_REFUSED, rows[i].access, i);
+		REQUIRE(seen.stage == 2 && seen.walk == rows[i].walk && !seen.privilege_known &&
+				seen.level == FAULT_NO_LEVEL,
+			"row %zu: walk", i);
+		REQUIRE(seen.virt == LINEAR && seen.virt_exact == ALL, "row %zu: virt", i);
+		REQUIRE(seen.phys == rows[i].phys && seen.phys_exact == rows[i].exact,
+			"row %zu: 0x%" PRIx64, i, seen.phys);
+	}
+	/* Bits 1:0 are the virtual address's, but for an entry of a table. */
+	REQUIRE(riscv_explain_guest_page_fault(21, LINEAR + 3, 0x8d159e26, 0, &seen) &&
+			seen.phys == 0x23456789b,
+		"0x%" PRIx64, seen.phys);
+	REQUIRE(riscv_explain_guest_page_fault(21, LINEAR + 3, 0x8d159e26, 0x3000, &seen) &&
+			seen.phys == 0x234567898,
+		"0x%" PRIx64, seen.phys);
+}
+
+/* Each explains its own codes, and neither an interrupt of the same number: nothing is written. */
+Test(fault, riscv_other_traps)
+{
+	const uint64_t page_faults = 1 << 1 | 1 << 5 | 1 << 7 | 1 << 12 | 1 << 13 | 1 << 15;
+	const uint64_t guest_page_faults = 1 << 20 | 1 << 21 | 1 << 23;
+
+	for (unsigned int code = 0; code < 128; code++) {
+		struct page_fault seen = { .cause = FAULT_NONE, .stage = 77 };
+		uint64_t scause = code < 64 ? code : UINT64_C(1) << 63 | (code - 64);
+		uint64_t bit = code < 64 ? UINT64_C(1) << code : 0;
+
+		REQUIRE(riscv_explain_page_fault(scause, LINEAR, &seen) ==
+				((page_faults & bit) != 0),
+			"code %u", code);
+		REQUIRE(riscv_explain_guest_page_fault(scause, LINEAR, 1, 0, &seen) ==
+				((guest_page_faults & bit) != 0),
+			"code %u of a guest", code);
+		REQUIRE((seen.stage == 77) == ((bit & (page_faults | guest_page_faults)) == 0),
+			"code %u was written", code);
 	}
 }
 

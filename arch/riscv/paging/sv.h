@@ -7,6 +7,10 @@
 
 #include "engine/engine.h"
 
+/* struct page_table_format's kind; those of the others are in their geometry.h. */
+#define RISCV_KIND_STAGE1  16
+#define RISCV_KIND_G_STAGE 17
+
 #define VALID      (UINT64_C(1) << 0)
 #define READ       (UINT64_C(1) << 1)
 #define WRITE      (UINT64_C(1) << 2)

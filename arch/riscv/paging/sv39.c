@@ -13,4 +13,4 @@ static const struct encoder sv39 = {
 	.encode = sv_encode, .decode = sv_decode,          .broken = sv_broken,
 };
 
-PAGING_DEFINE_FORMAT(riscv_sv39, "RISC-V Sv39", sv39);
+PAGING_DEFINE_FORMAT_OF_KIND(riscv_sv39, "RISC-V Sv39", sv39, RISCV_KIND_STAGE1);

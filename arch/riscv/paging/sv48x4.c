@@ -48,4 +48,4 @@ static const struct encoder sv48x4 = {
 	.encode = x4_encode, .decode = x4_decode,          .broken = x4_broken,
 };
 
-PAGING_DEFINE_FORMAT(riscv_sv48x4, "RISC-V Sv48x4", sv48x4);
+PAGING_DEFINE_FORMAT_OF_KIND(riscv_sv48x4, "RISC-V Sv48x4", sv48x4, RISCV_KIND_G_STAGE);

@@ -5,7 +5,7 @@
 
 #include "engine/encoder.h"
 
-/* struct page_table_format's kind; AArch64's are from 256 on. */
+/* struct page_table_format's kind; RISC-V's are from 16, AArch64's from 256 on. */
 #define X86_KIND_STAGE1 1
 #define X86_KIND_EPT    2
 #define X86_KIND_NPT    3

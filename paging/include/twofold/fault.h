@@ -2,7 +2,7 @@
 /*
  * What an MMU says about an access that it refused, in terms that no architecture owns, so that a
  * kernel's or hypervisor's fault handler is written once. Each architecture has functions that
- * explain its registers (twofold/x86_64_fault.h, twofold/aarch64_fault.h).
+ * explain its registers (twofold/x86_64_fault.h, twofold/aarch64_fault.h, twofold/riscv_fault.h).
  */
 #ifndef TWOFOLD_FAULT_H
 #define TWOFOLD_FAULT_H
@@ -25,6 +25,7 @@ enum fault_cause {
 	FAULT_ACCESS_FLAG,    /* the mapping is not marked accessed (Arm, flags.idle) */
 	FAULT_MISCONFIGURED,  /* an entry on the way has reserved bits or values in it */
 	FAULT_ADDRESS_SIZE,   /* an address, input or in an entry, is too wide (Arm) */
+	FAULT_REFUSED,        /* one of these, the CPU does not say which (RISC-V) */
 	FAULT_OTHER,          /* not a matter of the tables: alignment, a bus error, ... */
 	FAULT_UNKNOWN,        /* a code that the manual does not define */
 };
@@ -44,7 +45,7 @@ struct page_fault {
 	/* enum fault_access, OR-ed; 0: not told. Of an instruction that reads and writes
 	 * FAULT_WRITE is always there, and FAULT_READ may be. If `walk`: what the walk did. */
 	uint8_t access;
-	uint8_t stage; /* whose tables refused it: 1, or 2 for EPT, NPT and Arm's stage 2 */
+	uint8_t stage; /* whose tables refused it: 1, or 2 for EPT, NPT, Arm's stage 2, G-stage */
 	/* Stage 2: the access was the guest's own walk of its stage-1 tables. */
 	bool walk;
 	/* Whether the access was unprivileged, where that is told. */
