@@ -10,7 +10,8 @@
 #include "suite.h"
 #include "world.h"
 
-/* Calls `body` for each combination of the attributes, with the software bits one by one. */
+/* Calls `body` for each combination of the attributes, with the software bits one by one, and the
+ * address modifier where there is one. */
 static void each_combination(struct world *world, uint64_t size,
 			     void (*body)(struct world *, uint64_t, struct page_flags))
 {
@@ -27,6 +28,10 @@ static void each_combination(struct world *world, uint64_t size,
 			flags.protection_key = keys[(high >> 4) & 3] & 15u;
 			flags.guarded = (high >> 6) & 1;
 			flags.software = software[(low ^ high) % 10];
+			body(world, size, flags);
+			if (world->format->config.modifier == 0)
+				continue;
+			flags.modified = 1;
 			body(world, size, flags);
 		}
 	}

@@ -27,7 +27,13 @@ static struct walker_x86_cpu x86_cpu(const struct format_case *format)
 		.pge = (config->features & X86_64_GLOBAL) != 0,
 		.pke = (config->features & X86_64_PKU) != 0,
 		.pat = config->memory_attributes,
+		.modifier = config->modifier,
 	};
+}
+
+uint64_t x86_address_bits(const struct format_case *format)
+{
+	return UINT64_C(0x000ffffffffff000) & ~format->config.modifier;
 }
 
 /* Encodings of memory types: SDM vol. 3A table 12-10 (IA32_PAT). */
@@ -65,6 +71,7 @@ bool beyond_any(const struct format_case *format, struct page_flags flags)
 {
 	return flags.execute_privileged || flags.execute_user || flags.guarded ||
 	       flags.reserved0 != 0 || flags.reserved1 != 0 ||
+	       (flags.modified && format->config.modifier == 0) ||
 	       (flags.software >> format->software_bits) != 0;
 }
 
@@ -104,7 +111,7 @@ static enum walk_entry x86_entry(const struct format_case *format, unsigned int 
 {
 	struct walker_x86_cpu cpu = x86_cpu(format);
 
-	*next = descriptor & 0x000ffffffffff000;
+	*next = descriptor & x86_address_bits(format);
 	return walker_x86_entry(&cpu, level + 1, descriptor);
 }
 
@@ -145,6 +152,7 @@ static struct walker_ept_cpu ept_cpu(const struct format_case *format)
 		.accessed_dirty = (config->features & EPT_ACCESSED_DIRTY) != 0,
 		.virtualization_exceptions = (config->features & EPT_SUPPRESS_VE) != 0,
 		.mode_based = (config->features & EPT_MODE_BASED) != 0,
+		.shared_bit = config->modifier == 0 ? 0 : __builtin_ctzll(config->modifier),
 	};
 }
 
@@ -192,7 +200,7 @@ static enum walk_entry ept_entry(const struct format_case *format, unsigned int 
 {
 	struct walker_ept_cpu cpu = ept_cpu(format);
 
-	*next = descriptor & 0x000ffffffffff000;
+	*next = descriptor & x86_address_bits(format);
 	return walker_ept_entry(&cpu, level + 1, descriptor);
 }
 
@@ -218,7 +226,7 @@ static uint64_t ept_touch(const struct format_case *format, uint64_t leaf, bool 
 
 /* The list */
 
-#define X86(name_, width, output, leaves, features_, pat)                                         \
+#define X86(name_, width, output, leaves, features_, pat, ...)                                    \
 	{                                                                                         \
 		.name = (name_), GEOMETRY_4K(width), .inputs = INPUTS_SIGNED, .software_bits = 9, \
 		.config = { .format = &x86_64_stage1,                                             \
@@ -226,13 +234,14 @@ static uint64_t ept_touch(const struct format_case *format, uint64_t leaf, bool 
 			    .output_bits = (output),                                              \
 			    .leaf_sizes = (leaves),                                               \
 			    .features = (features_),                                              \
-			    .memory_attributes = (pat) },                                         \
+			    .memory_attributes = (pat),                                           \
+			    __VA_ARGS__ },                                                        \
 		.expressible = x86_expressible, .reported = x86_reported,                         \
 		.translate = x86_translate, .entry = x86_entry, .type = x86_type,                 \
 		.touch = x86_touch, .narrow = x86_narrow,                                         \
 	}
 
-#define EPT(name_, width, output, leaves, features_)                                             \
+#define EPT(name_, width, output, leaves, features_, ...)                                        \
 	{                                                                                        \
 		.name = (name_), GEOMETRY_4K(width), .inputs = INPUTS_LOW, .second_stage = true, \
 		.software_bits = 5,                                                              \
@@ -240,7 +249,8 @@ static uint64_t ept_touch(const struct format_case *format, uint64_t leaf, bool 
 			    .input_bits = (width),                                               \
 			    .output_bits = (output),                                             \
 			    .leaf_sizes = (leaves),                                              \
-			    .features = (features_) },                                           \
+			    .features = (features_),                                             \
+			    __VA_ARGS__ },                                                       \
 		.expressible = ept_expressible, .reported = x86_reported,                        \
 		.translate = ept_translate, .entry = ept_entry, .type = ept_type,                \
 		.touch = ept_touch, .narrow = ept_narrow,                                        \
@@ -258,6 +268,11 @@ const struct format_case formats_x86[] = {
 	X86("x86-48-bare", 48, 36, PAGE_SIZE_4K, 0, X86_64_PAT_RESET),
 	X86("x86-57-global", 57, 46, PAGE_SIZE_4K | PAGE_SIZE_2M, X86_64_NX | X86_64_GLOBAL,
 	    X86_64_PAT),
+	/* Memory encryption, 5 bits fewer of address and the C-bit; a TDX guest's shared bit. */
+	X86("x86-48-encrypted", 48, 43, PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G, X86_ALL,
+	    X86_64_PAT, .modifier = UINT64_C(1) << 47, .modified_tables = true),
+	X86("x86-57-shared", 57, 51, PAGE_SIZE_4K | PAGE_SIZE_2M, X86_64_NX, X86_64_PAT,
+	    .modifier = UINT64_C(1) << 51),
 	EPT("ept-48", 48, 46, PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G, EPT_ALL),
 	EPT("ept-57", 57, 52, PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G, EPT_ALL),
 	EPT("ept-48-bare", 48, 36, PAGE_SIZE_4K, 0),
@@ -265,6 +280,8 @@ const struct format_case formats_x86[] = {
 	EPT("ept-48-fetch", 48, 40, PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G, EPT_EXECUTE_ONLY),
 	EPT("ept-57-ve-modes", 57, 46, PAGE_SIZE_4K | PAGE_SIZE_2M,
 	    EPT_SUPPRESS_VE | EPT_MODE_BASED),
+	EPT("ept-48-shared", 48, 46, PAGE_SIZE_4K | PAGE_SIZE_2M, EPT_ACCESSED_DIRTY,
+	    .modifier = UINT64_C(1) << 51),
 	EPT("ept-48-modes", 48, 46, PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G, EPT_MODES),
 };
 const size_t formats_x86_count = sizeof(formats_x86) / sizeof(formats_x86[0]);
@@ -435,6 +452,7 @@ struct page_flags format_random_flags(const struct format_case *format, uint64_t
 		flags.share = (word >> 22) & 3;
 		flags.execute_privileged = (word >> 24) & 1;
 		flags.execute_user = (word >> 25) & 1;
+		flags.modified = format->config.modifier != 0 && ((word >> 28) & 1) != 0;
 		if (((word >> 20) & 1) != 0) { /* more than half of all words are too special */
 			flags.protection_key = 0;
 			flags.ignore_pat = 0;

@@ -130,7 +130,8 @@ static bool has_type(const struct format_case *format, unsigned int type)
 static bool either_stage(const struct format_case *format, struct page_flags flags)
 {
 	if (flags.ignore_pat || flags.suppress_ve || flags.protection_key != 0 ||
-	    flags.reserved0 != 0 || flags.reserved1 != 0 || (flags.software >> 3) != 0)
+	    flags.reserved0 != 0 || flags.reserved1 != 0 || flags.modified ||
+	    (flags.software >> 3) != 0)
 		return false;
 	if (flags.dirty && !has(format, AARCH64_HARDWARE_DIRTY))
 		return false;

@@ -16,6 +16,8 @@ static struct walker_npt_cpu npt_cpu(const struct format_case *format)
 		.page_1g = (config->leaf_sizes & PAGE_SIZE_1G) != 0,
 		.nxe = (config->features & NPT_NX) != 0,
 		.pat = config->memory_attributes,
+		.c_bit =
+			config->modifier == 0 ? 0 : (unsigned int)__builtin_ctzll(config->modifier),
 	};
 }
 
@@ -43,7 +45,7 @@ static enum walk_entry npt_entry(const struct format_case *format, unsigned int 
 {
 	struct walker_npt_cpu cpu = npt_cpu(format);
 
-	*next = descriptor & 0x000ffffffffff000;
+	*next = descriptor & x86_address_bits(format);
 	return walker_npt_entry(&cpu, level + 1, descriptor);
 }
 
@@ -67,7 +69,7 @@ static uint64_t npt_narrow(const struct format_case *format, uint64_t entry, uns
 	}
 }
 
-#define NPT(name_, width, output, leaves, features_, pat)                                        \
+#define NPT(name_, width, output, leaves, features_, pat, ...)                                   \
 	{                                                                                        \
 		.name = (name_), GEOMETRY_4K(width), .inputs = INPUTS_LOW, .second_stage = true, \
 		.software_bits = 9,                                                              \
@@ -76,7 +78,8 @@ static uint64_t npt_narrow(const struct format_case *format, uint64_t entry, uns
 			    .output_bits = (output),                                             \
 			    .leaf_sizes = (leaves),                                              \
 			    .features = (features_),                                             \
-			    .memory_attributes = (pat) },                                        \
+			    .memory_attributes = (pat),                                          \
+			    __VA_ARGS__ },                                                       \
 		.expressible = npt_expressible, .reported = x86_reported,                        \
 		.translate = npt_translate, .entry = npt_entry, .type = x86_type,                \
 		.touch = npt_touch, .narrow = npt_narrow,                                        \
@@ -86,5 +89,7 @@ const struct format_case formats_npt[] = {
 	NPT("npt-48", 48, 48, PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G, NPT_NX, X86_64_PAT),
 	NPT("npt-57", 57, 52, PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G, NPT_NX, X86_64_PAT),
 	NPT("npt-48-no-1g", 48, 40, PAGE_SIZE_4K | PAGE_SIZE_2M, 0, X86_64_PAT_RESET),
+	NPT("npt-48-encrypted", 48, 43, PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G, NPT_NX,
+	    X86_64_PAT, .modifier = UINT64_C(1) << 47, .modified_tables = true),
 };
 const size_t formats_npt_count = sizeof(formats_npt) / sizeof(formats_npt[0]);

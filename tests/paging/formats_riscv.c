@@ -28,7 +28,7 @@ static bool riscv_expressible(const struct format_case *format, struct page_flag
 {
 	if (flags.execute_privileged || flags.execute_user || flags.ignore_pat ||
 	    flags.suppress_ve || flags.guarded || flags.protection_key != 0 ||
-	    flags.reserved0 != 0 || flags.reserved1 != 0 ||
+	    flags.reserved0 != 0 || flags.reserved1 != 0 || flags.modified ||
 	    (flags.software >> format->software_bits) != 0)
 		return false;
 	if (format->second_stage && (flags.user || flags.global))

@@ -9,6 +9,8 @@
 enum memory_type x86_type(unsigned int number);
 /* Whether the PAT has an entry of that type. */
 bool in_pat(uint64_t pat, unsigned int type);
+/* The bits of an entry's address that are one. */
+uint64_t x86_address_bits(const struct format_case *format);
 /* What no format of this architecture has: rights by privilege, bits that mean nothing. */
 bool beyond_any(const struct format_case *format, struct page_flags flags);
 /* As they were asked for: coherent, so every shareability is the default one. */

@@ -48,6 +48,7 @@ struct walk_result {
 	bool accessed;
 	bool dirty;
 	bool shadow_stack;  /* not a page for data */
+	bool modified;      /* the address modifier bit is set in the leaf */
 	bool guarded;       /* branches must land on landing pads */
 	unsigned int share; /* as enum shareability names it */
 };

@@ -26,10 +26,15 @@ static bool bad_permissions(const struct walker_ept_cpu *cpu, uint64_t entry)
 	return !bit(entry, 0) && (bit(entry, 1) || (fetched && !cpu->execute_only));
 }
 
+static uint64_t shared(const struct walker_ept_cpu *cpu)
+{
+	return cpu->shared_bit == 0 ? 0 : UINT64_C(1) << cpu->shared_bit;
+}
+
 /* Tables 28-1 to 28-7: the reserved bits of a present entry. */
 static bool has_reserved_bit(const struct walker_ept_cpu *cpu, unsigned int level, uint64_t entry)
 {
-	if (cpu->maxphyaddr < 52 && masked(entry, 51, cpu->maxphyaddr) != 0)
+	if (cpu->maxphyaddr < 52 && masked(entry & ~shared(cpu), 51, cpu->maxphyaddr) != 0)
 		return true;
 	if (level >= 4)
 		return masked(entry, 7, 3) != 0;
@@ -67,7 +72,8 @@ static void read_leaf(const struct walker_ept_cpu *cpu, uint64_t address,
 {
 	uint64_t leaf = result->descriptor;
 
-	result->phys = masked(leaf, 51, 12) + (address & (result->page_size - 1));
+	result->phys = (masked(leaf, 51, 12) & ~shared(cpu)) + (address & (result->page_size - 1));
+	result->modified = (leaf & shared(cpu)) != 0;
 	result->type = (unsigned int)(masked(leaf, 5, 3) >> 3);
 	result->ignore_pat = bit(leaf, 6);
 	result->suppress_ve = cpu->virtualization_exceptions && bit(leaf, 63);
@@ -110,7 +116,7 @@ struct walk_result walker_ept_translate(const struct walker_ept_cpu *cpu, uint64
 			result.fault = bit(rights, permission) ? WALK_OK : WALK_DENIED;
 			return result;
 		case WALK_ENTRY_TABLE:
-			table = masked(result.descriptor, 51, 12);
+			table = masked(result.descriptor & ~shared(cpu), 51, 12);
 			break;
 		}
 	}

@@ -13,6 +13,7 @@ struct walker_ept_cpu {
 	bool page_1g;            /* IA32_VMX_EPT_VPID_CAP[17] */
 	bool accessed_dirty;     /* EPTP[6] */
 	bool virtualization_exceptions;
+	int shared_bit;  /* above maxphyaddr, the bit of an address that is none; 0: none */
 	bool mode_based; /* the "mode-based execute control for EPT" VM-execution control */
 };
 

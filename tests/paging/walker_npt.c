@@ -14,11 +14,23 @@ static uint64_t field(uint64_t word, unsigned int hi, unsigned int lo)
 /* The lowest address bit of what an entry of the level spans. */
 static const unsigned int shift_of[] = { 0, 12, 21, 30, 39, 48 };
 
+/* The address that an entry has, and whether what is there is encrypted (15.34.1). */
+static uint64_t address_of(const struct walker_npt_cpu *cpu, uint64_t entry, bool *encrypted)
+{
+	uint64_t c = cpu->c_bit == 0 ? 0 : UINT64_C(1) << cpu->c_bit;
+
+	*encrypted = (entry & c) != 0;
+	return (field(entry, 51, 12) << 12) & ~c;
+}
+
 /* Must-be-zero fields of a present entry. PS is one in PML4E and PML5E too. */
 static bool must_be_zero_set(const struct walker_npt_cpu *cpu, unsigned int level, uint64_t entry)
 {
+	bool encrypted;
+	uint64_t address = address_of(cpu, entry, &encrypted);
+
 	if ((!cpu->nxe && field(entry, 63, 63)) ||
-	    (cpu->maxphyaddr < 52 && field(entry, 51, cpu->maxphyaddr)))
+	    (cpu->maxphyaddr < 52 && field(address, 51, cpu->maxphyaddr)))
 		return true;
 	if (level >= 3 && !field(entry, 7, 7) && field(entry, 8, 8)) /* no G where no leaf is */
 		return true;
@@ -47,7 +59,7 @@ static void see_leaf(const struct walker_npt_cpu *cpu, unsigned int level, uint6
 	uint64_t index = field(leaf, 3, 3) | field(leaf, 4, 4) << 1;
 
 	index |= (level == 1 ? field(leaf, 7, 7) : field(leaf, 12, 12)) << 2;
-	result->phys = ((field(leaf, 51, 12) << 12) & ~inside) | (address & inside);
+	result->phys = (address_of(cpu, leaf, &result->modified) & ~inside) | (address & inside);
 	result->type = (unsigned int)(cpu->pat >> (8 * index) & 0xff);
 	result->accessed = field(leaf, 5, 5) != 0;
 	/* A leaf without W keeps its dirty state in bit 58, which the CPU ignores. */
@@ -59,7 +71,7 @@ struct walk_result walker_npt_translate(const struct walker_npt_cpu *cpu, uint64
 					struct walk_access access)
 {
 	struct walk_result result = { .fault = WALK_BAD_ADDRESS };
-	bool user = true, write = true, fetch = true;
+	bool user = true, write = true, fetch = true, encrypted;
 	uint64_t table = field(ncr3, 51, 12) << 12;
 
 	if (field(address, 63, shift_of[cpu->levels] + 9) != 0)
@@ -86,7 +98,7 @@ struct walk_result walker_npt_translate(const struct walker_npt_cpu *cpu, uint64
 			result.fault = user && may ? WALK_OK : WALK_DENIED;
 			return result;
 		}
-		table = field(result.descriptor, 51, 12) << 12;
+		table = address_of(cpu, result.descriptor, &encrypted);
 	}
 	return result; /* not reached: an entry of level 1 is a leaf or ends the walk */
 }

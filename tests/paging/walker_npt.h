@@ -12,6 +12,7 @@ struct walker_npt_cpu {
 	bool page_1g;            /* CPUID 80000001h, EDX[26] */
 	bool nxe;                /* the host's EFER.NXE */
 	uint64_t pat;            /* the host's PAT */
+	unsigned int c_bit;      /* CPUID 8000001Fh, EBX[5:0]; 0 without memory encryption */
 };
 
 struct walk_result walker_npt_translate(const struct walker_npt_cpu *cpu, uint64_t ncr3,

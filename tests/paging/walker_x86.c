@@ -13,7 +13,7 @@ static bool has_reserved_bit(const struct walker_x86_cpu *cpu, unsigned int leve
 {
 	bool ps = level > 1 && bits(entry, 7, 7) != 0;
 
-	if (cpu->maxphyaddr < 52 && bits(entry, 51, cpu->maxphyaddr) != 0)
+	if (cpu->maxphyaddr < 52 && bits(entry & ~cpu->modifier, 51, cpu->maxphyaddr) != 0)
 		return true;
 	if (!cpu->nxe && bits(entry, 63, 63) != 0)
 		return true;
@@ -67,7 +67,9 @@ static void read_leaf(const struct walker_x86_cpu *cpu, unsigned int level, uint
 	uint64_t pat_bit = level == 1 ? bits(leaf, 7, 7) : bits(leaf, 12, 12);
 	unsigned int index = (unsigned int)(4 * pat_bit + 2 * bits(leaf, 4, 4) + bits(leaf, 3, 3));
 
-	result->phys = (bits(leaf, 51, shift) << shift) + bits(address, shift - 1, 0);
+	result->phys =
+		(bits(leaf & ~cpu->modifier, 51, shift) << shift) + bits(address, shift - 1, 0);
+	result->modified = (leaf & cpu->modifier) != 0;
 	result->type = (unsigned int)bits(cpu->pat, 8 * index + 7, 8 * index);
 	result->accessed = bits(leaf, 5, 5) != 0;
 	/* D in a leaf without W would be a shadow-stack page to a CPU with CET (SDM vol. 3A 4.6.1),
@@ -116,7 +118,7 @@ struct walk_result walker_x86_translate(const struct walker_x86_cpu *cpu, uint64
 			result.fault = allowed(rights, access) ? WALK_OK : WALK_DENIED;
 			return result;
 		}
-		table = bits(result.descriptor, 51, 12) << 12;
+		table = bits(result.descriptor & ~cpu->modifier, 51, 12) << 12;
 	}
 	/* Not reached: on the last level an entry is a leaf, or it ends the walk. */
 	return result;

@@ -14,6 +14,9 @@ struct walker_x86_cpu {
 	bool pge;                /* CR4.PGE */
 	bool pke;                /* CR4.PKE */
 	uint64_t pat;            /* IA32_PAT */
+	/* The bit of an entry's address that is none: the C-bit (APM vol. 2 15.34.1), a TDX guest's
+	 * shared bit. 0: there is none. */
+	uint64_t modifier;
 };
 
 struct walk_result walker_x86_translate(const struct walker_x86_cpu *cpu, uint64_t cr3,

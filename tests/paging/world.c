@@ -235,6 +235,7 @@ static uint64_t check_table(struct world *world, phys_addr start, unsigned int l
 	const struct format_case *format = world->format;
 	bool root = level == format->levels - 1;
 	uint64_t size = root ? format->root_bytes : format->table_bytes;
+	uint64_t modifier = format->config.modifier;
 	const uint8_t *bytes = memory_at(world->memory, start, size);
 	uint64_t tables = 1, in_use = 0;
 
@@ -248,6 +249,9 @@ static uint64_t check_table(struct world *world, phys_addr start, unsigned int l
 		in_use++;
 		switch (format->entry(format, level, entry, &next)) {
 		case WALK_ENTRY_TABLE:
+			REQUIRE((entry & modifier) ==
+					(format->config.modified_tables ? modifier : 0),
+				"level %u: the modifier of 0x%" PRIx64, level, entry);
 			tables += check_table(world, next, level - 1, may_be_empty);
 			break;
 		case WALK_ENTRY_LEAF:
@@ -331,7 +335,8 @@ static void probe_leaf(struct world *world, virt_addr virt, const struct page_ma
 				seen.key == flags.protection_key &&
 				seen.ignore_pat == flags.ignore_pat &&
 				seen.suppress_ve == flags.suppress_ve &&
-				seen.guarded == flags.guarded && seen.share == flags.share,
+				seen.guarded == flags.guarded && seen.share == flags.share &&
+				seen.modified == flags.modified,
 			"0x%" PRIx64 ": the MMU reads 0x%" PRIx64 ", query %s", virt,
 			seen.descriptor, flags_text(flags, text));
 	}
