@@ -327,79 +327,231 @@ FORMAT_TEST(replay, protect_and_split)
 	world_close(&world);
 }
 
-/* The hardware's part: sets dirty in the leaf just before the library stores to it. */
+static struct model_op annotation(virt_addr virt, uint64_t size, uint64_t note)
+{
+	struct model_op op = operation(MODEL_ANNOTATE, virt, 0, size);
+
+	op.note = note;
+	return op;
+}
+
+/* The operations that race with the hardware's marks. */
+
+static enum paging_status race_protect(struct world *world, virt_addr virt, uint64_t size,
+				       struct page_table_op *op)
+{
+	struct page_flags flags = { .read = 1, .execute = 1 };
+
+	return page_table_protect(&world->table, virt, size, flags, op);
+}
+
+static enum paging_status race_write_protect(struct world *world, virt_addr virt, uint64_t size,
+					     struct page_table_op *op)
+{
+	return page_table_write_protect(&world->table, virt, size, op);
+}
+
+static enum paging_status race_set_software(struct world *world, virt_addr virt, uint64_t size,
+					    struct page_table_op *op)
+{
+	return page_table_set_software(&world->table, virt, size, 1, op);
+}
+
+static enum paging_status race_unmap(struct world *world, virt_addr virt, uint64_t size,
+				     struct page_table_op *op)
+{
+	return page_table_unmap(&world->table, virt, size, op);
+}
+
+static enum paging_status race_annotate(struct world *world, virt_addr virt, uint64_t size,
+					struct page_table_op *op)
+{
+	op->annotation = 5;
+	return page_table_unmap(&world->table, virt, size, op);
+}
+
+static enum paging_status race_split(struct world *world, virt_addr virt, uint64_t size,
+				     struct page_table_op *op)
+{
+	return page_table_split(&world->table, virt, size, format_granule(world->format), op);
+}
+
+/* The hardware's part: marks the leaf just before the library stores to it for the first time. */
 struct hardware {
 	struct world *world;
 	virt_addr virt;
+	bool write;
 	unsigned int touched;
 };
 
-static void set_dirty(struct trap *trap, phys_addr address)
+static void mark(struct trap *trap, phys_addr address)
 {
 	struct hardware *hardware = trap->context;
 	struct world *world = hardware->world;
 	struct walk_result leaf = world_translate(world, hardware->virt, world_accesses[0]);
-	uint64_t dirty;
+	uint64_t marked;
 
 	if (hardware->touched != 0 || leaf.entry != address ||
 	    (leaf.fault != WALK_OK && leaf.fault != WALK_DENIED))
 		return;
-	dirty = world->format->touch(world->format, leaf.descriptor, true);
-	memcpy(memory_at(world->memory, address, sizeof(dirty)), &dirty, sizeof(dirty));
+	marked = world->format->touch(world->format, leaf.descriptor, hardware->write);
+	memcpy(memory_at(world->memory, address, sizeof(marked)), &marked, sizeof(marked));
 	hardware->touched++;
 }
 
-/* An operation on `virt` with the hardware in between: what stays mapped there is dirty. */
-static void race(struct world *world, const struct model_op *what, virt_addr watched)
+/* What changes leaves and keeps their marks. */
+static const struct racer {
+	const char *name;
+	enum paging_status (*change)(struct world *world, virt_addr virt, uint64_t size,
+				     struct page_table_op *op);
+	bool whole;   /* it stores to a leaf that it is asked of all of */
+	bool removes; /* what it is asked of is not mapped any more */
+} racers[] = {
+	{ "protect", race_protect, true, false },
+	{ "write_protect", race_write_protect, true, false },
+	{ "set_software", race_set_software, true, false },
+	{ "unmap", race_unmap, false, true },
+	{ "unmap and annotate", race_annotate, false, true },
+	{ "split", race_split, false, false },
+};
+
+static void flush_nothing(const struct tlb_gather *gather, void *context)
 {
-	struct hardware hardware = { .world = world, .virt = what->virt };
+	(void)gather;
+	(void)context;
+}
+
+/* Changes [virt, +size) of a live table while the hardware marks the leaf at `virt`. What stays
+ * mapped at `watched` has the mark. */
+static void race(struct world *world, const struct racer *racer, virt_addr virt, uint64_t size,
+		 virt_addr watched, bool write)
+{
+	struct frame frames[PAGE_TABLE_MAX_LEVELS];
+	struct tlb_gather gather = { .frames = frames,
+				     .frame_capacity = PAGE_TABLE_MAX_LEVELS,
+				     .owner = world_frames(world),
+				     .flush = flush_nothing };
+	struct page_table_op op = { .frames = world_frames(world),
+				    .gather = &gather,
+				    .mode = PAGING_SPLIT };
+	struct hardware hardware = { .world = world, .virt = virt, .write = write };
 	struct trap trap = { .memory = world->memory,
 			     .format = world->format,
-			     .before = set_dirty,
+			     .before = mark,
 			     .context = &hardware };
-	struct page_table_op op = { .frames = world_frames(world) };
 	struct page_mapping mapping;
 	enum paging_status status;
 
+	require_story("%s 0x%" PRIx64 "+0x%" PRIx64 ", marked by a %s", racer->name, virt, size,
+		      write ? "write" : "read");
 	trap_begin(&trap);
-	status = world_do(world, what, &op);
+	status = racer->change(world, virt, size, &op);
 	trap_end(&trap);
+	tlb_gather_finish(&gather);
 	REQUIRE(status == PAGING_OK, "%s", status_name(status));
 	REQUIRE(hardware.touched == 1, "the leaf was never stored to");
 	status = page_table_query(&world->table, watched, &mapping);
 	REQUIRE(status == PAGING_OK, "query: %s", status_name(status));
-	REQUIRE(mapping.flags.dirty && !mapping.flags.idle,
-		"0x%" PRIx64 " was written to, the table forgot it", watched);
+	REQUIRE(mapping.flags.dirty == write && !mapping.flags.idle,
+		"0x%" PRIx64 " was %s, the table forgot it", watched, write ? "written" : "read");
 	world_resync(world);
+	world_check(world);
 }
 
-FORMAT_TEST(replay, dirty_set_in_between_is_not_lost)
+/* A leaf, or what `map` has more of them, that nobody has used yet. */
+static void map_clean(struct world *world, virt_addr virt, uint64_t size)
+{
+	struct model_op what = operation(MODEL_MAP, virt, 0, size);
+
+	what.flags.idle = 1;
+	world_must(world, &what);
+}
+
+/* The same range, empty again. */
+static void clear(struct world *world, virt_addr virt, uint64_t size)
+{
+	struct model_op none = annotation(virt, size, 0);
+
+	world_unmap(world, virt, size, PAGING_SKIP_HOLES);
+	world_must(world, &none);
+}
+
+static void race_all(struct world *world, const struct racer *racer, bool write)
+{
+	const struct format_case *format = world->format;
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+
+	for (uint64_t size = format_largest_leaf(format); size != 0;
+	     size = format_next_smaller_leaf(format, size)) {
+		if (racer->whole) {
+			map_clean(world, virt, size);
+			race(world, racer, virt, size, virt, write);
+			clear(world, virt, size);
+		}
+		if (size == granule)
+			continue;
+		map_clean(world, virt, size);
+		race(world, racer, virt, granule, virt + size - 1, write);
+		clear(world, virt, size);
+		if (racer->removes)
+			continue;
+		map_clean(world, virt, size);
+		race(world, racer, virt, granule, virt, write);
+		clear(world, virt, size);
+	}
+	if (!racer->whole)
+		return;
+	/* A run of pages. */
+	map_clean(world, virt, 3 * granule);
+	race(world, racer, virt + granule, 2 * granule, virt + granule, write);
+	clear(world, virt, 3 * granule);
+}
+
+FORMAT_TEST(replay, marks_set_in_between_are_not_lost)
+{
+	struct page_flags marked = format_plain_flags();
+	struct world world;
+
+	marked.idle = marked.dirty = 1;
+	if (!format->expressible(format, marked))
+		return;
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	for (size_t i = 0; i < sizeof(racers) / sizeof(racers[0]); i++) {
+		if (racers[i].change == race_set_software && format->software_bits == 0)
+			continue;
+		race_all(&world, &racers[i], false);
+		race_all(&world, &racers[i], true);
+	}
+	world_close(&world);
+}
+
+/* Annotations come and go beside a leaf: it is not stored to, and what marks it is in no danger. */
+FORMAT_TEST(replay, annotating_stores_to_no_leaf)
 {
 	uint64_t granule = format_granule(format);
 	virt_addr virt = format_middle(format);
-	struct page_flags dirty = format_plain_flags();
+	struct hardware hardware = { .virt = virt + granule };
+	struct trap trap = { .format = format, .before = mark, .context = &hardware };
 	struct world world;
 
-	dirty.dirty = 1;
-	if (!format->expressible(format, dirty))
-		return;
 	world_open(&world, format, MEMORY_BY_OFFSET);
-	for (uint64_t size = format_largest_leaf(format); size != 0;
-	     size = format_next_smaller_leaf(format, size)) {
-		struct model_op what = operation(MODEL_PROTECT, virt, 0, size);
+	world_map(&world, virt + granule, 0, granule);
+	hardware.world = &world;
+	trap.memory = world.memory;
+	for (size_t i = 0; i < 2; i++) {
+		uint64_t note = i == 0 ? 6 : 0;
+		struct page_table_op op = { .frames = world_frames(&world) };
+		enum paging_status status;
 
-		what.flags.write = 0;
-		world_map(&world, virt, 0, size);
-		race(&world, &what, virt);
-		world_unmap(&world, virt, size, 0);
-		if (size == granule)
-			break;
-		for (unsigned int kind = MODEL_UNMAP; kind <= MODEL_PROTECT; kind++) {
-			what = operation((enum model_kind)kind, virt, 0, granule);
-			world_map(&world, virt, 0, size);
-			race(&world, &what, virt + size - 1);
-			world_unmap(&world, virt, size, PAGING_SKIP_HOLES);
-		}
+		trap_begin(&trap);
+		status = page_table_annotate(&world.table, virt, note == 0 ? 3 * granule : granule,
+					     note, &op);
+		trap_end(&trap);
+		REQUIRE(status == PAGING_OK, "%s", status_name(status));
+		REQUIRE(trap.stores != 0 && hardware.touched == 0, "the leaf was stored to");
 	}
+	world_resync(&world);
+	world_check(&world);
 	world_close(&world);
 }
