@@ -19,9 +19,10 @@
 #define STORE_BYTES 64    /* the widest store there is */
 #define READS       16384 /* more than twice as many as all probes read: groups have 128 entries */
 
-/* What a walker makes of an address: its translation, or no translation. */
+/* What a walker makes of an address: its translation, or no translation and what stands there. */
 struct sight {
 	phys_addr phys;
+	uint64_t hole; /* the descriptor: 0, or an annotation */
 	unsigned int type;
 	uint8_t faults[WORLD_ACCESSES];
 	bool dirty;
@@ -71,6 +72,8 @@ static struct sight look(struct replay *replay, virt_addr virt)
 			sight.phys = result.phys;
 			sight.type = result.type;
 			sight.dirty = result.dirty;
+		} else if (result.fault == WALK_NOT_PRESENT) {
+			sight.hole = result.descriptor;
 		}
 	}
 	return sight;
@@ -78,8 +81,8 @@ static struct sight look(struct replay *replay, virt_addr virt)
 
 static bool same(const struct sight *a, const struct sight *b)
 {
-	return a->phys == b->phys && a->type == b->type && a->dirty == b->dirty &&
-	       memcmp(a->faults, b->faults, sizeof(a->faults)) == 0;
+	return a->phys == b->phys && a->hole == b->hole && a->type == b->type &&
+	       a->dirty == b->dirty && memcmp(a->faults, b->faults, sizeof(a->faults)) == 0;
 }
 
 /* Whether the last two sights are the same for each probe. */
@@ -333,6 +336,75 @@ static struct model_op annotation(virt_addr virt, uint64_t size, uint64_t note)
 
 	op.note = note;
 	return op;
+}
+
+/* Annotations in entries of every size in one range, over others, with tables to be made for them,
+ * and taken away: of a part of a larger entry, and with their tables. */
+FORMAT_TEST(replay, annotate)
+{
+	struct input_range range = format_first_range(format);
+	uint64_t granule = format_granule(format);
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	for (unsigned int level = 0; level < format->levels; level++) {
+		uint64_t span = format->level_size[level];
+		virt_addr virt = range.first + span - granule;
+		struct model_op what = annotation(virt, span + 2 * granule, 7);
+		struct model_op part = annotation(virt + 2 * granule, granule, 9);
+		struct model_op none = annotation(virt + granule, granule, 0);
+
+		if (what.size > range.last - virt) /* the root has two entries */
+			what.size = range.last - virt + 1;
+		replay_all(&world, &what);
+		replay_all(&world, &part);
+		what.note = 0;
+		replay_all(&world, &what);
+		what.note = 8;
+		world_must(&world, &what);
+		replay_all(&world, &none);
+		what.note = 0;
+		replay_all(&world, &what);
+	}
+	world_close(&world);
+}
+
+/* A mapping takes the place of annotations, in part of a larger entry, and they that of leaves. */
+FORMAT_TEST(replay, annotations_and_leaves)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	for (unsigned int level = 0; level < format->levels; level++) {
+		uint64_t span = format->level_size[level];
+		struct model_op note = annotation(virt, span, 7);
+		struct model_op map = operation(MODEL_MAP, virt + span - granule, 0, granule);
+		struct model_op none = annotation(virt, span, 0);
+
+		world_must(&world, &note);
+		replay_all(&world, &map);
+		map.kind = MODEL_UNMAP;
+		map.note = 8;
+		replay_all(&world, &map);
+		world_must(&world, &none);
+	}
+	for (uint64_t size = format_largest_leaf(format); size != 0;
+	     size = format_next_smaller_leaf(format, size)) {
+		struct model_op unmap = operation(MODEL_UNMAP, virt, 0, size);
+		struct model_op none = annotation(virt, 2 * size, 0);
+
+		unmap.note = 8;
+		world_map(&world, virt, 0, 2 * size);
+		replay_all(&world, &unmap);
+		unmap.virt = virt + size;
+		unmap.size = granule;
+		replay_all(&world, &unmap); /* splits it */
+		world_must(&world, &none);
+		world_unmap(&world, virt, 2 * size, PAGING_SKIP_HOLES);
+	}
+	world_close(&world);
 }
 
 /* The operations that race with the hardware's marks. */
