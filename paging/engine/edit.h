@@ -465,8 +465,13 @@ static inline enum paging_status edit_hole(const struct encoder *e, struct page_
 	}
 	if (!edit_may_split(edit))
 		return edit_conflict(e, table, edit, PAGING_WOULD_SPLIT, span);
+	if (edit->budget == 0)
+		return edit_conflict(e, table, edit, PAGING_BUDGET, span);
 	*split = split_hole(e, table, c, &edit->reserve, d, &phys);
-	return *split ? PAGING_OK : edit_conflict(e, table, edit, PAGING_NO_MEMORY, span);
+	if (!*split)
+		return edit_conflict(e, table, edit, PAGING_NO_MEMORY, span);
+	edit->budget--;
+	return PAGING_OK;
 }
 
 /* The range covers part of the leaf: makes smaller ones of it. */

@@ -208,7 +208,7 @@ struct page_table_op {
 	 * 0: all the table has. What it has not does not matter. A group is made of leaves that are
 	 * allowed: the size of a group of blocks counts only together with that of the block. */
 	uint64_t leaf_sizes;
-	uint64_t budget;     /* split, resumable: tables to make at most; 0: no limit */
+	uint64_t budget;     /* resumable: tables that splitting makes at most; 0: no limit */
 	uint64_t annotation; /* unmap: what to leave in place of each leaf; 0: nothing */
 
 	/* Results. */
@@ -285,9 +285,10 @@ enum paging_status page_table_map(struct page_table *table, virt_addr virt, phys
 
 /*
  * Removes every mapping in the range, and the tables that are empty then. Takes frames only to
- * split (PAGING_SPLIT). PAGING_UNALIGNED, _BAD_SIZE, _INPUT_RANGE, _NOT_MAPPED, _WOULD_SPLIT,
- * _NO_MEMORY, _GATHER_FULL. Emptied tables go to the gather, or without one to op->frames;
- * PAGING_BAD_ARGUMENT if there is neither.
+ * split (PAGING_SPLIT); a resumable call stops with PAGING_BUDGET after op->budget tables, and the
+ * rest of the range can be done by a later call. PAGING_UNALIGNED, _BAD_SIZE, _INPUT_RANGE,
+ * _NOT_MAPPED, _WOULD_SPLIT, _NO_MEMORY, _BUDGET, _GATHER_FULL. Emptied tables go to the gather, or
+ * without one to op->frames; PAGING_BAD_ARGUMENT if there is neither.
  *
  * What hardware marked in the leaves is not told: with a walker about, a page can get dirty up to
  * the flush. Where that counts, take write permission first (page_table_write_protect), flush, read
