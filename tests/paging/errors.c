@@ -441,6 +441,52 @@ FORMAT_TEST(errors, no_allocator_where_none_is_needed)
 	world_close(&world);
 }
 
+/* Flags that a live leaf with plain ones cannot get in place. False: the format has none. */
+static bool breaking_flags(const struct format_case *format, struct page_flags *flags)
+{
+	uint64_t state = 3;
+
+	if (format->break_flags == NULL)
+		return false;
+	do
+		*flags = format_random_flags(format, &state);
+	while (!format->break_flags(format_plain_flags(), *flags));
+	return true;
+}
+
+/* Whole tables of pages need no look into them, but where their leaves would have to be made
+ * invalid first and nobody flushes: that is told before anything is changed. */
+FORMAT_TEST(errors, whole_tables_that_cannot_be_broken)
+{
+	struct model_op what = { .kind = MODEL_MAP, .virt = format_middle(format) };
+	struct tlb_gather gather = { .frames = NULL };
+	struct page_table_op op = { .gather = &gather };
+	struct memory_snapshot *before;
+	struct page_flags flags;
+	struct world world;
+
+	if (!breaking_flags(format, &flags))
+		return;
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	what.size = 2 * format->level_size[1];
+	what.leaf_sizes = format_granule(format);
+	what.flags = format_plain_flags();
+	world_must(&world, &what);
+	what.kind = MODEL_PROTECT;
+	what.flags = flags;
+	before = memory_snapshot_take(world.memory);
+	for (unsigned int i = 0; i < 4; i++) {
+		what.mode = (i & 1 ? PAGING_PLAN : 0u) | (i & 2 ? PAGING_SKIP_HOLES : 0u);
+		REQUIRE(world_do(&world, &what, &op) == PAGING_NEEDS_FLUSH, "mode %u", what.mode);
+		memory_snapshot_require(world.memory, before);
+	}
+	memory_snapshot_drop(before);
+	REQUIRE(!tlb_gather_needed(&gather), "something is to be flushed");
+	world_check(&world);
+	world_close(&world);
+}
+
 FORMAT_TEST(errors, flags_that_cannot_be_expressed)
 {
 	static const struct {

@@ -243,6 +243,56 @@ Test(registers_aarch64, vtcr_options)
 	cr_assert_eq(r.hcr, 1);
 }
 
+/* Whether the configuration of such a CPU has the feature. */
+static bool has_feature(uint32_t feature, uint64_t mmfr1, uint64_t mmfr2, uint64_t pfr1)
+{
+	const struct aarch64_cpu cpu = { .id_aa64mmfr0 = n1.id_aa64mmfr0,
+					 .id_aa64mmfr1 = mmfr1,
+					 .id_aa64mmfr2 = mmfr2,
+					 .id_aa64pfr1 = pfr1 };
+	struct page_table_config config = { .format = feature == AARCH64_BTI ? &aarch64_stage1_4k
+									     : &aarch64_stage2_4k };
+
+	REQUIRE(aarch64_config(&cpu, &config, NULL) == REGISTER_OK, "no configuration");
+	return (config.features & feature) != 0;
+}
+
+/* D19.2: from which value of which field on. The fields beside it say nothing. */
+Test(registers_aarch64, each_feature_has_its_field)
+{
+	static const struct {
+		uint32_t feature;
+		unsigned int mmfr1, mmfr2, pfr1; /* where the field begins, or 64 */
+		uint64_t least;
+	} rows[] = {
+		{ AARCH64_HARDWARE_DIRTY, 0, 64, 64, 2 }, { AARCH64_BTI, 64, 64, 0, 1 },
+		{ AARCH64_BBM2, 64, 52, 64, 2 },          { AARCH64_XNX, 28, 64, 64, 1 },
+		{ AARCH64_FWB, 64, 40, 64, 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const unsigned int shifts[3] = { rows[i].mmfr1, rows[i].mmfr2, rows[i].pfr1 };
+
+		for (uint64_t value = 0; value < 16; value++) {
+			uint64_t alone[3] = { 0 }, among[3];
+
+			for (unsigned int r = 0; r < 3; r++) {
+				among[r] = UINT64_MAX;
+				if (shifts[r] == 64)
+					continue;
+				alone[r] = value << shifts[r];
+				among[r] &= ~(UINT64_C(0xf) << shifts[r]);
+				among[r] |= alone[r];
+			}
+			REQUIRE(has_feature(rows[i].feature, alone[0], alone[1], alone[2]) ==
+						(value >= rows[i].least) &&
+					has_feature(rows[i].feature, among[0], among[1],
+						    among[2]) == (value >= rows[i].least),
+				"row %zu, value %lu", i, value);
+		}
+	}
+}
+
 /* All of a CPU, by format. */
 Test(registers_aarch64, config_of_a_cpu)
 {
