@@ -289,6 +289,10 @@ Test(fault, riscv_guest_page_fault)
 		{ 23, 0x8d159e26, 0, W, false, 0x234567898, ALL },
 		{ 21, 0x8d159e26, 0x0000b503, R, false, 0x234567898, ALL }, /* ld */
 		{ 23, 0x8d159e26, 0x00a03023, W, false, 0x234567898, ALL }, /* sd: 0x3023 */
+		{ 21, 0x8d159e26, 0x3001, R, false, 0x234567898, ALL },     /* as no walk says */
+		{ 21, 0x8d159e26, 0x3040, R, false, 0x234567898, ALL },
+		{ 21, 0x8d159e26, 0x3021, R, false, 0x234567898, ALL },
+		{ 21, 0x8d159e26, 0x1000, R, false, 0x234567898, ALL },
 		{ 21, 0x8d159e26, 0x3000, R, true, 0x234567898, ALL },
 		{ 23, 0x8d159e26, 0x3000, R, true, 0x234567898, ALL },
 		{ 20, 0x8d159e26, 0x3020, W, true, 0x234567898, ALL },
