@@ -173,6 +173,14 @@ Test(tlb_riscv, tables)
 	gathering_map(&g, 0x80000000, 0x1000, true);
 	gathering_protect(&g, 0x80000000, 0x1000);
 	expect_only(&tlb, &g.gather, RISCV_HFENCE_VVMA, X0, X0);
+	/* And if that came first. */
+	tlb_gather_finish(&g.gather);
+	gathering_protect(&g, 0x80000000, 0x1000);
+	REQUIRE(!tlb_gather_needed(&g.gather), "it was protected already");
+	gathering_unmap(&g, 0x80000000, 0x1000);
+	REQUIRE(g.gather.range_count > 1 && g.gather.ranges[0].global && !g.gather.ranges[1].global,
+		"not as it should be gathered");
+	expect_only(&tlb, &g.gather, RISCV_HFENCE_VVMA, X0, X0);
 	gathering_close(&g);
 }
 

@@ -45,18 +45,17 @@ static void emit_range(const struct plan *plan, const struct tlb_range *range)
 	}
 }
 
-/* Single addresses that the ranges take, or limit + 1 if that is more, or a table is among them. */
-static uint64_t count_addresses(const struct tlb_gather *gather, uint64_t limit)
+/* Single addresses that the ranges take; more than any limit if a table is among them. */
+static uint64_t count_addresses(const struct tlb_gather *gather)
 {
 	uint64_t count = 0;
 
 	for (size_t i = 0; i < gather->range_count; i++) {
 		const struct tlb_range *range = &gather->ranges[i];
-		uint64_t more = (range->last - range->start) / range->leaf_size;
 
-		if (range->tables || more >= limit - count)
-			return limit + 1;
-		count += more + 1;
+		if (range->tables)
+			return UINT64_MAX;
+		count += (range->last - range->start) / range->leaf_size + 1;
 	}
 	return count;
 }
@@ -96,7 +95,7 @@ enum register_status riscv_tlb_plan(const struct riscv_tlb *tlb, const struct tl
 		return REGISTER_WRONG_TABLE;
 	if (!tlb_gather_needed(gather))
 		return REGISTER_OK;
-	count = gather->everything ? limit + 1 : count_addresses(gather, limit);
+	count = gather->everything ? UINT64_MAX : count_addresses(gather);
 	if (count > limit) {
 		plan_everything(&plan, gather);
 		return REGISTER_OK;
