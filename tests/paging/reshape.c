@@ -282,6 +282,40 @@ FORMAT_TEST(reshape, collapse_joins_only_what_is_alike)
 	}
 }
 
+/* Alike and in a row as they are, leaves stay single where the table has no groups: at every level,
+ * the root's too. */
+FORMAT_TEST(reshape, collapse_makes_no_groups_that_the_table_has_not)
+{
+	const uint64_t most = 128; /* entries of the largest group there is */
+	struct input_range range = format_first_range(format);
+	struct page_table_op op = { 0 };
+	struct world world;
+
+	if (format_has_groups(format))
+		return;
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	for (unsigned int level = 0; level < format->levels; level++) {
+		uint64_t size = format->level_size[level];
+		struct model_op what = { .kind = MODEL_MAP, .virt = range.first };
+
+		what.size = most * size;
+		what.leaf_sizes = size;
+		what.flags = format_plain_flags();
+		if (!format_has_leaf(format, size) || what.size > (range.last - range.first) / 4 ||
+		    what.size > format_output_last(format))
+			continue;
+		world_must(&world, &what);
+		must(page_table_collapse(&world.table, what.virt, what.size, &op), "collapse");
+		for (uint64_t at = 0; at < what.size; at += size)
+			REQUIRE(query(&world, what.virt + at).size == size, "level %u: 0x%" PRIx64,
+				level, query(&world, what.virt + at).size);
+		same_meaning(&world);
+		world_unmap(&world, what.virt, what.size, 0);
+	}
+	world_close(&world);
+}
+
 FORMAT_TEST(reshape, collapse_of_a_live_table_needs_a_flush)
 {
 	struct tlb_gather gather = { 0 };
