@@ -158,6 +158,33 @@ Test(layout_aarch64, stage2)
 	layout_require("s2-4k-40", stage2, COUNT(stage2), 0);
 }
 
+/* Without FEAT_XNX bit 53 is RES0: whoever may fetch, bit 54 alone says it. */
+Test(layout_aarch64, stage2_bit_53_without_xnx)
+{
+	const uint64_t xn0 = UINT64_C(1) << 53;
+	struct world world;
+	virt_addr virt;
+
+	world_open(&world, format_case_named("s2-4k-32"), MEMORY_BY_OFFSET);
+	virt = format_middle(world.format);
+	for (unsigned int execute = 0; execute < 2; execute++) {
+		struct page_flags flags = { .read = 1, .execute = execute & 1 };
+		struct page_mapping mapping;
+		struct walk_result leaf;
+		uint64_t d;
+
+		cr_assert_eq(page_table_map_to(&world.table, virt, 0, flags, world_frames(&world)),
+			     PAGING_OK);
+		leaf = world_translate(&world, virt, world_accesses[0]);
+		d = leaf.descriptor | xn0;
+		memcpy(memory_at(world.memory, leaf.entry, sizeof(d)), &d, sizeof(d));
+		cr_assert_eq(page_table_query(&world.table, virt, &mapping), PAGING_OK);
+		cr_assert(page_flags_equal(mapping.flags, flags));
+		virt += PAGE_SIZE_4K;
+	}
+	world_close(&world);
+}
+
 Test(layout_aarch64, stage2_with_fwb)
 {
 	layout_require("s2-4k-48", stage2_fwb, COUNT(stage2_fwb), 0);
