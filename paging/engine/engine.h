@@ -20,6 +20,7 @@
 #include "harvest.h"
 #include "lifecycle.h"
 #include "map.h"
+#include "map_page.h"
 #include "parallel.h"
 #include "place.h"
 #include "query.h"
