@@ -62,21 +62,34 @@ static ALWAYS_INLINE uint64_t run_unmap(const struct encoder *e, const struct pa
 	return n;
 }
 
+/* Takes the table that the entry leads to out of the tree. */
+static ALWAYS_INLINE struct frame run_unlink_one(const struct encoder *e,
+						 const struct page_table *view, uint64_t *entry,
+						 uint64_t size)
+{
+	uint64_t d = entry_load(entry);
+
+	entry_publish(entry, paging_sabotage(PAGING_SABOTAGE_CLEAR, 1, 0));
+	return (struct frame){ .start = table_address(e, view, d), .size = size };
+}
+
 /* Takes the tables that `count` entries lead to out of the tree, and notes their frames. */
 static ALWAYS_INLINE void run_unlink(const struct encoder *e, const struct page_table *table,
 				     uint64_t *entry, uint64_t count, struct frame *frames)
 {
-	const struct frame *end = frames + count;
-	uint64_t bits = table->table_bits;
 	uint64_t size = table_bytes(e, table, 0);
+	struct page_table view;
+	uint64_t n = 0;
 
-	for (; frames != end; entry++, frames++) {
-		uint64_t d = entry_load(entry);
-
-		entry_publish(entry, paging_sabotage(PAGING_SABOTAGE_CLEAR, 1, 0));
-		frames->start = e->table_bits != 0 ? d & bits : table_address(e, table, d);
-		frames->size = size;
+	table_view(&view, table);
+	for (; count - n >= 4; n += 4) {
+		frames[n] = run_unlink_one(e, &view, &entry[n], size);
+		frames[n + 1] = run_unlink_one(e, &view, &entry[n + 1], size);
+		frames[n + 2] = run_unlink_one(e, &view, &entry[n + 2], size);
+		frames[n + 3] = run_unlink_one(e, &view, &entry[n + 3], size);
 	}
+	for (; n < count; n++)
+		frames[n] = run_unlink_one(e, &view, &entry[n], size);
 }
 
 /* The same of a table that no walker uses: the frames go back at once. */

@@ -168,11 +168,15 @@ static ALWAYS_INLINE uint64_t edit_tables_ahead(const struct encoder *e, const u
 {
 	uint64_t n = 0;
 
-	for (; limit - n >= 4; n += 4) {
+	for (; limit - n >= 8; n += 8) {
 		if (!edit_table_runs_on(e, entry_load(&entry[n]), skips) ||
 		    !edit_table_runs_on(e, entry_load(&entry[n + 1]), skips) ||
 		    !edit_table_runs_on(e, entry_load(&entry[n + 2]), skips) ||
-		    !edit_table_runs_on(e, entry_load(&entry[n + 3]), skips))
+		    !edit_table_runs_on(e, entry_load(&entry[n + 3]), skips) ||
+		    !edit_table_runs_on(e, entry_load(&entry[n + 4]), skips) ||
+		    !edit_table_runs_on(e, entry_load(&entry[n + 5]), skips) ||
+		    !edit_table_runs_on(e, entry_load(&entry[n + 6]), skips) ||
+		    !edit_table_runs_on(e, entry_load(&entry[n + 7]), skips))
 			break;
 	}
 	while (n < limit && edit_table_runs_on(e, entry_load(&entry[n]), skips))
