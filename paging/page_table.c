@@ -26,7 +26,7 @@ void page_table_rebase(struct page_table *table, const struct page_table_format 
 	table->format = format;
 	operations_set(table, parallel ? format->parallel : format);
 	table->access = *access;
-	recent_forget(table);
+	recent_forget_all(table);
 	table_note_walk(table);
 }
 

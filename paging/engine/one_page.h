@@ -11,7 +11,7 @@
 #include "plain.h"
 #include "recent.h"
 
-/* The same by the walk of plain_root. */
+/* Notes the lowest table for `virt`, if there is one, by the walk of plain_root. */
 static ALWAYS_INLINE void recent_find_plain(const struct encoder *e, struct page_table *table,
 					    virt_addr virt)
 {
@@ -28,6 +28,15 @@ static ALWAYS_INLINE void recent_find_plain(const struct encoder *e, struct page
 			    slot);
 }
 
+/* Where a table is at hand, some flags have been encoded (recent_map). */
+static inline bool recent_have_flags(const struct encoder *e, struct page_table *table)
+{
+	const struct page_flags usual = { .read = 1, .write = 1, .execute = 1 };
+	uint64_t attributes;
+
+	return table->recent_attributes != 0 || encode_recent(e, table, usual, &attributes);
+}
+
 /* Finds the lowest table for `virt`, if there is one and it was not at hand. */
 static SELDOM bool recent_find(const struct encoder *e, struct page_table *table, virt_addr virt)
 {
@@ -35,7 +44,7 @@ static SELDOM bool recent_find(const struct encoder *e, struct page_table *table
 	uint64_t index;
 
 	if (recent_is(e, table, virt, &index) || table->access.map || table->access.clean ||
-	    !input_valid(e, table, virt))
+	    !input_valid(e, table, virt) || !recent_have_flags(e, table))
 		return false;
 	if (table->plain_limit != 0) {
 		recent_find_plain(e, table, virt);
@@ -167,7 +176,7 @@ static ALWAYS_INLINE bool one_page_protect(const struct encoder *e, uint64_t *en
 	}
 }
 
-/* The same operation. */
+/* Write-protects it, whatever is in its table. */
 static ALWAYS_INLINE bool one_page_write_protect(const struct encoder *e, struct page_table *table,
 						 virt_addr virt, uint64_t size,
 						 struct page_table_op *op,

@@ -20,6 +20,13 @@ static ALWAYS_INLINE void recent_forget(struct page_table *table)
 	table->recent_reach = 0;
 }
 
+/* The flags too: table memory is reached in another way, and may have to be cleaned. */
+static inline void recent_forget_all(struct page_table *table)
+{
+	recent_forget(table);
+	table->recent_attributes = 0;
+}
+
 /* As encode_flags; the same flags as last time are not encoded again. No leaf's attributes are 0.
  * Where table memory is cleaned nothing is kept, so that pages always go the general way. */
 static ALWAYS_INLINE bool encode_recent(const struct encoder *e, struct page_table *table,

@@ -303,3 +303,35 @@ FORMAT_TEST(clean, what_a_walker_reads_is_never_behind)
 		close(&cleaner);
 	}
 }
+
+/* A table that was made where the walker looked into the caches, and goes on where it does not. */
+FORMAT_TEST(clean, from_a_rebase_on)
+{
+	static struct cleaner cleaner;
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+	struct table_access access;
+	struct page_table *table;
+
+	open(&cleaner, format);
+	table = &cleaner.world.table;
+	access = table->access;
+	page_table_rebase(table, format->config.format,
+			  &(struct table_access){ .offset = access.offset });
+	world_map(&cleaner.world, virt, 0, granule);
+	REQUIRE(page_table_map_to(table, virt + granule, 0, format_plain_flags(),
+				  world_frames(&cleaner.world)) == PAGING_OK,
+		"map_to before it");
+	page_table_rebase(table, format->config.format, &access);
+	/* What was written without the walker's knowing. */
+	memcpy(cleaner.shadow, cleaner.world.memory->bytes, MEMORY_BYTES);
+	memset(cleaner.known, 1, MEMORY_BYTES / 8);
+	for (unsigned int i = 2; i < 5; i++) {
+		begin(&cleaner, virt + i * granule, granule);
+		REQUIRE(page_table_map_to(table, virt + i * granule, 0, format_plain_flags(),
+					  world_frames(&cleaner.world)) == PAGING_OK,
+			"map_to after it");
+		end(&cleaner);
+	}
+	close(&cleaner);
+}
