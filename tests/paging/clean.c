@@ -304,6 +304,39 @@ FORMAT_TEST(clean, what_a_walker_reads_is_never_behind)
 	}
 }
 
+/* Whole tables at once, and runs of them. */
+FORMAT_TEST(clean, full_tables_are_not_behind)
+{
+	static struct cleaner cleaner;
+	uint64_t span = format->level_size[1];
+	struct model_op what = { .virt = format_middle(format) + span - format_granule(format),
+				 .size = 3 * span + 2 * format_granule(format),
+				 .leaf_sizes = format_granule(format) };
+
+	if (format->levels < 2 || format_entries(format, 0) > 512)
+		return;
+	what.flags = format_plain_flags();
+	for (unsigned int live = 0; live < 2; live++) {
+		struct page_table_op op;
+
+		open(&cleaner, format);
+		op = (struct page_table_op){ .frames = world_frames(&cleaner.world),
+					     .gather = live ? &cleaner.gather : NULL };
+		begin(&cleaner, what.virt, what.size);
+		what.kind = MODEL_MAP;
+		REQUIRE(world_do(&cleaner.world, &what, &op) == PAGING_OK, "map");
+		end(&cleaner);
+		begin(&cleaner, what.virt, what.size);
+		REQUIRE(reshape(&cleaner, 3, &what, &op) == PAGING_OK, "write_protect");
+		end(&cleaner);
+		begin(&cleaner, what.virt, what.size);
+		what.kind = MODEL_UNMAP;
+		REQUIRE(world_do(&cleaner.world, &what, &op) == PAGING_OK, "unmap");
+		end(&cleaner);
+		close(&cleaner);
+	}
+}
+
 /* A table that was made where the walker looked into the caches, and goes on where it does not. */
 FORMAT_TEST(clean, from_a_rebase_on)
 {
