@@ -194,6 +194,7 @@ static inline enum paging_status map_plan(const struct encoder *e, struct page_t
 struct builder {
 	struct page_cursor c;
 	struct reserve *reserve;
+	bool dry; /* a frame was wanted, and there was none: it is not asked for again */
 	uint64_t added[PAGE_TABLE_MAX_LEVELS]; /* entries that went live */
 	uint64_t link[PAGE_TABLE_MAX_LEVELS];  /* of a new table: the entry to link it by, else 0 */
 	/* Of a new table: what each entry is before anything is built there: empty, or annotated as
@@ -460,8 +461,10 @@ static ALWAYS_INLINE uint64_t build_tables(const struct encoder *e, struct page_
 		uint64_t *entries;
 		phys_addr phys;
 
-		if ((linked ? entry_load(&entry[n]) : b->fill[1]) != 0 ||
-		    !reserve_take(b->reserve, &phys))
+		if (b->dry || (linked ? entry_load(&entry[n]) : b->fill[1]) != 0)
+			break;
+		b->dry = !reserve_take(b->reserve, &phys);
+		if (b->dry)
 			break;
 		entries = memory_open(&table->access, phys, pages * sizeof(*entries));
 		fill_run(e, entries, pages, m, input, 0, false);
@@ -581,7 +584,7 @@ static ALWAYS_INLINE enum paging_status build_run(const struct encoder *e, struc
 			c->input += (run - 1) << level_shift(e, c->level);
 			done = true;
 		} else if (!e->is_present(table, d, c->level)) {
-			if (!build_descend_new(e, table, b, d))
+			if (b->dry || !build_descend_new(e, table, b, d))
 				return op_fail(op, PAGING_NO_MEMORY,
 					       input_extend(e, table, c->input), 0);
 		} else if (!replace && e->is_leaf(d, c->level)) {
@@ -614,6 +617,7 @@ static inline enum paging_status map_build(const struct encoder *e, struct page_
 
 	analyzer_fills(&b);
 	b.reserve = reserve;
+	b.dry = false;
 	b.added[top_level(table)] = 0;
 	b.link[top_level(table)] = 0;
 	cursor_open(table, e, &b.c, m->input, m->last);
