@@ -111,15 +111,27 @@ static void end_round(struct flush_watch *watch, const struct model *now)
 	watch->round_everything = watch->round_everything_global = false;
 }
 
+static bool flushes_tables(const struct tlb_gather *gather)
+{
+	bool tables = gather->everything;
+
+	for (size_t i = 0; i < gather->range_count; i++)
+		tables |= gather->ranges[i].tables;
+	return tables;
+}
+
 static void on_flush(const struct tlb_gather *gather, void *context)
 {
 	struct flush_watch *watch = context;
 	struct model now = { 0 };
 
 	REQUIRE(gather == &watch->gather, "another gather is flushed");
-	/* The structure must be whole whenever a walker may be told to look anew. */
-	if (watch->flushes < 16 || watch->flushes % 64 == 0)
+	/* The structure must be whole whenever a walker may be told to look anew. Tables that are
+	 * out of it then need no further flush, in the gather yet or not. */
+	if (watch->flushes < 16 || watch->flushes % 64 == 0 || flushes_tables(gather)) {
 		world_check_tree(watch->world, true);
+		memory_may_free_unlinked(watch->world->memory);
+	}
 	take_note(watch, gather);
 	watch->flushes++;
 	if (watch->world->memory->reach == MEMORY_BY_HOOK)

@@ -51,7 +51,7 @@ FORMAT_TEST(full_tables, are_mapped_at_once)
 		    !book_open(&book, format, TABLES + 2, (enum memory_reach)reach))
 			return;
 		/* None in part, the first, the last, both. */
-		for (unsigned int part = 0; part < 4; part++) {
+		for (uint64_t part = 0; part < 4; part++) {
 			what = pages(MODEL_MAP, &book, book.entries - 5 * (part & 1),
 				     (TABLES + 1) * book.entries + 3 * (part >> 1));
 			world_must(&book.world, &what);

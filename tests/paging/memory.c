@@ -295,6 +295,27 @@ void memory_may_free(struct test_memory *memory, phys_addr address)
 	memory->units[unit_of(memory, address)].may_free = true;
 }
 
+void memory_walk_begin(struct test_memory *memory)
+{
+	memory->walks++;
+}
+
+void memory_walk_reach(struct test_memory *memory, phys_addr address)
+{
+	memory->units[unit_of(memory, address)].walk = memory->walks;
+}
+
+void memory_may_free_unlinked(struct test_memory *memory)
+{
+	for (size_t i = 0; i < MEMORY_UNITS; i++) {
+		struct memory_unit *unit = &memory->units[i];
+
+		/* What is newer may be linked yet. */
+		if (unit->walk != memory->walks && unit->born <= memory->guarded)
+			unit->may_free = true;
+	}
+}
+
 bool memory_is_live(const struct test_memory *memory, phys_addr address)
 {
 	size_t unit;

@@ -36,6 +36,7 @@ struct memory_unit {
 	uint64_t size;
 	uint32_t born; /* number of the allocation */
 	bool may_free; /* though guarded */
+	uint32_t walk; /* the last one that came to it */
 };
 
 struct test_memory {
@@ -58,6 +59,7 @@ struct test_memory {
 	/* Frames of this allocation and earlier ones may only be freed by memory_may_free. 0: no
 	 * rule. */
 	uint64_t guarded;
+	uint32_t walks;
 
 	uint64_t requests;
 	uint64_t failures;
@@ -84,6 +86,11 @@ void memory_fail_at(struct test_memory *memory, uint64_t n, bool after);
 
 /* No walker reads that frame any more: it may be freed though it is guarded. */
 void memory_may_free(struct test_memory *memory, phys_addr address);
+/* A walk of the whole tree begins; it comes to that frame; it is over, and no walker that begins
+ * anew reads any other of the guarded frames. */
+void memory_walk_begin(struct test_memory *memory);
+void memory_walk_reach(struct test_memory *memory, phys_addr address);
+void memory_may_free_unlinked(struct test_memory *memory);
 
 /* The test's view of a live frame's bytes; the test fails if [address, +size) is not live. */
 uint8_t *memory_at(const struct test_memory *memory, phys_addr address, uint64_t size);

@@ -239,6 +239,7 @@ static uint64_t check_table(struct world *world, phys_addr start, unsigned int l
 	const uint8_t *bytes = memory_at(world->memory, start, size);
 	uint64_t tables = 1, in_use = 0;
 
+	memory_walk_reach(world->memory, start);
 	for (uint64_t i = 0; i < size / 8; i++) {
 		phys_addr next;
 		uint64_t entry;
@@ -276,6 +277,7 @@ static uint64_t check_table(struct world *world, phys_addr start, unsigned int l
 
 uint64_t world_check_tree(struct world *world, bool may_be_empty)
 {
+	memory_walk_begin(world->memory);
 	return check_table(world, world->table.root, world->format->levels - 1, may_be_empty);
 }
 
