@@ -17,6 +17,7 @@ vmm = Vmm(sys.argv[1], sys.argv[2])
 suite = Suite()
 PATIENCE = 30  # seconds; nothing here takes more than a fraction of one
 LFLAG, IFLAG, OFLAG, CC = 3, 0, 1, 6
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 # A shell, in short: stays in the foreground, and ends as the background job that it started. Using the
@@ -53,6 +54,9 @@ class Terminal:
 
     @staticmethod
     def _own_terminal():
+        # What nohup ignores for us, vmm would leave ignored.
+        for number in ENDING:
+            signal.signal(number, signal.SIG_DFL)
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
@@ -206,7 +210,7 @@ def killed(number):
             terminal.ends(-number)
 
 
-for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+for signal_number in ENDING:
     suite.add(f"{signal_number.name} kills, and restores the terminal", killed, signal_number)
 
 
