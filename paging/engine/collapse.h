@@ -9,6 +9,7 @@
 #include "arguments.h"
 #include "contiguous.h"
 #include "recent.h"
+#include "sabotage.h"
 #include "split.h"
 #include "subtree.h"
 
@@ -54,6 +55,13 @@ static inline uint64_t leaves_merged(const struct encoder *e, const struct page_
 	return attributes;
 }
 
+/* The leaf of `level` that stands for a table of leaves. */
+static ALWAYS_INLINE uint64_t joined_leaf(const struct encoder *e, uint64_t attributes,
+					  phys_addr phys, unsigned int level)
+{
+	return paging_sabotage(PAGING_SABOTAGE_JOINED, level, e->leaf(attributes, phys, level));
+}
+
 /* The table that the cursor is about to leave becomes a leaf of the level above. */
 static inline void collapse_table(const struct encoder *e, struct page_table *table,
 				  const struct page_cursor *c, struct page_table_op *op)
@@ -71,7 +79,7 @@ static inline void collapse_table(const struct encoder *e, struct page_table *ta
 	if (must_break(e, table, op->gather))
 		entry_exchange(table, slot, 0);
 	else
-		entry_link(table, slot, e->leaf(attributes, phys, level + 1));
+		entry_link(table, slot, joined_leaf(e, attributes, phys, level + 1));
 	if (!op->gather)
 		return;
 	gather_tables(e, table, op->gather, start, start + level_size(e, level + 1) - 1, level,
@@ -79,14 +87,14 @@ static inline void collapse_table(const struct encoder *e, struct page_table *ta
 	tlb_gather_finish(op->gather);
 	attributes = leaves_merged(e, table, attributes, leaves, level);
 	if (must_break(e, table, op->gather)) {
-		entry_link(table, slot, e->leaf(attributes, phys, level + 1));
+		entry_link(table, slot, joined_leaf(e, attributes, phys, level + 1));
 		return;
 	}
 	leaf = entry_load(slot);
 	while (!entry_replace(
 		table, slot, &leaf,
-		e->leaf(e->merge(leaf_attributes(e, table, leaf, level + 1), attributes), phys,
-			level + 1)))
+		joined_leaf(e, e->merge(leaf_attributes(e, table, leaf, level + 1), attributes),
+			    phys, level + 1)))
 		;
 }
 

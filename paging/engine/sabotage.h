@@ -10,6 +10,7 @@
 
 enum paging_sabotage_point {
 	PAGING_SABOTAGE_LEAF,   /* a leaf as encoded, before it is stored */
+	PAGING_SABOTAGE_JOINED, /* the same, of a leaf in place of a table of leaves (collapse) */
 	PAGING_SABOTAGE_TABLE,  /* a table entry as encoded, before it is stored */
 	PAGING_SABOTAGE_CLEAR,  /* the value that empties an entry */
 	PAGING_SABOTAGE_DECODE, /* a leaf, before query and walk decode it */

@@ -19,7 +19,7 @@ static const struct check checks[] = {
 	SIZES("stage 2: shareability in PAR_EL1,", check_share),
 	SIZES("stage 2: software bits,", check_software),
 	SIZES("stage 2: descriptors bit by bit,", check_bits),
-	{ .name = "stage 2: tables' descriptors bit by bit", .run = check_table_bits },
+	{ .name = "stage 2: descriptors of tables, bit by bit", .run = check_table_bits },
 	GROUPS("stage 2: a contiguous group of", check_group),
 	SIZES("stage 2: an idle leaf faults where no hardware marks it,", check_access_flag),
 	{ .name = "stage 2: break-before-make, a leaf split and joined, @",

@@ -195,14 +195,30 @@ static uint64_t by_hand(struct page_flags flags)
 	bits |= flags.read ? RAW_STAGE2_READ : 0;
 	if (flags.write)
 		bits |= (features & AARCH64_HARDWARE_DIRTY) != 0 ? RAW_DBM : RAW_STAGE2_WRITE;
-	bits |= mmu_lpa2 ? 0 : (uint64_t)shares[flags.share] << 8;
+	/* Device memory is outer shareable, whatever the bits say (B2.7.2); the library says so. */
+	if (!mmu_lpa2)
+		bits |= (uint64_t)(flags.type == MEMORY_DEVICE ? 2 : shares[flags.share]) << 8;
 	bits |= flags.idle ? 0 : RAW_ACCESSED;
+	/* Dirty: written by S2AP, where DBM says that it may be; else a software bit, the
+	 * library's. */
+	if (flags.dirty)
+		bits |= flags.write ? RAW_STAGE2_WRITE : UINT64_C(1) << 55;
 	bits |= (uint64_t)(flags.execute              ? 0
 			   : flags.execute_privileged ? 3
 			   : flags.execute_user       ? 1
 						      : 2)
 		<< 53;
 	return bits | (uint64_t)flags.software << 56;
+}
+
+/*
+ * The bits of the entry that `mask` has are those of `good`, or a complaint, and then they are: it
+ * ends no run, so that tests/guest/flips can try one mistake after the other.
+ */
+static void expect_bits(const char *what, volatile uint64_t *entry, uint64_t mask, uint64_t good)
+{
+	expect_equal(what, *entry & mask, good);
+	*entry = (*entry & ~mask) | good;
 }
 
 /* Every bit, those that this CPU makes nothing of too. */
@@ -218,11 +234,16 @@ void check_bits(const struct check *check)
 		{ .read = 1, .execute_user = 1 },
 		{ .read = 1, .write = 1, .execute = 1, .type = MEMORY_WRITE_THROUGH },
 		{ .read = 1, .write = 1, .execute = 1, .type = MEMORY_NONCACHEABLE },
+		{ .read = 1, .type = MEMORY_DEVICE },
+		{ .read = 1, .write = 1, .dirty = 1 },
+		{ .read = 1, .dirty = 1 },
 		{ .read = 1, .share = SHARE_OUTER },
 		{ .read = 1, .share = SHARE_NONE },
 		{ .read = 1, .software = 5 },
 		{ .read = 1, .software = 2 },
 	};
+
+	unsigned int stop = 3 - check->rank, level;
 
 	if (!trial_begin(check->leaf, check->leaf))
 		return;
@@ -233,8 +254,8 @@ void check_bits(const struct check *check)
 			continue;
 		if (!expect_status("map", status, PAGING_OK))
 			break;
-		expect_equal("the descriptor", *trial_descriptor(trial.address),
-			     by_hand(cases[i]) | addr_align_down(trial.page.start, trial.size));
+		expect_bits("the descriptor", trial_entry(trial.address, stop, &level), UINT64_MAX,
+			    by_hand(cases[i]) | addr_align_down(trial.page.start, trial.size));
 		trial_unmap();
 		expect_equal("where it was", *trial_descriptor(trial.address), 0);
 	}
@@ -244,7 +265,10 @@ void check_bits(const struct check *check)
 /* Entries of tables that are made for a page far from all else; of the root too. */
 void check_table_bits(const struct check *check)
 {
-	unsigned int level, last;
+	/* Address bits that no table here has, but for LPA2. */
+	uint64_t fixed =
+		RAW_VALID | RAW_TABLE | RAW_STAGE2_TABLE_RES0 | (mmu_lpa2 ? 0 : UINT64_C(3) << 48);
+	unsigned int level;
 	phys_addr far;
 
 	if (!trial_begin(check->leaf, check->leaf))
@@ -254,18 +278,16 @@ void check_table_bits(const struct check *check)
 		    "map",
 		    guest_map(trial_guest(), far, trial.page.start, page_size(), trial_all, 0),
 		    PAGING_OK)) {
-		expect_equal("the page's descriptor", trial_entry(far, 3, &last),
-			     by_hand(trial_all) | trial.page.start);
-		expect_equal("its level", last, 3);
 		for (unsigned int stop = 0; stop < 3; stop++) {
-			uint64_t entry = trial_entry(far, stop, &level);
+			volatile uint64_t *entry = trial_entry(far, stop, &level);
 
 			if (level == stop)
-				expect_equal(
-					"a table's entry: V, table, and what is reserved",
-					entry & (RAW_VALID | RAW_TABLE | RAW_STAGE2_TABLE_RES0),
-					RAW_VALID | RAW_TABLE);
+				expect_bits("a table's entry: V, table, and what is reserved",
+					    entry, fixed, RAW_VALID | RAW_TABLE);
 		}
+		expect_bits("the page's descriptor", trial_entry(far, 3, &level), UINT64_MAX,
+			    by_hand(trial_all) | trial.page.start);
+		expect_equal("its level", level, 3);
 		expect_status("unmap", guest_unmap(trial_guest(), far, page_size()), PAGING_OK);
 	}
 	trial_end();

@@ -81,19 +81,18 @@ void trial_view(struct page_flags flags)
 	sabotage_enter(SABOTAGE_INNER);
 }
 
-uint64_t trial_entry(phys_addr inner, unsigned int stop, unsigned int *level)
+volatile uint64_t *trial_entry(phys_addr inner, unsigned int stop, unsigned int *level)
 {
 	const struct aarch64_stage2_registers *registers = el2_take_tables(trial_guest());
 
-	return *raw_stage2_entry(registers->vttbr, registers->vtcr, inner, stop, level);
+	return raw_stage2_entry(registers->vttbr, registers->vtcr, inner, stop, level);
 }
 
 volatile uint64_t *trial_descriptor(phys_addr inner)
 {
-	const struct aarch64_stage2_registers *registers = el2_take_tables(trial_guest());
 	unsigned int level;
 
-	return raw_stage2_entry(registers->vttbr, registers->vtcr, inner, 3, &level);
+	return trial_entry(inner, 3, &level);
 }
 
 void trial_expect(const char *what, const struct probe_answer *answer, unsigned int access,

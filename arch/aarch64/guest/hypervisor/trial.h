@@ -42,7 +42,7 @@ void trial_view(struct page_flags flags);
 
 /* The entry that the walk of `inner` comes to, no further than Arm's level `stop`; and where it
  * ends. */
-uint64_t trial_entry(phys_addr inner, unsigned int stop, unsigned int *level);
+volatile uint64_t *trial_entry(phys_addr inner, unsigned int stop, unsigned int *level);
 volatile uint64_t *trial_descriptor(phys_addr inner);
 
 /* The answer to an access at `inner`, which is refused for that cause or (FAULT_NONE) is not. */

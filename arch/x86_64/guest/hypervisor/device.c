@@ -5,6 +5,7 @@
  * describes the instruction: its bytes are read from the guest's memory.
  */
 #include "../mmu.h"
+#include "checks.h"
 #include "guest/kernel.h"
 #include "guest/sabotage.h"
 #include "guest/selftest.h"
@@ -95,7 +96,7 @@ static void try_device(struct model *model)
 	expect_equal("writes", model->writes, 2);
 }
 
-static void check_device(const struct check *check)
+void check_device(const struct check *check)
 {
 	struct model model = { .value = 0x21 };
 	uint64_t frames = kernel.pool.in_use;
@@ -122,9 +123,3 @@ static void check_device(const struct check *check)
 	test_frame_free(page);
 	expect_equal("frames in use", kernel.pool.in_use, frames);
 }
-
-static const struct check checks[] = {
-	{ "device: a hole in memory, emulated by instruction", check_device, 0, { 0 }, 0 },
-};
-
-const struct check_list arch_hypervisor_checks = CHECK_LIST(checks);
