@@ -104,11 +104,13 @@ static void say(char *text, size_t size, const struct page_fault *f)
 			    f->walk ? "by its own walk" : "", fault_cause_text(f->cause), f->phys);
 }
 
-/* EPT says nothing of an access that met a misconfigured entry. */
+/* EPT says nothing of an access that met a misconfigured entry, nor whether it was a walk's. */
 static bool same_access(const struct page_fault *f, const struct page_fault *expected)
 {
 	if (f->cause == FAULT_MISCONFIGURED && f->access == 0)
 		return true;
+	if (f->walk != expected->walk)
+		return false;
 	if ((f->access & FAULT_WRITE) != 0)
 		return (expected->access & FAULT_WRITE) != 0;
 	return f->access != 0 && (f->access & ~(unsigned int)expected->access) == 0;
@@ -120,8 +122,8 @@ static bool same(const struct page_fault *f, const struct page_fault *expected)
 
 	if (f->cause != expected->cause || f->cause == FAULT_NONE)
 		return f->cause == expected->cause;
-	return f->stage == 2 && f->walk == expected->walk && same_access(f, expected) &&
-	       known != 0 && ((f->phys ^ expected->phys) & known) == 0;
+	return f->stage == 2 && same_access(f, expected) && known != 0 &&
+	       ((f->phys ^ expected->phys) & known) == 0;
 }
 
 void order_expect(const char *what, const struct probe_answer *answer,
@@ -222,37 +224,71 @@ static struct page_flags trial_flags(const struct trial *trial)
 	return m.flags;
 }
 
-/* Each memory type that the format has changes nothing for accesses. */
+/* Instructions are not fetched from device memory on AArch64. */
+static bool is_device(const struct page_flags *flags)
+{
+	return flags->type == MEMORY_DEVICE || flags->type == MEMORY_DEVICE_WEAK ||
+	       flags->type == MEMORY_DEVICE_STRICT;
+}
+
+/* Whether a leaf can be so; if it can, it is what query has, and all orders are tried. */
+static bool try_type(struct trial *trial, const struct page_flags *flags)
+{
+	enum paging_status status = trial_map(trial, *flags);
+	struct page_flags found;
+
+	if (status == PAGING_BAD_FLAGS)
+		return false;
+	if (!expect_status("map", status, PAGING_OK))
+		return false;
+	found = trial_flags(trial);
+	expect_equal("the type that query has", found.type, flags->type);
+	expect_equal("the software bits that it has", found.software, flags->software);
+	expect_true("the guest's PAT counts", !found.ignore_pat);
+	for (unsigned int order = INNER_READ; order <= INNER_MODIFY; order++) {
+		if (order != INNER_FETCH || !is_device(flags))
+			try_order(trial, (enum inner_order)order, flags);
+	}
+	trial_unmap(trial);
+	return true;
+}
+
+/* Each memory type that the format has, with each permission, changes nothing for accesses. */
 static void check_types(const struct check *check)
 {
-	const uint16_t software = 5; /* these bits all formats have */
+	static const struct page_flags rights[] = {
+		{ .read = 1, .write = 1, .execute = 1 }, /* which every format has */
+		{ .read = 1 },
+		{ .read = 1, .write = 1 },
+		{ .read = 1, .execute = 1 },
+		{ .write = 1 },
+		{ .execute = 1 },
+		{ .write = 1, .execute = 1 },
+	};
 	struct trial trial;
-	unsigned int possible = 0;
+	unsigned int types = 0, possible = 0; /* bit n: rights[n], with the first type */
 
 	if (!trial_start(&trial, check->leaf))
 		return;
 	for (unsigned int type = 0; type < MEMORY_TYPES; type++) {
-		struct page_flags flags = all;
-		enum paging_status status;
+		unsigned int these = 0;
 
-		flags.type = type & 7;
-		flags.software = software;
-		status = trial_map(&trial, flags);
-		if (status == PAGING_BAD_FLAGS)
+		for (unsigned int i = 0; i < sizeof(rights) / sizeof(rights[0]); i++) {
+			struct page_flags flags = rights[i];
+
+			flags.type = type & 7;
+			flags.software = 5; /* these bits all formats have */
+			these |= (unsigned int)try_type(&trial, &flags) << i;
+		}
+		if (types == 0)
+			possible = these;
+		if (these == 0)
 			continue;
-		if (!expect_status("map", status, PAGING_OK))
-			break;
-		possible++;
-		expect_equal("the type that query has", trial_flags(&trial).type, type);
-		expect_equal("the software bits that it has", trial_flags(&trial).software,
-			     software);
-		expect_true("the guest's PAT counts", !trial_flags(&trial).ignore_pat);
-		/* Instructions are not fetched from device memory on AArch64. */
-		try_order(&trial, INNER_READ, &flags);
-		try_order(&trial, INNER_WRITE, &flags);
-		trial_unmap(&trial);
+		types++;
+		expect_equal("permissions that a type can be had with", these, possible);
 	}
-	expect_true("some types can be said", possible >= 3);
+	expect_true("some types can be said", types >= 3);
+	expect_true("with some permissions", (possible & (possible - 1)) != 0);
 	trial_end(&trial);
 }
 
@@ -273,19 +309,27 @@ static bool find_leaf(void *context, const struct page_visit *visit)
 	return true;
 }
 
-static struct leaf_memory leaf_memory(const struct trial *trial)
+/* Of a leaf of that size; the lowest table that leads to it has one entry for each. */
+static struct leaf_memory leaf_memory(const struct page_table *table, phys_addr inner,
+				      uint64_t leaf)
 {
-	struct leaf_memory found = { .descriptor = direct(trial->probe.guest.table.root) };
+	struct leaf_memory found = { .descriptor = direct(table->root) };
 	unsigned int index_bits = 9;
 
-	page_table_walk(&trial->probe.guest.table, probe_slot(trial->leaf), page_size(),
-			PAGE_VISIT_TABLE | PAGE_VISIT_LEAF, find_leaf, &found);
+	page_table_walk(table, inner, page_size(), PAGE_VISIT_TABLE | PAGE_VISIT_LEAF, find_leaf,
+			&found);
 	while (page_size() >> index_bits > 8)
 		index_bits++;
-	/* The slot is at the size of its leaf: it is the second entry of its table. */
-	found.descriptor +=
-		(probe_slot(trial->leaf) / trial->leaf) & ((UINT64_C(1) << index_bits) - 1);
+	found.descriptor += (inner / leaf) & ((UINT64_C(1) << index_bits) - 1);
 	return found;
+}
+
+static bool misconfiguration_applies(const struct inner_misconfiguration *m, unsigned int level)
+{
+	const struct page_table_config *config = &hypervisor.cpu.config;
+
+	return (m->levels >> level & 1) != 0 && (m->unless & config->features) == 0 &&
+	       (m->output_below == 0 || config->output_bits < m->output_below);
 }
 
 static void try_misconfigured(struct trial *trial, const struct inner_misconfiguration *m,
@@ -321,13 +365,11 @@ static void check_misconfigured(const struct check *check)
 		trial_end(&trial);
 		return;
 	}
-	memory = leaf_memory(&trial);
+	memory = leaf_memory(&trial.probe.guest.table, probe_slot(trial.leaf), trial.leaf);
 	for (size_t i = 0; i < backend->misconfiguration_count; i++) {
 		const struct inner_misconfiguration *m = &backend->misconfigurations[i];
 
-		if ((m->levels >> memory.level & 1) == 0 ||
-		    (m->unless & hypervisor.cpu.config.features) != 0 ||
-		    (m->output_below != 0 && hypervisor.cpu.config.output_bits >= m->output_below))
+		if (!misconfiguration_applies(m, memory.level))
 			continue;
 		tried++;
 		try_misconfigured(&trial, m, memory.descriptor);
@@ -355,59 +397,123 @@ static bool find_own(void *context, const struct page_visit *visit)
 	return true;
 }
 
-/* An order that needs the table, which the second stage has with these flags (NULL: not). */
-static void try_walk(struct trial *trial, phys_addr table, enum inner_order order,
-		     const struct page_flags *flags)
+/* What becomes of a walk by the table, which the second stage has with these flags (NULL: not). */
+static struct page_fault walk_predict(const struct page_flags *flags, phys_addr table)
 {
 	enum inner_order walk = hypervisor.cpu.walk_writes ? INNER_MODIFY : INNER_READ;
 	struct page_fault expected = order_predict(flags, walk, table);
-	struct probe_answer answer;
-	char text[64];
 
-	answer = probe_order(&trial->probe, order, probe_far(&trial->probe) + DATA_OFFSET, 0);
 	expected.walk = true;
-	format_text(text, sizeof(text), "own table at 0x%lx, for a %s", table, order_names[order]);
-	order_expect(text, &answer, &expected);
+	return expected;
+}
+
+/* An order that needs the table. */
+static void try_walk(struct trial *trial, phys_addr table, enum inner_order order, const char *what,
+		     const struct page_fault *expected)
+{
+	struct probe_answer answer =
+		probe_order(&trial->probe, order, probe_far(&trial->probe) + DATA_OFFSET, 0);
+	char text[96];
+
+	format_text(text, sizeof(text), "own table at 0x%lx, for a %s, %s", table,
+		    order_names[order], what);
+	order_expect(text, &answer, expected);
 }
 
 static void try_own_table(struct trial *trial, phys_addr table, const struct page_flags *flags)
 {
 	struct inner_guest *guest = &trial->probe.guest;
+	struct page_fault changed = walk_predict(flags, table), none = { .cause = FAULT_NONE };
 	phys_addr phys = trial->probe.base.start + (table - PROBE_BASE);
 	enum paging_status status = flags ? guest_protect(guest, table, page_size(), *flags)
 					  : guest_unmap(guest, table, page_size());
 
 	expect_status("change of an own table's page", status, PAGING_OK);
-	try_walk(trial, table, INNER_READ, flags);
-	try_walk(trial, table, INNER_WRITE, flags);
+	try_walk(trial, table, INNER_READ, "changed", &changed);
+	try_walk(trial, table, INNER_WRITE, "changed", &changed);
 	if (flags)
 		expect_status("protect", guest_protect(guest, table, page_size(), all), PAGING_OK);
 	else
 		expect_status("map", guest_map(guest, table, phys, page_size(), all, 0), PAGING_OK);
-	try_walk(trial, table, INNER_READ, &all);
+	try_walk(trial, table, INNER_READ, "as before", &none);
+}
+
+/* The own table's page by an entry that is wrong, in each way there is: how many of them. */
+static unsigned int try_own_misconfigured(struct trial *trial, phys_addr table)
+{
+	struct inner_guest *guest = &trial->probe.guest;
+	struct leaf_memory memory = leaf_memory(&guest->table, table, page_size());
+	struct page_fault expected = walk_predict(NULL, table);
+	uint64_t good = *memory.descriptor;
+	unsigned int tried = 0;
+
+	for (size_t i = 0; i < hypervisor.backend->misconfiguration_count; i++) {
+		const struct inner_misconfiguration *m = &hypervisor.backend->misconfigurations[i];
+
+		if (!misconfiguration_applies(m, memory.level))
+			continue;
+		*(volatile uint64_t *)memory.descriptor = (good | m->set) & ~m->clear;
+		guest_forget(guest);
+		expected.cause = m->cause != 0 ? m->cause : FAULT_MISCONFIGURED;
+		try_walk(trial, table, INNER_READ, m->name, &expected);
+		*(volatile uint64_t *)memory.descriptor = good;
+		guest_forget(guest);
+		tried++;
+	}
+	expected.cause = FAULT_NONE;
+	try_walk(trial, table, INNER_READ, "as before", &expected);
+	return tried;
+}
+
+/* The guest, and those of its own tables that lead to probe_far. */
+static bool walk_start(struct trial *trial, struct own_tables *own)
+{
+	if (!trial_start(trial, page_size()))
+		return false;
+	own->count = 0;
+	own->probe = &trial->probe;
+	page_table_walk(&trial->probe.own, probe_far(&trial->probe), page_size(), PAGE_VISIT_TABLE,
+			find_own, own);
+	expect_true("the guest has tables of its own", own->count >= 1);
+	return true;
 }
 
 static void check_walk(const struct check *check)
 {
 	const struct page_flags *flags = check->flags.read ? &check->flags : NULL;
-	struct own_tables own = { .count = 0 };
+	struct own_tables own;
 	struct trial trial;
 
 	if (flags && !flags->write && hypervisor.cpu.walk_unsure) {
 		check_skip("what the CPU marks in tables that it may only read is not refused");
 		return;
 	}
-	if (!trial_start(&trial, page_size()))
+	if (!walk_start(&trial, &own))
 		return;
-	own.probe = &trial.probe;
-	page_table_walk(&trial.probe.own, probe_far(&trial.probe), page_size(), PAGE_VISIT_TABLE,
-			find_own, &own);
-	expect_true("the guest has tables of its own", own.count >= 1);
 	if (expect_status("map", trial_map(&trial, all), PAGING_OK)) {
 		for (size_t i = 0; i < own.count; i++)
 			try_own_table(&trial, own.tables[i], flags);
 		trial_unmap(&trial);
 	}
+	trial_end(&trial);
+}
+
+static void check_walk_misconfigured(const struct check *check)
+{
+	struct own_tables own;
+	struct trial trial;
+	unsigned int tried = 0;
+
+	(void)check;
+	if (!walk_start(&trial, &own))
+		return;
+	if (expect_status("map", trial_map(&trial, all), PAGING_OK)) {
+		for (size_t i = 0; i < own.count; i++)
+			tried += try_own_misconfigured(&trial, own.tables[i]);
+		trial_unmap(&trial);
+	}
+	if (tried == 0)
+		check_skip("this CPU has no reserved bits in such leaves");
 	trial_end(&trial);
 }
 
@@ -511,6 +617,7 @@ static const struct check checks[] = {
 	  LEAF_PAGE,
 	  { .read = 1, .write = 1 },
 	  0 },
+	{ "probe: own walk, tables misconfigured", check_walk_misconfigured, LEAF_PAGE, { 0 }, 0 },
 };
 
 const struct check_list hypervisor_probe_checks = CHECK_LIST(checks);
