@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A guest that tries what it can to reach memory that is not its own: its tables lead to addresses
- * of this kernel's memory, to the ends of the address space and to anywhere; at last its tables
- * themselves are to be read from there.
+ * of this kernel's memory, to another guest's, to the ends of the address space and beyond, and to
+ * anywhere; at last its tables themselves are to be read from there.
  */
 #include "guest/kernel.h"
 #include "guest/panic.h"
@@ -21,8 +21,8 @@
 
 static const struct page_flags all = { .read = 1, .write = 1, .execute = 1 };
 
-static struct probe_guest guest;
-static struct frame canaries[CANARIES];
+static struct probe_guest guest, other;
+static struct frame canaries[CANARIES]; /* the first one is the other guest's memory too */
 
 struct attempts {
 	uint64_t made, refused;
@@ -76,6 +76,28 @@ static void come_and_go(void)
 		panic("the probe guest's own tables: 0x%lx", canary);
 }
 
+/* Where the other guest has what the CPU has just cached of it, and its memory and tables. */
+static void attempt_other(struct attempts *attempts)
+{
+	struct probe_answer answer = probe_order(&other, INNER_READ, probe_slot(page_size()), 0);
+
+	expect_equal("what the other guest reads of its own", answer.value, CANARY);
+	attempt(attempts, probe_slot(page_size()));
+	for (uint64_t at = 0; at < PROBE_BASE_SIZE; at += STRIDE / 4)
+		attempt(attempts, other.base.start + at);
+	attempt(attempts, other.guest.table.root);
+}
+
+/* Addresses that the guest's own tables can hold and its second stage cannot, each bit of them. */
+static void attempt_beyond(struct attempts *attempts)
+{
+	for (unsigned int bit = guest.guest.table.input_bits; bit < guest.own.output_bits; bit++) {
+		attempt(attempts, UINT64_C(1) << bit);
+		attempt(attempts, (UINT64_C(1) << bit) + canaries[0].start);
+		attempt(attempts, (UINT64_C(2) << bit) - page_size());
+	}
+}
+
 /* All of this kernel's memory, what is important in it, both ends, and anywhere. */
 static void attempt_all(struct attempts *attempts)
 {
@@ -100,6 +122,17 @@ static void attempt_all(struct attempts *attempts)
 		wild = wild * STEP_FACTOR + STEP_ADD;
 		attempt(attempts, wild >> 8 & mask);
 	}
+}
+
+/* What the other guest has, as one number. */
+static uint64_t hash_other(void)
+{
+	const uint64_t *words = direct(other.base.start);
+	uint64_t hash = 1;
+
+	for (uint64_t i = 0; i < PROBE_BASE_SIZE / 8; i++)
+		hash = hash * STEP_FACTOR + words[i];
+	return hash;
 }
 
 /* Its register leads to tables in a canary. */
@@ -127,9 +160,39 @@ static void check_canaries(void)
 	}
 }
 
-static void check_isolation(const struct check *check)
+static void try_all(void)
 {
 	struct attempts attempts = { 0, 0 };
+	uint64_t hash;
+
+	come_and_go();
+	attempt_other(&attempts);
+	hash = hash_other();
+	attempt_all(&attempts);
+	attempt_beyond(&attempts);
+	/* With tables that it should not reach a guest may never come back. */
+	if (attempts.refused == attempts.made)
+		attempt_root(&attempts);
+	print("# isolation: %lu attempts, %lu refused\n", attempts.made, attempts.refused);
+	expect_equal("attempts refused", attempts.refused, attempts.made);
+	expect_true("there were some", attempts.made > 1000);
+	expect_true("the other guest's memory is as it was", hash_other() == hash);
+}
+
+/* Both guests; the other one has a canary where the first has nothing. */
+static bool start(void)
+{
+	bool good = probe_guest_start(&guest);
+
+	good = probe_guest_start(&other) && good;
+	return good && expect_status("map",
+				     guest_map(&other.guest, probe_slot(page_size()),
+					       canaries[0].start, page_size(), all, 0),
+				     PAGING_OK);
+}
+
+static void check_isolation(const struct check *check)
+{
 	uint64_t frames = kernel.pool.in_use;
 
 	(void)check;
@@ -138,17 +201,10 @@ static void check_isolation(const struct check *check)
 		canaries[i] = test_frame(page_size());
 		memset(frame_bytes(canaries[i]), CANARY, page_size());
 	}
-	if (probe_guest_start(&guest)) {
-		come_and_go();
-		attempt_all(&attempts);
-		/* With tables that it should not reach a guest may never come back. */
-		if (attempts.refused == attempts.made)
-			attempt_root(&attempts);
-		print("# isolation: %lu attempts, %lu refused\n", attempts.made, attempts.refused);
-		expect_equal("attempts refused", attempts.refused, attempts.made);
-		expect_true("there were some", attempts.made > 1000);
-	}
+	if (start())
+		try_all();
 	sabotage_enter(SABOTAGE_SELFTEST);
+	probe_guest_end(&other);
 	probe_guest_end(&guest);
 	check_canaries();
 	expect_equal("frames in use", kernel.pool.in_use, frames);
