@@ -327,6 +327,14 @@ static void check_live(const struct check *check)
 	frame_bytes(elsewhere)[0] = 0x99;
 	frame_bytes(frame)[REGION / 2] = 0x42;
 	expect_equal("before", probe_order(&first, INNER_READ, page, 0).value, 0x42);
+	expect_status("map in its place",
+		      guest_replace(&first.guest, page, elsewhere.start, page_size(), all),
+		      PAGING_OK);
+	expect_equal("another frame at once", probe_order(&first, INNER_READ, page, 0).value, 0x99);
+	expect_status("map in its place",
+		      guest_replace(&first.guest, page, frame.start + REGION / 2, page_size(), all),
+		      PAGING_OK);
+	expect_equal("the first one again", probe_order(&first, INNER_READ, page, 0).value, 0x42);
 	expect_status("protect", guest_protect(&first.guest, page, page_size(), read_only),
 		      PAGING_OK);
 	expect_order("ROM is written", &first, INNER_WRITE, page, FAULT_PERMISSION);

@@ -137,6 +137,16 @@ enum paging_status guest_map(struct inner_guest *guest, phys_addr inner, phys_ad
 	return page_table_map(&guest->table, inner, phys, size, flags, &op);
 }
 
+enum paging_status guest_replace(struct inner_guest *guest, phys_addr inner, phys_addr phys,
+				 uint64_t size, struct page_flags flags)
+{
+	struct change change;
+
+	change_begin(&change, guest, PAGING_REPLACE);
+	return change_end(&change,
+			  page_table_map(&guest->table, inner, phys, size, flags, &change.op));
+}
+
 enum paging_status guest_unmap(struct inner_guest *guest, phys_addr inner, uint64_t size)
 {
 	struct change change;

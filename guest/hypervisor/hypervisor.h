@@ -39,6 +39,9 @@ void guest_destroy(struct inner_guest *guest);
  * leaves of one size, or with 0 the largest. */
 enum paging_status guest_map(struct inner_guest *guest, phys_addr inner, phys_addr phys,
 			     uint64_t size, struct page_flags flags, uint64_t leaf);
+/* The same, and what is mapped there gives way. */
+enum paging_status guest_replace(struct inner_guest *guest, phys_addr inner, phys_addr phys,
+				 uint64_t size, struct page_flags flags);
 enum paging_status guest_unmap(struct inner_guest *guest, phys_addr inner, uint64_t size);
 enum paging_status guest_protect(struct inner_guest *guest, phys_addr inner, uint64_t size,
 				 struct page_flags flags);

@@ -127,7 +127,30 @@ void check_break(const struct check *check)
 	trial_end();
 }
 
-/* Another type, and another frame, of a leaf that the guest has used. */
+/* Another frame in the place of the page that the guest has used. */
+static void try_break_frame(struct page_flags flags)
+{
+	struct frame other = test_frame(page_size());
+	struct watch watch;
+
+	frame_bytes(other)[TRIAL_DATA] = TRIAL_BYTE + 1;
+	watch_begin(&watch, PAGING_REPLACE);
+	expect_status("map of another frame",
+		      page_table_map(&trial_guest()->table, trial.slot, other.start, page_size(),
+				     flags, &watch.op),
+		      PAGING_OK);
+	watch_end(&watch);
+	expect_equal("what the guest reads then",
+		     probe_order(&trial.probe, INNER_READ, trial.slot + TRIAL_DATA, 0).value,
+		     TRIAL_BYTE + 1);
+	expect_status(
+		"map of the first one",
+		guest_replace(trial_guest(), trial.slot, trial.page.start, page_size(), flags),
+		PAGING_OK);
+	test_frame_free(other);
+}
+
+/* Another type, and for a page another frame, of a leaf that the guest has used. */
 void check_break_type(const struct check *check)
 {
 	struct page_flags flags = trial_all;
@@ -145,6 +168,8 @@ void check_break_type(const struct check *check)
 			      PAGING_OK);
 		watch_end(&watch);
 		trial_expect_rights(&flags);
+		if (trial.size == page_size())
+			try_break_frame(flags);
 		trial_unmap();
 	}
 	trial_end();
