@@ -34,8 +34,12 @@ static void report(const struct lazy_guest *guest)
 	}
 	print("; %lu times collapsed; %lu of %lu KiB\n", guest->collapsed, statistics.mapped >> 10,
 	      (guest->ram.end - guest->ram.start) >> 10);
-	if (guest_options.dump)
+	if (guest_options.dump) {
+		print("# its second stage: inner-physical -> physical addresses, size, leaf, "
+		      "rights, "
+		      "type, accessed, dirty\n");
 		page_table_dump(&guest->guest.table, dump_line, NULL);
+	}
 }
 
 static bool run(const char *command_line)

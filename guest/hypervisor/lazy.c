@@ -3,10 +3,13 @@
 #include "lazy.h"
 
 #include "guest/kernel.h"
+#include "guest/options.h"
 #include "guest/panic.h"
 #include "guest/print.h"
 #include "guest/selftest.h"
 #include "guest/text.h"
+
+#define FAULTS_TOLD 5
 
 static const struct page_flags all = { .read = 1, .write = 1, .execute = 1 };
 
@@ -80,6 +83,25 @@ static struct frame *chunk_of(struct lazy_guest *lazy, phys_addr inner)
 	return chunk;
 }
 
+/* The first of the faults, for who looks on: who and where, and what it was satisfied with. */
+static void tell(const struct lazy_guest *lazy, const struct page_fault *fault)
+{
+	struct page_mapping m;
+	const char *access = "read";
+
+	if (!guest_options.dump || lazy->faults > FAULTS_TOLD ||
+	    page_table_query(&lazy->guest.table, fault->phys, &m) != PAGING_OK)
+		return;
+	if ((fault->access & FAULT_WRITE) != 0)
+		access = "write";
+	else if ((fault->access & FAULT_EXECUTE) != 0)
+		access = "fetch";
+	print("# fault %lu: %s%s at inner-physical 0x%lx: %s; map_to 0x%lx%s\n", lazy->faults,
+	      access, fault->walk ? " by its own walk" : "", fault->phys,
+	      fault_cause_text(fault->cause), m.phys,
+	      lazy->faults == FAULTS_TOLD ? "; and so on" : "");
+}
+
 /* All of the chunk is mapped: one leaf does where the format has one that large. */
 static void collapse(struct lazy_guest *lazy, size_t index)
 {
@@ -126,7 +148,10 @@ static bool fault(struct lazy_guest *lazy, const struct inner_exit *exit)
 	}
 	lazy->faults++;
 	lazy->last_fault = page;
-	return touch(lazy, page);
+	if (!touch(lazy, page))
+		return false;
+	tell(lazy, &fault);
+	return true;
 }
 
 /* A line of the inner kernel's: its points are counted, and only what is bad is shown. */
