@@ -80,9 +80,9 @@ static bool root_frame(struct frame_allocator *self, enum frame_use use, uint64_
 	return true;
 }
 
-static void open_table(struct arena *arena, struct page_table *table, uint8_t choice)
+static void open_table(struct arena *arena, struct page_table *table,
+		       const struct format_case *format)
 {
-	const struct format_case *format = format_case(choice % format_case_count());
 	struct frame_allocator frames = { .allocate = root_frame };
 	struct page_table_config config = format->config;
 	enum paging_status status;
@@ -159,10 +159,18 @@ static void print(void *context, const char *line)
 	REQUIRE(strlen(line) < 200, "a line without an end");
 }
 
+static void write(void *context, const char *text)
+{
+	uint64_t *length = context;
+
+	*length += strlen(text);
+}
+
 static void read_all(struct arena *arena, const struct page_table *table, unsigned int kinds)
 {
 	struct input_range ranges[2];
 	unsigned int count = page_table_ranges(table, ranges);
+	uint64_t length = 0;
 
 	for (unsigned int i = 0; i < count; i++) {
 		arena->opened = arena->visits = 0;
@@ -173,6 +181,10 @@ static void read_all(struct arena *arena, const struct page_table *table, unsign
 	arena->opened = 0;
 	(void)page_table_dump(table, print, NULL);
 	REQUIRE(arena->held == 0, "dump holds %u tables", arena->held);
+	arena->opened = 0;
+	REQUIRE(page_table_dump_json(table, write, &length) == PAGING_OK && length != 0 &&
+			arena->held == 0,
+		"JSON: %" PRIu64 " bytes, it holds %u tables", length, arena->held);
 }
 
 static bool enter(void *context, phys_addr table, uint64_t size)
@@ -236,16 +248,18 @@ static void check(struct arena *arena, const struct page_table *table, unsigned 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct dice dice = { .bytes = data, .left = size };
+	const struct format_case *format = size < 10 ? NULL : fuzz_format(data[0]);
 	struct input_range ranges[2];
 	struct page_table table;
 	struct arena arena;
+	struct dice dice;
 	virt_addr virt = 0;
 	unsigned int kinds;
 
-	if (size < 10)
+	if (format == NULL)
 		return 0;
-	open_table(&arena, &table, (uint8_t)dice_byte(&dice));
+	dice = (struct dice){ .bytes = data + 1, .left = size - 1 };
+	open_table(&arena, &table, format);
 	kinds = (unsigned int)dice_byte(&dice);
 	for (unsigned int i = 0; i < 8; i++)
 		virt |= dice_byte(&dice) << (8 * i);

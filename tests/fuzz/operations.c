@@ -13,11 +13,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct trial trial;
+	const struct format_case *format = size < 2 ? NULL : fuzz_format(data[0]);
 
-	if (size < 2)
+	if (format == NULL)
 		return 0;
 	trial.dice = (struct dice){ .bytes = data + 1, .left = size - 1 };
-	world_open(&trial.world, format_case(data[0] % format_case_count()), MEMORY_BY_OFFSET);
+	world_open(&trial.world, format, MEMORY_BY_OFFSET);
 	for (unsigned int i = 0; i < OPERATIONS_MAX && trial.dice.left != 0; i++) {
 		if (dice_one_in(&trial.dice, 4))
 			trial_reshape(&trial);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The configurations, by the first byte of an input. The committed corpus is made of such bytes, so
+ * a line stays where it is for good: new configurations go to the end, and one that has gone leaves
+ * its place to another of its kind.
+ */
+#include <string.h>
+
+#include "fuzz.h"
+#include "require.h"
+
+/* Bytes count modulo this, not modulo how many there are: those of old inputs stay what they are.
+ */
+#define PLACES 64
+
+static const char *const names[] = {
+	"x86-48",
+	"x86-57",
+	"x86-48-no-1g",
+	"x86-48-bare",
+	"x86-57-global",
+	"x86-48-encrypted",
+	"x86-57-shared",
+	"ept-48",
+	"ept-57",
+	"ept-48-bare",
+	"ept-48-dirty",
+	"ept-48-fetch",
+	"ept-57-ve-modes",
+	"ept-48-shared",
+	"ept-48-modes",
+	"npt-48",
+	"npt-57",
+	"npt-48-no-1g",
+	"npt-48-encrypted",
+	"sv39",
+	"sv39-bare",
+	"sv48x4",
+	"sv48x4-bare",
+	"s1-4k-48",
+	"s1-4k-39-upper",
+	"s1-4k-48-el2",
+	"s1-16k-47",
+	"s1-64k-48-upper",
+	"s1-64k-52-groups",
+	"s1-4k-lpa2-48",
+	"s1-4k-lpa2-52-upper",
+	"s1-16k-lpa2-52-groups",
+	"s1-4k-48-groups",
+	"s1-16k-38-groups",
+	"s2-4k-40-groups",
+	"s2-64k-48-groups",
+	"s2-4k-32",
+	"s2-4k-40",
+	"s2-4k-48",
+	"s2-16k-40-groups",
+	"s2-16k-48",
+	"s2-64k-40",
+	"s2-64k-52",
+	"s2-4k-lpa2-52",
+	"s2-16k-lpa2-52",
+};
+
+#define NAMES (sizeof(names) / sizeof(names[0]))
+
+_Static_assert(NAMES <= PLACES,
+	       "more configurations than PLACES: let inputs name one by two bytes");
+
+/* Whoever adds a configuration to the tests adds it here. */
+static void require_all_named(void)
+{
+	for (size_t i = 0; i < format_case_count(); i++) {
+		unsigned int named = 0;
+
+		for (size_t n = 0; n < NAMES; n++)
+			named += strcmp(names[n], format_case(i)->name) == 0;
+		REQUIRE(named == 1, "%s is named %u times in tests/fuzz/choices.c",
+			format_case(i)->name, named);
+	}
+}
+
+const struct format_case *fuzz_format(uint8_t choice)
+{
+	static bool checked;
+
+	if (!checked)
+		require_all_named();
+	checked = true;
+	choice %= PLACES;
+	return choice < NAMES ? format_case_named(names[choice]) : NULL;
+}
