@@ -109,6 +109,10 @@ static void put_flags(struct line *line, struct page_flags flags)
 	}
 	if (flags.suppress_ve)
 		put_text(line, " no-ve");
+	if (flags.guarded)
+		put_text(line, " guarded");
+	if (flags.modified)
+		put_text(line, " modified");
 }
 
 static void print_line(const struct dump *dump, struct line *line)

@@ -61,9 +61,26 @@ static bool joins(const struct model_leaf *a, const struct model_leaf *b)
 
 static const char *type_text(struct page_flags flags)
 {
-	static const char *const texts[] = { "WB", "WT", "NC", "DEV", "WP" };
+	static const char *const texts[] = { "WB", "WT", "NC", "DEV", "WP", "UC-", "SO" };
 
-	return flags.type < 5 ? texts[flags.type] : "";
+	return texts[flags.type];
+}
+
+/* What follows the nine columns: all that two lines can differ in is in them. */
+static const char *rest_text(struct page_flags flags)
+{
+	static const char *const shares[] = { "", " inner", " outer", " none" };
+	static char text[80];
+	char key[10] = "", software[14] = "";
+
+	if (flags.protection_key != 0)
+		(void)snprintf(key, sizeof(key), " key=%u", flags.protection_key);
+	if (flags.software != 0)
+		(void)snprintf(software, sizeof(software), " sw=%u", flags.software);
+	(void)snprintf(text, sizeof(text), "%s%s%s%s%s%s", key, software, shares[flags.share],
+		       flags.suppress_ve ? " no-ve" : "", flags.guarded ? " guarded" : "",
+		       flags.modified ? " modified" : "");
+	return text;
 }
 
 /* Who may fetch: all that may access the page, or whom the flags name. */
@@ -82,10 +99,12 @@ static char fetch_letter(struct page_flags flags)
 static void check_line(const char *line, const struct model_leaf *first, uint64_t total)
 {
 	char start[24], end[24], phys[24], all[16], leaf[16], rights[8], who[8], type[8], state[8];
-	int fields =
-		sscanf(line, "%18[0-9a-fx]-%18[0-9a-fx] -> %18[0-9a-fx] %15s %15s %7s %7s %7s %7s",
-		       start, end, phys, all, leaf, rights, who, type, state);
+	int length = 0;
+	int fields = sscanf(line,
+			    "%18[0-9a-fx]-%18[0-9a-fx] -> %18[0-9a-fx] %15s %15s %7s %7s %7s %7s%n",
+			    start, end, phys, all, leaf, rights, who, type, state, &length);
 	struct page_flags flags = first->flags;
+	char type_wanted[8];
 	char wanted[4] = { flags.read ? 'r' : '-', flags.write ? 'w' : '-', fetch_letter(flags),
 			   '\0' };
 	char bits[3] = { flags.idle ? '-' : 'A', flags.dirty ? 'D' : '-', '\0' };
@@ -101,7 +120,11 @@ static void check_line(const char *line, const struct model_leaf *first, uint64_
 	REQUIRE((strchr(who, 'U') != NULL) == flags.user &&
 			(strchr(who, 'G') != NULL) == flags.global,
 		"%s", line);
-	REQUIRE(strncmp(type, type_text(flags), strlen(type_text(flags))) == 0, "%s", line);
+	(void)snprintf(type_wanted, sizeof(type_wanted), "%s%s", type_text(flags),
+		       flags.ignore_pat ? "!" : "");
+	REQUIRE(strcmp(type, type_wanted) == 0, "%s", line);
+	REQUIRE(strcmp(line + length, rest_text(flags)) == 0, "not \"%s\" behind: %s",
+		rest_text(flags), line);
 }
 
 /* The last line: how many leaves of each size, how many tables. */
@@ -168,7 +191,7 @@ FORMAT_TEST(dump, runs)
 	for (unsigned int i = 0; i < count; i++)
 		world_map(&world, ranges[i].last - granule + 1, 0, granule);
 	check_dump(&world);
-	for (unsigned int i = 0; i < 40; i++) {
+	for (unsigned int i = 0; i < 60; i++) {
 		struct model_op what = { .kind = MODEL_MAP_TO, .size = granule };
 
 		what.virt = virt + 8 * size + i * granule;

@@ -19,8 +19,10 @@ typedef void (*page_dump_line)(void *context, const char *line);
  *	0x0000000000100000-0x0000000000200000 -> 0x0000000000100000     1M   4K r-x -- WB A-
  *
  * input range (end exclusive, 0x0 past the last page) -> output start, total, leaf size,
- * permissions, user/global, type, accessed/dirty; then a last line with the number of leaves of
- * each size and of tables. PAGING_OK always.
+ * permissions, user/global, type (with ! where the guest's has no say: ignore_pat), accessed/dirty;
+ * and what is not as usual: key=N, sw=N (software bits), inner, outer or none (shareability),
+ * no-ve (suppress_ve), guarded, modified. Execute is x, or said apart p (privileged), u (user), X
+ * (both). Then a last line with the number of leaves of each size and of tables. PAGING_OK always.
  */
 enum paging_status page_table_dump(const struct page_table *table, page_dump_line line,
 				   void *context);
