@@ -100,6 +100,30 @@ static const struct bits_row ept_bare_rows[] = {
 	{ 0, 1, 0, BIT(7), RULE_BIT(LEAF_SIZE) | RULE_BIT(TABLE_TOTAL) },
 };
 
+/* Mode-based execute control: bit 10 is a permission like 2:0 (28.3.2, 28.3.3.1). */
+static const struct bits_row ept_modes_rows[] = {
+	{ 0, 0, BITS(2, 0), 0, 0 }, /* user-mode fetches alone: present, the CPU has execute-only */
+	{ 0, 0, BITS(2, 0) | BIT(10), 0, RULE_BIT(STRAY) },
+	{ 0, 0, BIT(2), 0, 0 },
+	{ 0, 0, BIT(10), 0, 0 },
+	{ 0, 0, BIT(0) | BIT(2), 0, RULE_BIT(PERMISSIONS) }, /* W and U */
+	{ 1, 1, BIT(0) | BIT(2) | BIT(10), 0, RULE_BIT(PERMISSIONS) },
+	{ 0, 2, BIT(0), 0, RULE_BIT(PERMISSIONS) },
+	{ 0, 2, BITS(2, 0), 0, 0 }, /* of a table, too, bit 10 is enough to be present */
+	{ 0, 3, BIT(10), 0, 0 },
+	{ 0, 2, 0, BIT(3), RULE_BIT(RESERVED) },
+};
+
+/* The same without execute-only. */
+static const struct bits_row ept_57_modes_rows[] = {
+	{ 0, 0, BITS(2, 0), 0, RULE_BIT(PERMISSIONS) },
+	{ 0, 0, BIT(0) | BIT(1), 0, RULE_BIT(PERMISSIONS) },
+	{ 0, 1, BITS(2, 0), 0, RULE_BIT(PERMISSIONS) },
+	{ 0, 4, BIT(10), 0, 0 },
+	{ 0, 4, 0, BIT(7), RULE_BIT(LEAF_SIZE) | RULE_BIT(TABLE_TOTAL) }, /* a leaf of 256T */
+	{ 0, 4, 0, BIT(3), RULE_BIT(RESERVED) },
+};
+
 static const struct bits_row npt_rows[] = {
 	{ 0, 3, 0, BIT(8), RULE_BIT(RESERVED) },
 	{ 0, 2, 0, BIT(8), RULE_BIT(RESERVED) },
@@ -258,6 +282,8 @@ static const struct bits_case cases[] = {
 	CASE("x86-48-bare", x86_bare_rows),
 	CASE("ept-48", ept_rows),
 	CASE("ept-48-bare", ept_bare_rows),
+	CASE("ept-48-modes", ept_modes_rows),
+	CASE("ept-57-ve-modes", ept_57_modes_rows),
 	CASE("npt-48", npt_rows),
 	CASE("npt-48-no-1g", npt_no_nx_rows),
 	CASE("sv39", sv39_rows),
