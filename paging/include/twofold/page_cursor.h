@@ -61,11 +61,11 @@ enum paging_status page_cursor_map(struct page_cursor *cursor, phys_addr phys, u
 				   struct page_flags flags);
 
 /* Unmaps the leaf that the cursor is in, leaving op->annotation, and goes past it.
- * PAGING_NOT_MAPPED, _GATHER_FULL, _BAD_FLAGS (the annotation is too large). */
+ * PAGING_NOT_MAPPED, _BROKEN_GROUP, _GATHER_FULL, _BAD_FLAGS (the annotation is too large). */
 enum paging_status page_cursor_unmap(struct page_cursor *cursor);
 
 /* Gives the leaf that the cursor is in `flags`, as page_table_protect does, and goes past it.
- * PAGING_NOT_MAPPED, _BAD_FLAGS, _NEEDS_FLUSH. */
+ * PAGING_NOT_MAPPED, _BROKEN_GROUP, _BAD_FLAGS, _NEEDS_FLUSH. */
 enum paging_status page_cursor_protect(struct page_cursor *cursor, struct page_flags flags);
 
 void page_cursor_close(struct page_cursor *cursor);

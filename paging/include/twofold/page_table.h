@@ -287,8 +287,9 @@ enum paging_status page_table_map(struct page_table *table, virt_addr virt, phys
  * Removes every mapping in the range, and the tables that are empty then. Takes frames only to
  * split (PAGING_SPLIT); a resumable call stops with PAGING_BUDGET after op->budget tables, and the
  * rest of the range can be done by a later call. PAGING_UNALIGNED, _BAD_SIZE, _INPUT_RANGE,
- * _NOT_MAPPED, _WOULD_SPLIT, _NO_MEMORY, _BUDGET, _GATHER_FULL. Emptied tables go to the gather, or
- * without one to op->frames; PAGING_BAD_ARGUMENT if there is neither.
+ * _NOT_MAPPED, _WOULD_SPLIT, _NO_MEMORY, _BUDGET, _GATHER_FULL, _NEEDS_FLUSH (to split a leaf of a
+ * live table that wants break-before-make). Emptied tables go to the gather, or without one to
+ * op->frames; PAGING_BAD_ARGUMENT if there is neither.
  *
  * What hardware marked in the leaves is not told: with a walker about, a page can get dirty up to
  * the flush. Where that counts, take write permission first (page_table_write_protect), flush, read

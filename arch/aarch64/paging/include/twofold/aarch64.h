@@ -37,7 +37,12 @@ extern const struct page_table_format aarch64_stage1_16k_lpa2;
 #define AARCH64_HARDWARE_DIRTY (UINT32_C(1) << 2) /* TCR.HD (VTCR.HD) is set: DBM, clean leaves */
 #define AARCH64_BTI            (UINT32_C(1) << 3) /* FEAT_BTI: `guarded` */
 
-/* FEAT_BBM level 2: blocks are split and joined in place, without break-before-make. */
+/*
+ * FEAT_BBM level 2: blocks are split and joined in place, without break-before-make. Until the
+ * flush an access there may then raise a TLB conflict abort (D8.16.2), which is the caller's to
+ * handle: without a handler, or a CPU that promises none (FEAT_BBML2_NOABORT), leave it out.
+ * Levels 0 and 1 are one to the library, which does not use level 1's nT.
+ */
 #define AARCH64_BBM2 (UINT32_C(1) << 6)
 
 /* The MAIR that the library suggests: WB, WT, NC, Device-nGnRE, -GRE, -nGnRnE. */

@@ -35,9 +35,10 @@ struct aarch64_cpu {
  * The configuration that has all of the CPU. The caller says config->format, AARCH64_EL2 and
  * AARCH64_UPPER in config->features, and config->input_bits, or 0 there for the most; all else but
  * `access`, `parallel` and the modifier is filled in: PARange; pages, blocks and contiguous groups;
- * hardware dirty state, BTI, BBM2, XNX, FWB. Take away what is not used. REGISTER_WRONG_TABLE;
- * REGISTER_MISSING of the granule, or of LPA2 with it; REGISTER_TOO_SMALL of VARange, at stage 2 of
- * PARange; REGISTER_ARGUMENT where no CPU has that many input bits with the format.
+ * hardware dirty state, BTI, BBM2 (see there), XNX, FWB. Take away what is not used.
+ * REGISTER_WRONG_TABLE; REGISTER_MISSING of the granule, or of LPA2 with it; REGISTER_TOO_SMALL of
+ * VARange, at stage 2 of PARange; REGISTER_ARGUMENT where no CPU has that many input bits with the
+ * format.
  */
 enum register_status aarch64_config(const struct aarch64_cpu *cpu, struct page_table_config *config,
 				    struct register_refusal *refusal);

@@ -84,11 +84,15 @@ enum register_status x86_64_cr3(const struct x86_64_cpu *cpu, const struct page_
  * EPT (SDM vol. 3C 28.3, A.10). config->input_bits is what the caller wants, 48 or 57, or 0 for the
  * most the CPU has; the rest is filled in: MAXPHYADDR, 2M and 1G leaves, execute-only, accessed and
  * dirty, and suppress-#VE and mode-based execute where the control may be set. Take away what is
- * not used.
+ * not used. REGISTER_MISSING of EPT or of walks that long; REGISTER_ARGUMENT for another width.
  */
 enum register_status x86_64_ept_config(const struct x86_64_cpu *cpu,
 				       struct page_table_config *config,
 				       struct register_refusal *refusal);
+
+/* Whether the CPU walks the table as the library wrote it: REGISTER_WRONG_TABLE;
+ * REGISTER_TOO_SMALL of MAXPHYADDR; REGISTER_MISSING for the number of levels, each leaf size and
+ * each feature. */
 enum register_status x86_64_ept_check(const struct x86_64_cpu *cpu, const struct page_table *table,
 				      struct register_refusal *refusal);
 
@@ -102,11 +106,14 @@ enum register_status x86_64_eptp(const struct x86_64_cpu *cpu, const struct page
 
 /*
  * AMD nested paging (APM vol. 2 15.25). The nested walk follows the host's CR4.LA57 and EFER.NXE
- * as they are at VMRUN, and combines memory types with the host's PAT.
+ * as they are at VMRUN, and combines memory types with the host's PAT. REGISTER_MISSING of SVM, of
+ * nested paging, and for a register bit that CPUID excludes.
  */
 enum register_status x86_64_npt_config(const struct x86_64_cpu *cpu,
 				       struct page_table_config *config,
 				       struct register_refusal *refusal);
+
+/* As x86_64_stage1_check, of the host's registers. */
 enum register_status x86_64_npt_check(const struct x86_64_cpu *cpu, const struct page_table *table,
 				      struct register_refusal *refusal);
 
