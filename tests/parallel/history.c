@@ -4,9 +4,11 @@
  * and when it began and ended are written down; afterwards the answers must be what some order of
  * the calls' single leaves gives. Every page is won at most once, so for a page that order is
  * simple: the winner began before anyone was told, or saw, that the page is mapped; and it had not
- * ended before anyone began who then found the page not mapped.
+ * ended before anyone began who then found the page not mapped. In half of the rounds the walker
+ * does not look into the caches, and has all in the end that was cleaned by then.
  */
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +21,8 @@
 #define CALLS    32 /* of each mapper, in a round */
 #define READS    4096
 #define ROUNDS   24
-#define SPANS    3 /* of level 1 that the mappers fight for */
+#define SPANS    3       /* of level 1 that the mappers fight for */
+#define SEEDS    1000003 /* from one round's to the next */
 #define NO_OWNER UINT32_MAX
 #define NOTE     0x1234567
 
@@ -63,7 +66,9 @@ struct round {
 	uint32_t *owner; /* by page: number of the call */
 	uint64_t seed;
 	uint64_t fail_one_in;
-	uint64_t lost; /* frames that mappers gave back */
+	uint64_t lost;    /* frames that mappers gave back */
+	uint64_t *memory; /* as a walker has it that does not look into the caches */
+	pthread_mutex_t cleaning;
 };
 
 static uint64_t granule(const struct round *round)
@@ -80,6 +85,35 @@ static struct call *call_numbered(struct round *round, uint64_t number)
 static uint64_t now(struct round *round)
 {
 	return atomic_fetch_add(&round->clock, 1);
+}
+
+/* Under a lock, so that what is read last is what stays. */
+static void clean(void *context, const void *pointer, uint64_t size)
+{
+	struct round *round = context;
+	const uint64_t *from = pointer;
+	uint64_t first = (uint64_t)((const uint8_t *)pointer - round->arena->bytes) / 8;
+
+	REQUIRE(first < ARENA_BYTES / 8 && size <= ARENA_BYTES - 8 * first && size % 8 == 0,
+		"0x%" PRIx64 " bytes from word 0x%" PRIx64 " on are cleaned", size, first);
+	(void)pthread_mutex_lock(&round->cleaning);
+	for (uint64_t i = 0; i < size / 8; i++)
+		round->memory[first + i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+	(void)pthread_mutex_unlock(&round->cleaning);
+}
+
+static void require_clean(const struct round *round)
+{
+	const struct arena *arena = round->arena;
+
+	for (size_t unit = PAGE_SIZE_64K / ARENA_UNIT; unit < ARENA_UNITS; unit++) {
+		uint64_t used = arena->owned[unit] < ARENA_UNIT ? arena->owned[unit] : ARENA_UNIT;
+
+		REQUIRE(memcmp(arena->bytes + unit * ARENA_UNIT,
+			       (const uint8_t *)round->memory + unit * ARENA_UNIT, used) == 0,
+			"something in the table at 0x%" PRIx64 " was not cleaned",
+			ARENA_BASE + unit * ARENA_UNIT);
+	}
 }
 
 /* The call that maps to `phys`; where it has `virt`. */
@@ -439,6 +473,10 @@ static void one_round(struct round *round, struct arena *arena, uint64_t seed)
 	uint64_t frees;
 
 	config.access = arena_access(arena);
+	if (seed / SEEDS % 4 >= 2) { /* odd ones are annotated, too */
+		config.access.clean = clean;
+		config.access.context = round;
+	}
 	config.parallel = true;
 	arena->fail_one_in = 0;
 	arena->random = seed;
@@ -460,6 +498,8 @@ static void one_round(struct round *round, struct arena *arena, uint64_t seed)
 	round->lost += arena->frees - frees;
 	arena->fail_one_in = 0;
 	check_round(round);
+	if (config.access.clean != NULL)
+		require_clean(round);
 	take_down(round, &random);
 	page_table_destroy(&round->table, &arena->allocator);
 }
@@ -480,15 +520,20 @@ static void rounds(const struct parallel_format *which, uint64_t fail_one_in)
 	round->window_size = SPANS * large;
 	round->stride = 4 * large;
 	round->owner = calloc(round->window_size / format_granule(format), sizeof(*round->owner));
-	REQUIRE(round->owner != NULL, "no memory");
+	round->memory = calloc(1, ARENA_BYTES);
+	REQUIRE(round->owner != NULL && round->memory != NULL &&
+			pthread_mutex_init(&round->cleaning, NULL) == 0,
+		"no memory");
 	for (uint64_t i = 0; i < ROUNDS; i++) {
 		require_story_begin("%s, round %" PRIu64, which->name, i);
-		one_round(round, arena, i * 1000003);
+		one_round(round, arena, i * SEEDS);
 	}
 	REQUIRE(round->lost != 0, "no mapper ever lost: nothing was tried here");
 	REQUIRE((arena->failures != 0) == (fail_one_in != 0), "%" PRIu64 " allocations failed",
 		arena->failures);
 	arena_destroy(arena);
+	(void)pthread_mutex_destroy(&round->cleaning);
+	free(round->memory);
 	free(round->owner);
 	free(round);
 }

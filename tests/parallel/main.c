@@ -16,6 +16,13 @@ static const struct parallel_format formats[] = {
 	{ "s1-4k-48-groups", 0x403, 0 },
 	{ "s2-64k-48-groups", 0x7ff, 0 },
 	{ "sv39", 0xcf, 2 },
+	/* The others' own: address modifiers in tables, 5 levels, bit 10, LPA2, a root of 4 tables.
+	 */
+	{ "x86-48-encrypted", 0x07, 0 },
+	{ "npt-57", 0x07, 0 },
+	{ "ept-57-ve-modes", 0x407, 0 },
+	{ "s1-16k-lpa2-52-groups", 0x403, 0 },
+	{ "sv48x4", 0xdf, 2 },
 };
 
 static const struct {
