@@ -424,6 +424,58 @@ Test(registers_x86, memory_encryption)
 	cr_assert_eq(value, UINT64_C(0x800123456000));
 }
 
+/* A modifier that the CPU has not is a reserved bit, and addresses are fewer with the C-bit. */
+Test(registers_x86, modifiers)
+{
+	static const struct {
+		unsigned int bit, output;
+		uint32_t eax, ebx;
+		enum register_status status;
+		uint64_t wanted, has;
+	} cases[] = {
+		/* Of MAXPHYADDR 48 all bits below can be one: TDX, MKTME. */
+		{ 47, 43, 0, 0, REGISTER_OK, 0, 0 },
+		{ 47, 47, 0, 0, REGISTER_OK, 0, 0 },
+		{ 48, 43, 0, 0, REGISTER_MISSING, UINT64_C(1) << 48, 0 },
+		{ 51, 43, 0, 0x173, REGISTER_MISSING, UINT64_C(1) << 51, 0 }, /* no SME, no SEV */
+		{ 51, 43, 0xc, 0x173, REGISTER_MISSING, UINT64_C(1) << 51, 0 },
+		/* C-bit 51, 5 bits fewer. */
+		{ 51, 43, 1, 0x173, REGISTER_OK, 0, 0 },
+		{ 51, 43, 2, 0x173, REGISTER_OK, 0, 0 },
+		{ 51, 44, 2, 0x173, REGISTER_TOO_SMALL, 44, 43 },
+		{ 51, 48, 3, 0xffff0033, REGISTER_OK, 0, 0 },
+		{ 50, 43, 3, 0x173, REGISTER_MISSING, UINT64_C(1) << 50, UINT64_C(1) << 51 },
+		{ 47, 43, 3, 0x16f, REGISTER_OK, 0, 0 },
+		{ 47, 44, 3, 0x16f, REGISTER_TOO_SMALL, 44, 43 },
+		{ 46, 44, 3, 0x16f, REGISTER_OK, 0, 0 },
+	};
+	struct page_table_config stage1 = stage1_config(&genoa), npt = { .input_bits = 0 };
+
+	cr_assert_eq(x86_64_npt_config(&genoa, &npt, NULL), REGISTER_OK);
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		struct page_table_config config = i % 2 == 0 ? stage1 : npt;
+		struct register_refusal refusal = { "", "", 0, 0 };
+		struct x86_64_cpu cpu = genoa;
+		enum register_status status = cases[i / 2].status;
+		struct page_table table;
+		uint64_t value;
+
+		require_story_begin("line %zu, %s", i / 2, i % 2 == 0 ? "CR3" : "N_CR3");
+		config.modifier = UINT64_C(1) << cases[i / 2].bit;
+		config.output_bits = (uint8_t)cases[i / 2].output;
+		cpu.cpuid_8000001f_eax = cases[i / 2].eax;
+		cpu.cpuid_8000001f_ebx = cases[i / 2].ebx;
+		fixed_root_open(&table, &config, ROOT);
+		expect_refusal(i % 2 == 0 ? x86_64_cr3(&cpu, &table, 0, false, &value, &refusal)
+					  : x86_64_ncr3(&cpu, &table, 1, &value, &refusal),
+			       status, &refusal, status == REGISTER_OK ? "" : "CPUID.8000001FH:EBX",
+			       status == REGISTER_OK        ? ""
+			       : status == REGISTER_MISSING ? "C-bit"
+							    : "physical address bits",
+			       cases[i / 2].wanted, cases[i / 2].has);
+	}
+}
+
 Test(registers_x86, each_register_has_its_format)
 {
 	struct page_table_config stage1 = stage1_config(&genoa), ept = { .input_bits = 0 };

@@ -54,7 +54,38 @@ enum register_status x86_64_compare_mode(const struct page_table *table,
 	return REGISTER_OK;
 }
 
-enum register_status x86_64_compare(const struct page_table *table,
+/* The bit that CPUID says encrypts memory (APM vol. 3 E.4.17); 0: none. */
+static uint64_t c_bit(const struct x86_64_cpu *cpu)
+{
+	if ((cpu->cpuid_8000001f_eax & (CPUID_8000001F_EAX_SME | CPUID_8000001F_EAX_SEV)) == 0)
+		return 0;
+	return UINT64_C(1) << (cpu->cpuid_8000001f_ebx & 0x3f);
+}
+
+/* A bit at or above MAXPHYADDR is reserved, unless it is the C-bit, which costs some below. */
+static enum register_status check_modifier(const struct x86_64_cpu *cpu,
+					   const struct page_table *table,
+					   struct register_refusal *refusal)
+{
+	uint32_t ebx = cpu->cpuid_8000001f_ebx;
+	uint64_t width = maxphyaddr(cpu), lost = ebx >> 6 & 0x3f;
+
+	if (table->modifier == 0)
+		return REGISTER_OK;
+	if (table->modifier != c_bit(cpu)) {
+		if (table->modifier >> width == 0)
+			return REGISTER_OK;
+		return refuse(refusal, REGISTER_MISSING, "CPUID.8000001FH:EBX", "C-bit",
+			      table->modifier, c_bit(cpu));
+	}
+	if (table->output_bits + lost > width)
+		return refuse(refusal, REGISTER_TOO_SMALL, "CPUID.8000001FH:EBX",
+			      "physical address bits", table->output_bits,
+			      lost < width ? width - lost : 0);
+	return REGISTER_OK;
+}
+
+enum register_status x86_64_compare(const struct x86_64_cpu *cpu, const struct page_table *table,
 				    const struct page_table_config *most,
 				    const struct feature_name *names, unsigned int count,
 				    struct register_refusal *refusal)
@@ -67,5 +98,5 @@ enum register_status x86_64_compare(const struct page_table *table,
 			return refuse(refusal, REGISTER_MISSING, names[i].name, names[i].field, 1,
 				      0);
 	}
-	return REGISTER_OK;
+	return check_modifier(cpu, table, refusal);
 }

@@ -20,6 +20,8 @@
 #define CPUID_80000001_EDX_1G  (UINT32_C(1) << 26)
 #define CPUID_80000001_EDX_LM  (UINT32_C(1) << 29)
 #define CPUID_8000000A_EDX_NP  (UINT32_C(1) << 0)
+#define CPUID_8000001F_EAX_SME (UINT32_C(1) << 0)
+#define CPUID_8000001F_EAX_SEV (UINT32_C(1) << 1)
 
 #define CR4_PGE   (UINT64_C(1) << 7)
 #define CR4_LA57  (UINT64_C(1) << 12)
@@ -68,8 +70,8 @@ struct feature_name {
 	const char *field;
 };
 
-/* Width, leaf sizes and features of the table against the most that the CPU has. */
-enum register_status x86_64_compare(const struct page_table *table,
+/* Width, modifier and features of the table against the most that the CPU has. */
+enum register_status x86_64_compare(const struct x86_64_cpu *cpu, const struct page_table *table,
 				    const struct page_table_config *most,
 				    const struct feature_name *names, unsigned int count,
 				    struct register_refusal *refusal);

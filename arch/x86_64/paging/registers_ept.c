@@ -98,7 +98,7 @@ enum register_status x86_64_ept_check(const struct x86_64_cpu *cpu, const struct
 		return refuse(refusal, REGISTER_MISSING, cap_name, "bit 16, 2-MByte page", 1, 0);
 	if (missing != 0)
 		return refuse(refusal, REGISTER_MISSING, cap_name, "bit 17, 1-GByte page", 1, 0);
-	return x86_64_compare(table, &most, names, sizeof(names) / sizeof(names[0]), refusal);
+	return x86_64_compare(cpu, table, &most, names, sizeof(names) / sizeof(names[0]), refusal);
 }
 
 enum register_status x86_64_eptp(const struct x86_64_cpu *cpu, const struct page_table *table,

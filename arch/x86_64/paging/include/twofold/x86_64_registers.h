@@ -13,7 +13,10 @@
  *
  * A configuration's `access` and `parallel` are the caller's, and so is memory encryption: it takes
  * the bits that CPUID 8000001FH:EBX 11:6 counts from config.output_bits and says config.modifier.
- * CR3 and N_CR3 then have the modifier if tables have.
+ * CR3 and N_CR3 then have the modifier if tables have. A table's modifier is the C-bit of CPUID
+ * 8000001FH:EBX 5:0, or any bit below MAXPHYADDR (a TDX guest's shared bit, a key of MKTME):
+ * another is reserved, and REGISTER_MISSING. With the C-bit MAXPHYADDR is less by the bits of EBX
+ * 11:6.
  *
  * `refusal` may be NULL everywhere; it is written when the answer is not REGISTER_OK, and no other
  * result is then.
@@ -38,6 +41,8 @@ struct x86_64_cpu {
 	uint32_t cpuid_80000008_eax;
 	uint32_t cpuid_8000000a_ebx; /* SVM */
 	uint32_t cpuid_8000000a_edx;
+	uint32_t cpuid_8000001f_eax; /* memory encryption */
+	uint32_t cpuid_8000001f_ebx;
 	uint64_t vmx_procbased_ctls2; /* IA32_VMX_PROCBASED_CTLS2, MSR 0x48b */
 	uint64_t vmx_ept_vpid_cap;    /* IA32_VMX_EPT_VPID_CAP, MSR 0x48c */
 	/* As they will be when the table is walked. */
