@@ -3,7 +3,7 @@
  * The input is what lies in memory, for a table that the library did not write: a format, a place
  * to look at, and words to put somewhere. Every physical address leads into a small arena, so
  * tables point at each other and at themselves. Reading such a table must end, hold no pointer, and
- * answer as the independent walker does wherever that finds nothing reserved.
+ * answer as the independent walker does, rights too, wherever that finds nothing reserved.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -15,6 +15,7 @@
 #include "formats.h"
 #include "fuzz.h"
 #include "require.h"
+#include "world.h"
 
 #define ARENA_TABLES 8u
 #define ARENA_MAX    (ARENA_TABLES * UINT64_C(0x40000))
@@ -115,6 +116,32 @@ static void fill(struct arena *arena, struct dice *dice)
 	}
 }
 
+/* What the leaf and all the entries above it come to, whatever they take away. */
+static void compare_rights(const struct arena *arena, const struct page_table *table,
+			   const struct walk_memory *memory, virt_addr virt,
+			   struct page_flags flags)
+{
+	const struct format_case *format = arena->format;
+
+	for (unsigned int i = 0; i < WORLD_ACCESSES; i++) {
+		struct walk_result seen =
+			format->translate(format, table->root, memory, virt, world_accesses[i]);
+
+		REQUIRE(seen.fault == (world_granted(format, flags, world_accesses[i])
+					       ? WALK_OK
+					       : WALK_DENIED),
+			"0x%" PRIx64 ": access %u: the walker says %d, descriptor 0x%" PRIx64, virt,
+			i, (int)seen.fault, seen.descriptor);
+		REQUIRE(seen.accessed == !flags.idle && seen.global == flags.global &&
+				seen.key == flags.protection_key &&
+				seen.ignore_pat == flags.ignore_pat &&
+				seen.suppress_ve == flags.suppress_ve &&
+				seen.guarded == flags.guarded && seen.modified == flags.modified,
+			"0x%" PRIx64 ": the walker reads 0x%" PRIx64 " otherwise", virt,
+			seen.descriptor);
+	}
+}
+
 static void compare(struct arena *arena, const struct page_table *table, virt_addr virt)
 {
 	const struct format_case *format = arena->format;
@@ -138,10 +165,12 @@ static void compare(struct arena *arena, const struct page_table *table, virt_ad
 	REQUIRE(mapping.size == seen.page_size && virt - mapping.virt < mapping.size,
 		"0x%" PRIx64 ": 0x%" PRIx64 "+0x%" PRIx64 ", the walker ends in 0x%" PRIx64, virt,
 		mapping.virt, mapping.size, seen.page_size);
-	if (status == PAGING_OK)
-		REQUIRE(mapping.phys + (virt - mapping.virt) == seen.phys,
-			"0x%" PRIx64 " goes to 0x%" PRIx64 ", the walker says 0x%" PRIx64, virt,
-			mapping.phys + (virt - mapping.virt), seen.phys);
+	if (status != PAGING_OK)
+		return;
+	REQUIRE(mapping.phys + (virt - mapping.virt) == seen.phys,
+		"0x%" PRIx64 " goes to 0x%" PRIx64 ", the walker says 0x%" PRIx64, virt,
+		mapping.phys + (virt - mapping.virt), seen.phys);
+	compare_rights(arena, table, &memory, virt, mapping.flags);
 }
 
 static bool visit(void *context, const struct page_visit *visit)

@@ -295,8 +295,8 @@ uint64_t world_descriptor(struct world *world, virt_addr virt)
 	return world_translate(world, virt, world_accesses[0]).descriptor;
 }
 
-static bool granted(const struct format_case *format, struct page_flags flags,
-		    struct walk_access access)
+bool world_granted(const struct format_case *format, struct page_flags flags,
+		   struct walk_access access)
 {
 	bool user = access.user && !format->second_stage;
 	bool stranger = user && !flags.user;
@@ -318,7 +318,7 @@ static void probe_leaf(struct world *world, virt_addr virt, const struct page_ma
 
 	for (unsigned int i = 0; i < WORLD_ACCESSES; i++) {
 		struct walk_result seen = world_translate(world, virt, world_accesses[i]);
-		bool may = granted(world->format, flags, world_accesses[i]);
+		bool may = world_granted(world->format, flags, world_accesses[i]);
 
 		REQUIRE(seen.fault == (may ? WALK_OK : WALK_DENIED),
 			"0x%" PRIx64 ": access %u: the MMU says %d, query %s", virt, i,

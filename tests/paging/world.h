@@ -62,6 +62,9 @@ uint64_t world_descriptor(struct world *world, virt_addr virt);
 
 #define WORLD_ACCESSES 6
 extern const struct walk_access world_accesses[WORLD_ACCESSES];
+/* Whether a leaf with such flags grants the access. */
+bool world_granted(const struct format_case *format, struct page_flags flags,
+		   struct walk_access access);
 
 const char *status_name(enum paging_status status);
 const char *flags_text(struct page_flags flags, char text[64]);
