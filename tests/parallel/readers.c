@@ -11,8 +11,9 @@
 #include "../paging/rng.h"
 #include "parallel.h"
 
-#define CHANGES 600
-#define SEERS   2
+#define CHANGES   250
+#define PAGES_MAX 40 /* done one by one in a change */
+#define SEERS     2
 
 struct epoch {
 	_Atomic uint64_t now;
@@ -120,6 +121,31 @@ static void look(struct scene *scene, unsigned int reader)
 	}
 }
 
+/* As fault handlers do. What is there already, or is not, stays so. */
+static enum paging_status page_by_page(struct scene *scene, virt_addr virt, uint64_t size,
+				       struct page_flags flags, struct page_table_op *op,
+				       uint64_t *random)
+{
+	uint64_t page = format_granule(scene->format);
+	uint64_t which = rng_below(random, 3);
+	phys_addr phys = scene->phys + (virt - scene->window);
+
+	for (uint64_t at = 0; at < size && at < PAGES_MAX * page; at += page) {
+		enum paging_status status;
+
+		if (which == 0)
+			status = page_table_map_to(&scene->table, virt + at, phys + at, flags,
+						   op->frames);
+		else if (which == 1)
+			status = page_table_unmap(&scene->table, virt + at, page, op);
+		else
+			status = page_table_write_protect(&scene->table, virt + at, page, op);
+		if (status != PAGING_OK && status != PAGING_ALREADY_MAPPED)
+			return status;
+	}
+	return PAGING_OK;
+}
+
 static enum paging_status change(struct scene *scene, virt_addr virt, uint64_t size,
 				 struct page_table_op *op, uint64_t *random)
 {
@@ -129,7 +155,9 @@ static enum paging_status change(struct scene *scene, virt_addr virt, uint64_t s
 	flags.write = rng_one_in(random, 2);
 	op->mode = PAGING_SKIP_HOLES | PAGING_SPLIT;
 	op->leaf_sizes = rng_one_in(random, 2) ? format_granule(scene->format) : 0;
-	switch (rng_below(random, 6)) {
+	if (rng_one_in(random, 4))
+		return page_by_page(scene, virt, size, flags, op, random);
+	switch (rng_below(random, 8)) {
 	case 0:
 		op->mode = PAGING_RESUMABLE;
 		return page_table_map(&scene->table, virt, phys, size, flags, op);
@@ -143,6 +171,11 @@ static enum paging_status change(struct scene *scene, virt_addr virt, uint64_t s
 	case 4:
 		return page_table_split(&scene->table, virt, size, format_granule(scene->format),
 					op);
+	case 5:
+		return page_table_write_protect(&scene->table, virt, size, op);
+	case 6:
+		return page_table_harvest(&scene->table, virt, size, PAGE_MARK_ACCESSED, NULL, NULL,
+					  op);
 	default:
 		return page_table_unmap(&scene->table, virt, size, op);
 	}
@@ -189,7 +222,8 @@ static void act(void *context, unsigned int thread)
 		look(context, thread);
 }
 
-void test_readers(const struct parallel_format *which)
+/* `hooked`: readers dawdle; else the library may remember where the page before was. */
+static void beside_a_writer(const struct parallel_format *which, bool hooked)
 {
 	static struct scene scene; /* too large for a stack */
 	struct page_table_config config = format_case_named(which->name)->config;
@@ -200,8 +234,11 @@ void test_readers(const struct parallel_format *which)
 	scene.size = 2 * scene.format->level_size[1];
 	scene.phys = scene.size * 1024;
 	atomic_store(&scene.epoch.now, 1);
-	config.access.map = dawdle;
-	config.access.context = &scene;
+	config.access = arena_access(scene.arena);
+	if (hooked) {
+		config.access.map = dawdle;
+		config.access.context = &scene;
+	}
 	REQUIRE(page_table_init(&scene.table, &config, &scene.arena->allocator) == PAGING_OK,
 		"no table");
 	parallel_run(SEERS + 1, act, &scene);
@@ -212,4 +249,10 @@ void test_readers(const struct parallel_format *which)
 		"a frame was lost");
 	page_table_destroy(&scene.table, &scene.arena->allocator);
 	arena_destroy(scene.arena);
+}
+
+void test_readers(const struct parallel_format *which)
+{
+	beside_a_writer(which, true);
+	beside_a_writer(which, false);
 }
