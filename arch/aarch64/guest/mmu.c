@@ -134,8 +134,6 @@ void arch_mmu_start(struct arch_mmu *mmu)
 	status = aarch64_config(&cpu, &mmu->config, &refusal);
 	if (status != REGISTER_OK)
 		panic_of("this granule is not for this CPU", status, &refusal);
-	/* Break-before-make is to be seen, also on a CPU that can do without. */
-	mmu->config.features &= ~AARCH64_BBM2;
 	/* These came with 52-bit addresses, and some emulators have half of that. */
 	if (mmu->config.output_bits == 52)
 		mmu->doubtful_leaf = mmu->config.leaf_sizes & arch_leaf_size(LEAF_LARGE);
@@ -158,7 +156,6 @@ void mmu_stage2(struct page_table_config *config)
 	status = aarch64_config(&cpu, config, &refusal);
 	if (status != REGISTER_OK)
 		panic_of("such a stage 2 is not for this CPU", status, &refusal);
-	config->features &= ~AARCH64_BBM2;
 	/* What has been found out about stage 1 goes for both. */
 	if ((kernel.mmu.config.leaf_sizes & arch_leaf_size(LEAF_LARGE)) == 0)
 		config->leaf_sizes &= ~arch_leaf_size(LEAF_LARGE);

@@ -162,6 +162,7 @@ enum register_status aarch64_config(const struct aarch64_cpu *cpu, struct page_t
 	uint8_t input_bits = config->input_bits;
 	enum register_status status;
 	unsigned int widest;
+	uint32_t wanted;
 
 	if (!kind_is_arm(kind))
 		return refuse(refusal, REGISTER_WRONG_TABLE, "page_table_config", "aarch64_*", 0,
@@ -177,11 +178,13 @@ enum register_status aarch64_config(const struct aarch64_cpu *cpu, struct page_t
 	config->input_bits = input_bits;
 	config->output_bits = (uint8_t)(widest < arm_pa_bits(cpu) ? widest : arm_pa_bits(cpu));
 	config->leaf_sizes = most_leaf_sizes(kind, config);
+	/* Level 2 of FEAT_BBM asks something of the caller, who has to want it. */
+	wanted = ~AARCH64_BBM2 | config->features;
 	config->features &= AARCH64_EL2 | AARCH64_UPPER;
 	for (unsigned int i = 0; i < FEATURES; i++) {
 		if ((kind & features[i].kinds) != 0 &&
 		    feature_value(cpu, &features[i]) >= features[i].least)
-			config->features |= features[i].feature;
+			config->features |= features[i].feature & wanted;
 	}
 	config->memory_attributes = (kind & ARM_KIND_STAGE1) != 0 ? AARCH64_MAIR : 0;
 	return REGISTER_OK;

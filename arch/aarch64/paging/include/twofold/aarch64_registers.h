@@ -32,10 +32,11 @@ struct aarch64_cpu {
 };
 
 /*
- * The configuration that has all of the CPU. The caller says config->format, AARCH64_EL2 and
- * AARCH64_UPPER in config->features, and config->input_bits, or 0 there for the most; all else but
- * `access`, `parallel` and the modifier is filled in: PARange; pages, blocks and contiguous groups;
- * hardware dirty state, BTI, BBM2 (see there), XNX, FWB. Take away what is not used.
+ * The configuration that has all of the CPU. The caller says config->format, AARCH64_EL2,
+ * AARCH64_UPPER and AARCH64_BBM2 in config->features, and config->input_bits, or 0 there for the
+ * most; all else but `access`, `parallel` and the modifier is filled in: PARange; pages, blocks and
+ * contiguous groups; hardware dirty state, BTI, XNX, FWB. Take away what is not used. AARCH64_BBM2
+ * stays where the CPU has it: only for who handles what comes of it, see there.
  * REGISTER_WRONG_TABLE; REGISTER_MISSING of the granule, or of LPA2 with it; REGISTER_TOO_SMALL of
  * VARange, at stage 2 of PARange; REGISTER_ARGUMENT where no CPU has that many input bits with the
  * format.
