@@ -22,15 +22,17 @@ static ALWAYS_INLINE void entry_write_protect(const struct encoder *e, uint64_t 
 }
 
 /* One that has no mark; nobody else looks. */
-static ALWAYS_INLINE void entry_write_protect_plain(const struct encoder *e, uint64_t *entry)
+static ALWAYS_INLINE void leaf_write_protect(const struct encoder *e, uint64_t *entry)
 {
-	*entry = (*entry & ~e->write_clear) | e->write_set;
+	*entry = write_cleared(e, *entry);
 }
 
-#define RUN_BLOCK 16
+/* Leaves that are looked at and changed at once: some, and a block of those. */
+#define RUN_SOME  16
+#define RUN_BLOCK (4 * RUN_SOME)
 
-/* Whether one of a block of leaves has one of the marks. */
-static ALWAYS_INLINE bool block_marked(const uint64_t *at, uint64_t marks)
+/* What any of some leaves has. */
+static ALWAYS_INLINE uint64_t some_have(const uint64_t *at)
 {
 	uint64_t any = at[0];
 
@@ -49,46 +51,66 @@ static ALWAYS_INLINE bool block_marked(const uint64_t *at, uint64_t marks)
 	any |= at[13];
 	any |= at[14];
 	any |= at[15];
-	return (any & marks) != 0;
+	return any;
 }
 
-/* Takes write permission from a block of leaves without marks. */
+/* Takes write permission from some leaves without marks. */
+static ALWAYS_INLINE void some_write_protect(const struct encoder *e, uint64_t *at)
+{
+	leaf_write_protect(e, &at[0]);
+	leaf_write_protect(e, &at[1]);
+	leaf_write_protect(e, &at[2]);
+	leaf_write_protect(e, &at[3]);
+	leaf_write_protect(e, &at[4]);
+	leaf_write_protect(e, &at[5]);
+	leaf_write_protect(e, &at[6]);
+	leaf_write_protect(e, &at[7]);
+	leaf_write_protect(e, &at[8]);
+	leaf_write_protect(e, &at[9]);
+	leaf_write_protect(e, &at[10]);
+	leaf_write_protect(e, &at[11]);
+	leaf_write_protect(e, &at[12]);
+	leaf_write_protect(e, &at[13]);
+	leaf_write_protect(e, &at[14]);
+	leaf_write_protect(e, &at[15]);
+}
+
+static ALWAYS_INLINE uint64_t block_has(const uint64_t *at)
+{
+	return some_have(at) | some_have(at + RUN_SOME) | some_have(at + 2 * RUN_SOME) |
+	       some_have(at + 3 * RUN_SOME);
+}
+
+/* Leaves that have been looked at are changed in place all the same, rather than kept and written
+ * back. */
+static ALWAYS_INLINE void some_forget(void)
+{
+	__asm__ volatile("" : : : "memory");
+}
+
 static ALWAYS_INLINE void block_write_protect(const struct encoder *e, uint64_t *at)
 {
-	entry_write_protect_plain(e, &at[0]);
-	entry_write_protect_plain(e, &at[1]);
-	entry_write_protect_plain(e, &at[2]);
-	entry_write_protect_plain(e, &at[3]);
-	entry_write_protect_plain(e, &at[4]);
-	entry_write_protect_plain(e, &at[5]);
-	entry_write_protect_plain(e, &at[6]);
-	entry_write_protect_plain(e, &at[7]);
-	entry_write_protect_plain(e, &at[8]);
-	entry_write_protect_plain(e, &at[9]);
-	entry_write_protect_plain(e, &at[10]);
-	entry_write_protect_plain(e, &at[11]);
-	entry_write_protect_plain(e, &at[12]);
-	entry_write_protect_plain(e, &at[13]);
-	entry_write_protect_plain(e, &at[14]);
-	entry_write_protect_plain(e, &at[15]);
+	some_write_protect(e, at);
+	some_write_protect(e, at + RUN_SOME);
+	some_write_protect(e, at + 2 * RUN_SOME);
+	some_write_protect(e, at + 3 * RUN_SOME);
 }
 
-/* The same block after block, up to the first in which a leaf has a mark. `plain`: none has. */
-static ALWAYS_INLINE uint64_t *run_protect_blocks(const struct encoder *e, uint64_t *at,
-						  const uint64_t *end, bool plain)
+/* The same of a block in which a leaf has a mark. */
+static __attribute__((noinline)) void block_write_protect_marked(const struct encoder *e,
+								 uint64_t *at)
 {
-	if (plain) {
-		for (; end - at >= RUN_BLOCK; at += RUN_BLOCK)
-			block_write_protect(e, at);
+	for (uint64_t *end = at + RUN_BLOCK; at != end;) {
+		uint64_t *some = at + RUN_SOME;
+
+		if (!PAGING_SABOTAGED && (some_have(at) & e->write_marks) == 0) {
+			some_forget();
+			some_write_protect(e, at);
+			at = some;
+		}
+		for (; at != some; at++)
+			entry_write_protect(e, at, 0);
 	}
-	for (; end - at >= RUN_BLOCK; at += RUN_BLOCK) {
-		if (UNLIKELY(block_marked(at, e->write_marks)))
-			break;
-		/* Changed in place, as without a look, rather than kept and written back. */
-		__asm__ volatile("" : : : "memory");
-		block_write_protect(e, at);
-	}
-	return at;
 }
 
 /* Takes write permission from a run that no walker uses. */
@@ -105,17 +127,24 @@ static ALWAYS_INLINE uint64_t run_protect_offline(const struct encoder *e,
 	return n;
 }
 
-/* The same of a lowest table all entries of which are leaves. */
+/* The same of a lowest table all entries of which are leaves. `plain`: none has a mark. */
 static ALWAYS_INLINE void table_protect_offline(const struct encoder *e, uint64_t *entries,
 						bool plain)
 {
-	uint64_t *end = entries + (UINT64_C(1) << e->index_bits);
+	const uint64_t *end = entries + (UINT64_C(1) << e->index_bits);
+	uint64_t *at = entries;
 
-	for (uint64_t *at = entries; at != end;) {
-		if (!PAGING_SABOTAGED)
-			at = run_protect_blocks(e, at, end, plain);
-		for (uint64_t *some = at + RUN_BLOCK; at != end && at != some; at++)
-			entry_write_protect(e, at, 0);
+	if (!PAGING_SABOTAGED && plain) {
+		for (; at != end; at += RUN_BLOCK)
+			block_write_protect(e, at);
+	}
+	for (; at != end; at += RUN_BLOCK) {
+		if (PAGING_SABOTAGED || UNLIKELY((block_has(at) & e->write_marks) != 0)) {
+			block_write_protect_marked(e, at);
+			continue;
+		}
+		some_forget();
+		block_write_protect(e, at);
 	}
 }
 
@@ -189,7 +218,7 @@ static ALWAYS_INLINE void table_protect_live(const struct encoder *e,
 		}
 		if (at >= singly && run_steps(e, table, old, (uint64_t)(end - at))) {
 			at = run_protect_steps(e, at, end, old, new);
-			singly = end - at > RUN_BLOCK ? at + RUN_BLOCK : end;
+			singly = end - at > RUN_SOME ? at + RUN_SOME : end;
 			continue;
 		}
 		while (UNLIKELY(!entry_swap(at, &old, new)))

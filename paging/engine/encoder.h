@@ -296,12 +296,17 @@ static ALWAYS_INLINE bool is_global(const struct encoder *e, uint64_t descriptor
 	return e->global(descriptor) != 0;
 }
 
-/* `descriptor`, a leaf, without write permission. */
+/* `descriptor`, a leaf, without write permission: of one that has no mark, and of any. */
+static ALWAYS_INLINE uint64_t write_cleared(const struct encoder *e, uint64_t descriptor)
+{
+	return (descriptor & ~e->write_clear) | e->write_set;
+}
+
 static ALWAYS_INLINE uint64_t write_protected(const struct encoder *e, uint64_t descriptor)
 {
 	if (UNLIKELY((descriptor & e->write_marks) != 0))
 		return e->without_write(descriptor);
-	return (descriptor & ~e->write_clear) | e->write_set;
+	return write_cleared(e, descriptor);
 }
 
 static ALWAYS_INLINE bool encode_flags(const struct encoder *e, const struct page_table *table,
