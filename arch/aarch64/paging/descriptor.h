@@ -123,7 +123,7 @@ static ALWAYS_INLINE bool arm_is_present(const struct page_table *table, uint64_
 {
 	(void)table;
 	if (level == 0)
-		return (descriptor & (ARM_VALID | ARM_TABLE)) == (ARM_VALID | ARM_TABLE);
+		return ((descriptor + 1) & (ARM_VALID | ARM_TABLE)) == 0;
 	return (descriptor & ARM_VALID) != 0;
 }
 
