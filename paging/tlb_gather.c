@@ -8,8 +8,7 @@
 
 static void forget_open(struct tlb_gather *gather)
 {
-	gather->open = NULL;
-	gather->open_kind = 0;
+	gather->open_next = 0;
 }
 
 static bool continues(const struct tlb_range *before, const struct tlb_range *range)
@@ -67,20 +66,19 @@ void paging_gather_range(struct tlb_gather *gather, const struct tlb_range *rang
 	(void)add(gather, range);
 }
 
-enum paging_status paging_gather_page(struct tlb_gather *gather, virt_addr start, uint64_t size,
-				      uint64_t global)
+void paging_gather_page(struct tlb_gather *gather, uint64_t page, uint64_t size, bool global)
 {
+	virt_addr start = addr_align_down(page, size);
 	struct tlb_range *place = add(gather, &(struct tlb_range){ .start = start,
 								   .last = start + (size - 1),
 								   .leaf_size = size,
-								   .global = global != 0 });
+								   .global = global });
 
 	/* The next page may continue it. */
 	if (place) {
 		gather->open = place;
-		gather->open_kind = size | global;
+		gather->open_next = page + size;
 	}
-	return PAGING_OK;
 }
 
 void paging_frames_free(struct frame_allocator *owner, const struct frame *frames, size_t count)

@@ -319,31 +319,28 @@ static SELDOM enum paging_status unmap_general(const struct encoder *e, struct p
 	return edit_range(e, table, &edit, virt, size);
 }
 
-/* The page's table is not at hand, or there is more to it. */
+/* A page whose table is not at hand, or with more to it. */
 static SELDOM enum paging_status unmap_far(const struct encoder *e, struct page_table *table,
-					   virt_addr virt, uint64_t size, struct page_table_op *op)
+					   virt_addr virt, struct page_table_op *op)
 {
-	enum paging_status status;
-
-	if (one_page_unmap(e, table, virt, size, op, true, &status))
-		return status;
-	if (is_one_page(e, size, op, 0) && recent_find(e, table, virt) &&
-	    one_page_unmap(e, table, virt, size, op, true, &status))
-		return status;
-	if (one_page_unmap_last(e, table, virt, size, op))
+	if (one_page_unmap(e, table, virt, op))
 		return PAGING_OK;
-	return unmap_general(e, table, virt, size, op);
+	if (is_plain_op(op) && recent_find(e, table, virt) && one_page_unmap(e, table, virt, op))
+		return PAGING_OK;
+	if (one_page_unmap_last(e, table, virt, op))
+		return PAGING_OK;
+	return unmap_general(e, table, virt, level_size(e, 0), op);
 }
 
 static ALWAYS_INLINE enum paging_status unmap_range(const struct encoder *e,
 						    struct page_table *table, virt_addr virt,
 						    uint64_t size, struct page_table_op *op)
 {
-	enum paging_status status;
-
-	if (one_page_unmap(e, table, virt, size, op, false, &status))
-		return status;
-	return unmap_far(e, table, virt, size, op);
+	if (UNLIKELY(size != level_size(e, 0)))
+		return unmap_general(e, table, virt, size, op);
+	if (one_page_unmap_next(e, table, virt, op))
+		return PAGING_OK;
+	return unmap_far(e, table, virt, op);
 }
 
 static SELDOM enum paging_status protect_general(const struct encoder *e, struct page_table *table,
@@ -372,16 +369,15 @@ static ALWAYS_INLINE enum paging_status protect_range(const struct encoder *e,
 {
 	struct change change = { .kind = CHANGE_PROTECT };
 	struct page_flags kept = flags;
-	enum paging_status status;
 	uint64_t index;
 
 	kept.idle = 0;
 	kept.dirty = 0;
-	if (is_one_page(e, size, op, 0) &&
+	if (size == level_size(e, 0) && is_plain_op(op) &&
 	    (recent_is(e, table, virt, &index) || recent_find(e, table, virt)) &&
 	    encode_recent(e, table, kept, &change.attributes) &&
-	    one_page_change(e, table, &change, virt, size, op, &status))
-		return status;
+	    one_page_change(e, table, &change, virt, op))
+		return PAGING_OK;
 	return protect_general(e, table, virt, size, flags, op);
 }
 
@@ -399,16 +395,15 @@ static SELDOM enum paging_status write_protect_general(const struct encoder *e,
 	return edit_range(e, table, &edit, virt, size);
 }
 
+/* As unmap_far. */
 static SELDOM enum paging_status write_protect_far(const struct encoder *e,
 						   struct page_table *table, virt_addr virt,
-						   uint64_t size, struct page_table_op *op)
+						   struct page_table_op *op)
 {
-	enum paging_status status;
-
-	if (is_one_page(e, size, op, 0) && recent_find(e, table, virt) &&
-	    one_page_write_protect(e, table, virt, size, op, &status))
-		return status;
-	return write_protect_general(e, table, virt, size, op);
+	if (is_plain_op(op) && recent_find(e, table, virt) &&
+	    one_page_write_protect(e, table, virt, op))
+		return PAGING_OK;
+	return write_protect_general(e, table, virt, level_size(e, 0), op);
 }
 
 static ALWAYS_INLINE enum paging_status write_protect_range(const struct encoder *e,
@@ -416,11 +411,11 @@ static ALWAYS_INLINE enum paging_status write_protect_range(const struct encoder
 							    virt_addr virt, uint64_t size,
 							    struct page_table_op *op)
 {
-	enum paging_status status;
-
-	if (one_page_write_protect(e, table, virt, size, op, &status))
-		return status;
-	return write_protect_far(e, table, virt, size, op);
+	if (UNLIKELY(size != level_size(e, 0)))
+		return write_protect_general(e, table, virt, size, op);
+	if (one_page_write_protect(e, table, virt, op))
+		return PAGING_OK;
+	return write_protect_far(e, table, virt, op);
 }
 
 static ALWAYS_INLINE enum paging_status software_range(const struct encoder *e,

@@ -116,8 +116,12 @@ struct encoder {
 	uint64_t (*leaf_attributes)(uint64_t descriptor, unsigned int level);
 	phys_addr (*leaf_address)(uint64_t descriptor, unsigned int level);
 
-	/* Not 0 for a global leaf: a bit below the granule's. */
-	uint64_t (*global)(uint64_t descriptor);
+	/* The bit that only a global leaf has, or the one that only it has not; neither: there are
+	 * none. */
+	uint64_t global;
+	uint64_t not_global;
+	/* At level 0, bits of every page, or nearly: all together none but a page has them. */
+	uint64_t page;
 
 	/* An entry that is not present is empty. */
 	bool (*is_present)(const struct page_table *table, uint64_t descriptor, unsigned int level);
@@ -155,8 +159,9 @@ struct encoder {
 	 * comparison, true only of such and of each one that `table` and `with_count` make. */
 	uint64_t full_table;
 	uint64_t full_table_mask;
-	/* One fewer, in as few instructions as can be, if any are left then: true only if so. */
-	bool (*count_down_plain)(uint64_t *descriptor);
+	/* One fewer, in as few instructions as can be, of an entry that the library made: true if
+	 * any are left then, else the descriptor is of no use. */
+	bool (*count_down_left)(uint64_t *descriptor);
 };
 
 /*
@@ -293,7 +298,7 @@ static inline void table_note_walk(struct page_table *table)
 
 static ALWAYS_INLINE bool is_global(const struct encoder *e, uint64_t descriptor)
 {
-	return e->global(descriptor) != 0;
+	return (descriptor & e->global) != 0 || (~descriptor & e->not_global) != 0;
 }
 
 /* `descriptor`, a leaf, without write permission: of one that has no mark, and of any. */

@@ -18,21 +18,50 @@ static inline void gather_range(struct tlb_gather *gather, const struct tlb_rang
 		paging_gather_range(gather, range);
 }
 
-/* As gather_page, whatever was before. */
-enum paging_status paging_gather_page(struct tlb_gather *gather, virt_addr start, uint64_t size,
-				      uint64_t global);
-
-/* One page, which most often continues the range before; it does not end at 2^64. `global` is a bit
- * below `size`, or 0: both in one say what pages must agree in. Always PAGING_OK, so that an
- * operation can end with it. */
-static ALWAYS_INLINE enum paging_status gather_page(struct tlb_gather *gather, virt_addr start,
-						    uint64_t size, uint64_t global)
+/*
+ * What a gather compares of a page is one number: its address, and below its size what the pages of
+ * a range agree in, the bits that pages have and whether it is global. The size has a bit of its
+ * own there, so that the number is never 0. An entry that is no page lacks one of the bits, and so
+ * has a number that no range goes on with.
+ */
+static ALWAYS_INLINE uint64_t gather_page_bits(const struct encoder *e)
 {
-	if (UNLIKELY(gather->open_kind != (size | global)) ||
-	    UNLIKELY(gather->open->last != start - 1))
-		return paging_gather_page(gather, start, size, global);
-	gather->open->last = start + (size - 1);
-	return PAGING_OK;
+	return e->page | e->global | e->not_global;
+}
+
+static ALWAYS_INLINE uint64_t gather_page_of(const struct encoder *e, virt_addr start,
+					     uint64_t bits)
+{
+	return start + (UINT64_C(1) << (e->granule_shift - 10)) + bits;
+}
+
+/* The range before goes on with this page... */
+static ALWAYS_INLINE bool gather_continues(const struct tlb_gather *gather, uint64_t page)
+{
+	return gather->open_next == page;
+}
+
+/* ... and is added to it. */
+static ALWAYS_INLINE void gather_continue(const struct encoder *e, struct tlb_gather *gather)
+{
+	gather->open_next += level_size(e, 0);
+	gather->open->last += level_size(e, 0);
+}
+
+/* Adds `page`, whatever was before. */
+void paging_gather_page(struct tlb_gather *gather, uint64_t page, uint64_t size, bool global);
+
+/* One page, which was `d` and is in no group; it does not end at 2^64. */
+static ALWAYS_INLINE void gather_page(const struct encoder *e, struct tlb_gather *gather,
+				      virt_addr start, uint64_t d)
+{
+	/* Some pages lack one of the bits. */
+	uint64_t page = gather_page_of(e, start, (d & gather_page_bits(e)) | e->page);
+
+	if (gather_continues(gather, page))
+		gather_continue(e, gather);
+	else
+		paging_gather_page(gather, page, level_size(e, 0), is_global(e, d));
 }
 
 /* Break-before-make on a live table takes a flush in the middle of the operation. */

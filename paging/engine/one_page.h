@@ -67,14 +67,23 @@ static SELDOM bool recent_find(const struct encoder *e, struct page_table *table
 /* What makes no difference to one page. */
 #define ONE_PAGE_MODES (PAGING_RESUMABLE | PAGING_SPLIT | PAGING_SKIP_HOLES)
 
-/* The range is one page, but that the address may be no multiple of its size, and can be done in
- * the plain way once its table is at hand. There is no `annotation`. */
-static ALWAYS_INLINE bool is_one_page(const struct encoder *e, uint64_t size,
-				      const struct page_table_op *op, uint64_t annotation)
+/* What is asked of the page can be done in the plain way once its table is at hand. */
+static ALWAYS_INLINE bool is_plain_op(const struct page_table_op *op)
 {
-	uint64_t more = op->mode & ~(uint32_t)ONE_PAGE_MODES;
+	return !UNLIKELY((op->mode & ~(uint32_t)ONE_PAGE_MODES) != 0);
+}
 
-	return ((size ^ level_size(e, 0)) | more | annotation) == 0;
+/* The entry of the page at `virt`, which may be no page's, if its table is at hand. */
+static ALWAYS_INLINE bool one_page_entry(const struct encoder *e, const struct page_table *table,
+					 virt_addr virt, const struct page_table_op *op,
+					 uint64_t **entry)
+{
+	uint64_t index;
+
+	if (!is_plain_op(op) || UNLIKELY(!recent_is(e, table, virt, &index)))
+		return false;
+	*entry = &table->recent_entries[index];
+	return true;
 }
 
 static ALWAYS_INLINE void one_page_done(const struct encoder *e, struct page_table_op *op)
@@ -83,42 +92,58 @@ static ALWAYS_INLINE void one_page_done(const struct encoder *e, struct page_tab
 	op->tables = 0;
 }
 
-/*
- * Unmaps it, unless its table would be empty then. `seldom`: with what is not worth looking for
- * each time, a table that no walker uses and a count that is not a plain number. *status: what the
- * operation is to return if it is done.
- */
-static ALWAYS_INLINE bool one_page_unmap(const struct encoder *e, struct page_table *table,
-					 virt_addr virt, uint64_t size, struct page_table_op *op,
-					 bool seldom, enum paging_status *status)
+/* Clears the entry of a page, if its table keeps others. What hardware marked in it is not told. */
+static ALWAYS_INLINE bool one_page_clear(const struct encoder *e, const struct page_table *table,
+					 uint64_t *entry, struct page_table_op *op)
 {
-	uint64_t *slot, *entry;
-	uint64_t index, old, link;
+	uint64_t *slot = table->recent_slot;
+	uint64_t link = entry_load(slot);
 
-	if (!e->counted || UNLIKELY(!is_one_page(e, size, op, op->annotation)) ||
-	    (seldom ? !op->gather && !op->frames : UNLIKELY(!op->gather)) ||
-	    UNLIKELY(!recent_is(e, table, virt, &index)))
+	if (UNLIKELY(!e->count_down_left(&link)))
 		return false;
-	slot = table->recent_slot;
-	link = entry_load(slot);
-	if (seldom) {
-		if (e->count(link) <= 1)
-			return false;
-		link = e->count_down(link);
-	} else if (UNLIKELY(!e->count_down_plain(&link))) {
-		return false;
-	}
-	entry = &table->recent_entries[index];
-	if (UNLIKELY(!e->is_plain_leaf(entry_load(entry))))
-		return false;
-	old = __atomic_exchange_n(entry, paging_sabotage(PAGING_SABOTAGE_CLEAR, 0, 0),
-				  __ATOMIC_ACQ_REL);
+	entry_write(entry, paging_sabotage(PAGING_SABOTAGE_CLEAR, 0, 0));
 	entry_publish(slot, link);
 	one_page_done(e, op);
-	*status = PAGING_OK;
-	/* Loaded again, rather than kept meanwhile. */
-	if (!seldom || op->gather)
-		*status = gather_page(op->gather, virt, level_size(e, 0), e->global(old));
+	return true;
+}
+
+/* Unmaps a page that continues the range before, unless its table would be empty then. */
+static ALWAYS_INLINE bool one_page_unmap_next(const struct encoder *e,
+					      const struct page_table *table, virt_addr virt,
+					      struct page_table_op *op)
+{
+	struct tlb_gather *gather = op->gather;
+	uint64_t *entry;
+	uint64_t d;
+
+	if (!e->counted || UNLIKELY(!gather) || UNLIKELY(op->annotation != 0) ||
+	    !one_page_entry(e, table, virt, op, &entry))
+		return false;
+	d = entry_load(entry);
+	if (UNLIKELY(in_group(e, d)) ||
+	    UNLIKELY(!gather_continues(gather, gather_page_of(e, virt, d & gather_page_bits(e)))) ||
+	    !one_page_clear(e, table, entry, op))
+		return false;
+	gather_continue(e, gather);
+	return true;
+}
+
+/* Any page, likewise. */
+static ALWAYS_INLINE bool one_page_unmap(const struct encoder *e, const struct page_table *table,
+					 virt_addr virt, struct page_table_op *op)
+{
+	struct tlb_gather *gather = op->gather;
+	uint64_t *entry;
+	uint64_t old;
+
+	if (!e->counted || (!gather && !op->frames) || op->annotation != 0 ||
+	    !one_page_entry(e, table, virt, op, &entry))
+		return false;
+	old = entry_load(entry);
+	if (!e->is_plain_leaf(old) || !one_page_clear(e, table, entry, op))
+		return false;
+	if (gather)
+		gather_page(e, gather, virt, old);
 	return true;
 }
 
@@ -127,25 +152,24 @@ static ALWAYS_INLINE bool one_page_unmap(const struct encoder *e, struct page_ta
  * would be empty then too. Of a table of four levels, with room in the gather.
  */
 static ALWAYS_INLINE bool one_page_unmap_last(const struct encoder *e, struct page_table *table,
-					      virt_addr virt, uint64_t size,
-					      struct page_table_op *op)
+					      virt_addr virt, struct page_table_op *op)
 {
 	struct tlb_gather *gather = op->gather;
 	uint64_t *above, *entry;
 	uint64_t index, old, link;
 
-	if (!e->counted || !is_one_page(e, size, op, op->annotation) || !gather ||
+	if (!e->counted || !is_plain_op(op) || op->annotation != 0 || !gather ||
 	    table->plain_limit == 0 || gather_room(gather) < table->levels ||
 	    !recent_is(e, table, virt, &index))
 		return false;
 	link = entry_load(table->recent_slot);
 	entry = &table->recent_entries[index];
-	if (e->count(link) != 1 || !e->is_plain_leaf(entry_load(entry)) ||
-	    !plain_above(e, table, virt, &above) || e->count(entry_load(above)) <= 1)
+	old = entry_load(entry);
+	if (e->count(link) != 1 || !e->is_plain_leaf(old) || !plain_above(e, table, virt, &above) ||
+	    e->count(entry_load(above)) <= 1)
 		return false;
-	old = __atomic_exchange_n(entry, paging_sabotage(PAGING_SABOTAGE_CLEAR, 0, 0),
-				  __ATOMIC_ACQ_REL);
-	gather_page(gather, virt, level_size(e, 0), e->global(old));
+	entry_write(entry, paging_sabotage(PAGING_SABOTAGE_CLEAR, 0, 0));
+	gather_page(e, gather, virt, old);
 	unlink_table(e, table, table->recent_slot, table_address(e, table, link), 0,
 		     (virt & input_mask(table)) - (index << level_shift(e, 0)), op);
 	entry_publish(above, e->count_down(entry_load(above)));
@@ -176,40 +200,68 @@ static ALWAYS_INLINE bool one_page_protect(const struct encoder *e, uint64_t *en
 	}
 }
 
+/*
+ * Takes write permission from a page that has it, has no mark and continues the range before: of
+ * that, but for marks above a page's size, one comparison tells. False if it is not so, with *old
+ * as it is.
+ */
+static ALWAYS_INLINE bool one_page_protect_next(const struct encoder *e, uint64_t *entry,
+						virt_addr virt, uint64_t *old,
+						const struct tlb_gather *gather)
+{
+	const uint64_t marks = e->write_marks | e->contiguous;
+	const uint64_t below = level_size(e, 0) - 1;
+	const uint64_t bits = e->write_clear | e->write_set | (marks & below);
+
+	if (PAGING_SABOTAGED || UNLIKELY((*old & marks & ~below) != 0) ||
+	    UNLIKELY(!gather_continues(
+		    gather,
+		    gather_page_of(e, virt,
+				   (*old & (gather_page_bits(e) | bits)) - e->write_clear))))
+		return false;
+	if (e->write_marks_of_hardware)
+		return entry_swap(entry, old, write_cleared(e, *old));
+	if (e->write_clear != 0)
+		__atomic_fetch_and(entry, ~e->write_clear, __ATOMIC_ACQ_REL);
+	else
+		__atomic_fetch_or(entry, e->write_set, __ATOMIC_ACQ_REL);
+	return true;
+}
+
 /* Write-protects it, whatever is in its table. */
 static ALWAYS_INLINE bool one_page_write_protect(const struct encoder *e, struct page_table *table,
-						 virt_addr virt, uint64_t size,
-						 struct page_table_op *op,
-						 enum paging_status *status)
+						 virt_addr virt, struct page_table_op *op)
 {
+	struct tlb_gather *gather = op->gather;
 	uint64_t *entry;
-	uint64_t index, old;
+	uint64_t old;
 
-	if (UNLIKELY(!is_one_page(e, size, op, 0)) || UNLIKELY(!recent_is(e, table, virt, &index)))
+	if (!one_page_entry(e, table, virt, op, &entry))
 		return false;
-	entry = &table->recent_entries[index];
 	old = entry_load(entry);
-	if (UNLIKELY(!e->is_plain_leaf(old)))
+	if (!UNLIKELY(!gather) && one_page_protect_next(e, entry, virt, &old, gather)) {
+		one_page_done(e, op);
+		gather_continue(e, gather);
+		return true;
+	}
+	if (!e->is_plain_leaf(old))
 		return false;
-	*status = PAGING_OK;
 	one_page_done(e, op);
-	if (one_page_protect(e, entry, &old) && op->gather)
-		*status = gather_page(op->gather, virt, level_size(e, 0), e->global(old));
+	if (one_page_protect(e, entry, &old) && gather)
+		gather_page(e, gather, virt, old);
 	return true;
 }
 
 /* Changes its attributes, unless it takes break-before-make. */
 static ALWAYS_INLINE bool one_page_change(const struct encoder *e, struct page_table *table,
 					  const struct change *change, virt_addr virt,
-					  uint64_t size, struct page_table_op *op,
-					  enum paging_status *status)
+					  struct page_table_op *op)
 {
 	uint64_t *entry;
-	uint64_t index, old, new;
+	uint64_t old, new;
 
-	if (UNLIKELY(!is_one_page(e, size, op, 0)) || UNLIKELY(!recent_is(e, table, virt, &index)))
+	if (!one_page_entry(e, table, virt, op, &entry))
 		return false;
-	entry = &table->recent_entries[index];
 	old = entry_load(entry);
 	if (UNLIKELY(!e->is_plain_leaf(old)))
 		return false;
@@ -219,10 +271,9 @@ static ALWAYS_INLINE bool one_page_change(const struct encoder *e, struct page_t
 		if (op->gather && ((new ^ old) & e->break_bits) != 0)
 			return false;
 	} while (new != old && UNLIKELY(!entry_swap(entry, &old, new)));
-	*status = PAGING_OK;
 	one_page_done(e, op);
 	if (new != old && op->gather)
-		*status = gather_page(op->gather, virt, level_size(e, 0), e->global(old));
+		gather_page(e, op->gather, virt, old);
 	return true;
 }
 

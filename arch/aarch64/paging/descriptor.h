@@ -229,13 +229,17 @@ static ALWAYS_INLINE bool arm_write_plain(const struct page_table *table)
 	return (table->features & AARCH64_HARDWARE_DIRTY) == 0;
 }
 
-/* The low part is 2 or more: it takes no borrow, and some are left. */
-static ALWAYS_INLINE bool arm_count_down_plain(uint64_t *descriptor)
+static ALWAYS_INLINE bool arm_count_down_left(uint64_t *descriptor)
 {
-	bool plain = (*descriptor & ARM_COUNT_LOW & ~(UINT64_C(1) << 2)) != 0;
+	uint64_t d = *descriptor;
 
-	*descriptor -= UINT64_C(1) << 2;
-	return plain;
+	/* The low part is 2 or more: it takes no borrow, and some are left. */
+	if (__builtin_expect((d & ARM_COUNT_LOW & ~(UINT64_C(1) << 2)) != 0, 1)) {
+		*descriptor = d - (UINT64_C(1) << 2);
+		return true;
+	}
+	*descriptor = arm_count_down(d);
+	return arm_count(d) > 1;
 }
 
 static ALWAYS_INLINE uint64_t arm_with_count(uint64_t descriptor, uint64_t count)
@@ -313,7 +317,8 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 	.is_present = arm_is_present, .is_leaf = arm_is_leaf,                                 \
 	.is_plain_table = arm_is_plain_table, .counted = true, .count = arm_count,            \
 	.with_count = arm_with_count, .count_up = arm_count_up, .count_down = arm_count_down, \
-	.count_down_plain = arm_count_down_plain, .is_plain_leaf = arm_is_plain_leaf,         \
+	.count_down_left = arm_count_down_left, .is_plain_leaf = arm_is_plain_leaf,           \
+	.page = ARM_VALID | ARM_TABLE,                                                        \
 	.full_table = ARM_FULL(granule_shift_) | ARM_VALID | ARM_TABLE,                       \
 	.full_table_mask = ARM_COUNT_LOW | ARM_COUNT_HIGH | ARM_VALID | ARM_TABLE,            \
 	.write_marks = ARM_DBM, .write_plain = arm_write_plain,                               \

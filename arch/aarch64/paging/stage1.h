@@ -232,11 +232,6 @@ static ALWAYS_INLINE uint64_t stage1_merge(uint64_t leaf, uint64_t other)
 	return leaf;
 }
 
-static ALWAYS_INLINE uint64_t stage1_global(uint64_t descriptor)
-{
-	return ~descriptor & NOT_GLOBAL;
-}
-
 /* MAIR bytes that stand for nothing, whatever the features: MAIR_EL1, Attr<n>. */
 static ALWAYS_INLINE bool mair_reserved(uint64_t byte)
 {
@@ -305,7 +300,7 @@ static ALWAYS_INLINE uint64_t stage1_broken(const struct page_table *table, uint
 		.cleaned = stage1_cleaned,                                                       \
 		.merge = stage1_merge,                                                           \
 		.break_bits = STAGE1_BREAK_BITS | ((lpa2) ? 0 : ARM_SHARE_MASK),                 \
-		.global = stage1_global,                                                         \
+		.not_global = NOT_GLOBAL,                                                        \
 	};                                                                                       \
 	PAGING_DEFINE_FORMAT_OF_KIND(format, name, format##_encoder,                             \
 				     ARM_KIND_STAGE1 | (granule_shift) |                         \

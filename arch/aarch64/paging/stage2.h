@@ -211,12 +211,6 @@ static ALWAYS_INLINE uint64_t stage2_merge(uint64_t leaf, uint64_t other)
 	return leaf;
 }
 
-static ALWAYS_INLINE uint64_t stage2_global(uint64_t descriptor)
-{
-	(void)descriptor;
-	return 0;
-}
-
 #define STAGE2_TABLE_RES0 (ARM_BITS(63, 59) | ARM_BITS(50, 50))
 #define STAGE2_LEAF_RES0  (ARM_BITS(50, 50) | ARM_BITS(11, 11))
 
@@ -280,7 +274,6 @@ static ALWAYS_INLINE uint64_t stage2_broken(const struct page_table *table, uint
 		.merge = stage2_merge,                                                           \
 		.break_bits = (lpa2) ? (UINT64_C(0xf) << TYPE_SHIFT)                             \
 				     : (UINT64_C(0xf) << TYPE_SHIFT) | ARM_SHARE_MASK,           \
-		.global = stage2_global,                                                         \
 	};                                                                                       \
 	PAGING_DEFINE_FORMAT_OF_KIND(format, name, format##_encoder,                             \
 				     ARM_KIND_STAGE2 | (granule_shift) |                         \

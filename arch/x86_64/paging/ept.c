@@ -194,12 +194,6 @@ static ALWAYS_INLINE bool ept_is_present(const struct page_table *table, uint64_
 	return (descriptor & ept_permissions(table)) != 0;
 }
 
-static ALWAYS_INLINE uint64_t ept_global(uint64_t descriptor)
-{
-	(void)descriptor;
-	return 0;
-}
-
 static ALWAYS_INLINE uint64_t ept_table(const struct page_table *table, phys_addr phys)
 {
 	uint64_t accessed = (table->features & EPT_ACCESSED_DIRTY) != 0 ? ACCESSED : 0;
@@ -260,7 +254,7 @@ static const struct encoder ept = {
 	.leaf = ept_leaf,
 	.leaf_attributes = ept_leaf_attributes,
 	.leaf_address = ept_leaf_address,
-	.global = ept_global,
+	.page = READ,
 	.is_present = ept_is_present,
 	.is_leaf = x86_is_leaf,
 	.is_plain_table = ept_is_plain_table,
@@ -274,7 +268,7 @@ static const struct encoder ept = {
 	.with_count = x86_with_count,
 	.count_up = x86_count_up,
 	.count_down = x86_count_down,
-	.count_down_plain = x86_count_down_plain,
+	.count_down_left = x86_count_down_left,
 	.full_table = X86_FULL | PERMISSIONS,
 	.full_table_mask = X86_COUNT | X86_LARGE | PERMISSIONS,
 };

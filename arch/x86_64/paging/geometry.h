@@ -42,11 +42,15 @@ static ALWAYS_INLINE uint64_t x86_count_down(uint64_t descriptor)
 
 #define X86_FULL (UINT64_C(512) << X86_COUNT_SHIFT)
 
-static ALWAYS_INLINE bool x86_count_down_plain(uint64_t *descriptor)
+static ALWAYS_INLINE bool x86_count_down_left(uint64_t *descriptor)
 {
-	/* Entries that the library links a table by have nothing above the count. */
-	*descriptor = x86_count_down(*descriptor);
-	return *descriptor >> X86_COUNT_SHIFT != 0;
+	uint64_t one = UINT64_C(1) << X86_COUNT_SHIFT;
+
+	/* Or the compiler shifts the rest to compare it. */
+	__asm__("" : "+r"(one));
+	*descriptor -= one;
+	/* There is nothing above the count. */
+	return *descriptor >= one;
 }
 
 static ALWAYS_INLINE phys_addr x86_table_address(uint64_t descriptor)

@@ -33,12 +33,6 @@ static ALWAYS_INLINE struct page_flags npt_decode(const struct page_table *table
 	return flags_of_word(word);
 }
 
-static ALWAYS_INLINE uint64_t npt_global(uint64_t descriptor)
-{
-	(void)descriptor;
-	return 0;
-}
-
 /* Bit 8, which is G in a leaf, must be zero in the entries above a page directory: APM vol.
  * 2 5.3.3, figures 5-18 to 5-23. */
 static ALWAYS_INLINE uint64_t npt_broken(const struct page_table *table, uint64_t descriptor,
@@ -76,7 +70,7 @@ static const struct encoder npt = {
 	.leaf = pte_leaf,
 	.leaf_attributes = pte_leaf_attributes,
 	.leaf_address = pte_leaf_address,
-	.global = npt_global,
+	.page = PTE_PRESENT,
 	.is_present = pte_is_present,
 	.is_leaf = x86_is_leaf,
 	.is_plain_table = pte_is_plain_table,
@@ -90,7 +84,7 @@ static const struct encoder npt = {
 	.with_count = x86_with_count,
 	.count_up = x86_count_up,
 	.count_down = x86_count_down,
-	.count_down_plain = x86_count_down_plain,
+	.count_down_left = x86_count_down_left,
 	.full_table = X86_FULL | PTE_PRESENT,
 	.full_table_mask = X86_COUNT | X86_LARGE | PTE_PRESENT,
 };

@@ -198,11 +198,6 @@ static ALWAYS_INLINE uint64_t pte_broken(const struct page_table *table, uint64_
 	return 0;
 }
 
-static ALWAYS_INLINE uint64_t pte_global(uint64_t descriptor)
-{
-	return descriptor & PTE_GLOBAL;
-}
-
 /* Permissive: the leaf decides. Accessed is set already, so that hardware never writes here. */
 static ALWAYS_INLINE uint64_t pte_table(const struct page_table *table, phys_addr phys)
 {

@@ -66,9 +66,10 @@ struct tlb_gather {
 	size_t frame_count;
 	bool everything;        /* the ranges did not fit: invalidate the whole address space */
 	bool everything_global; /* and a global leaf was among them */
-	/* The range that a page was added to last, and what would continue it (engine/gather.h). */
+	/* The range that a page was added to last, and the page that would continue it, 0 if there
+	 * is none (engine/gather.h). */
 	struct tlb_range *open;
-	uint64_t open_kind;
+	uint64_t open_next;
 };
 
 /* Whether anything must be invalidated at all. */
