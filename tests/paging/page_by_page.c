@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pages unmapped and write-protected one by one, each kind of page after each other kind, in one
+ * gather: what becomes of each, and that each that changed is asked to be flushed, as what it was.
+ */
+#include <inttypes.h>
+
+#include "book.h"
+#include "require.h"
+#include "suite.h"
+
+enum kind {
+	WRITABLE,
+	READ_ONLY,
+	GLOBAL,
+	GLOBAL_READ_ONLY,
+	DIRTY,
+	WRITTEN, /* by hardware */
+	IDLE,
+	EXECUTE_ONLY,
+	HOLE,
+	KINDS
+};
+
+#define PAGES (2 * KINDS * KINDS)
+
+static enum kind kind_of(uint64_t page)
+{
+	uint64_t pair = page / 2;
+
+	return (enum kind)(page % 2 == 0 ? pair / KINDS : pair % KINDS);
+}
+
+static struct page_flags flags_of(const struct book *book, uint64_t page)
+{
+	struct page_flags flags = format_plain_flags();
+	enum kind kind = kind_of(page);
+
+	flags.global = kind == GLOBAL || kind == GLOBAL_READ_ONLY;
+	flags.write = kind != READ_ONLY && kind != GLOBAL_READ_ONLY;
+	flags.dirty = kind == DIRTY;
+	flags.idle = kind == IDLE;
+	if (kind == EXECUTE_ONLY)
+		flags = (struct page_flags){ .execute = 1 };
+	if (book->format.expressible(&book->format, flags))
+		return flags;
+	flags = format_plain_flags();
+	flags.write = kind != READ_ONLY && kind != GLOBAL_READ_ONLY;
+	return flags;
+}
+
+static phys_addr phys_of(const struct book *book, uint64_t page)
+{
+	return page * 2 * format_granule(&book->format);
+}
+
+static const struct book_style style = { .phys = phys_of, .flags = flags_of };
+
+/* Pages of every kind, and one at the end, so that their table stays. */
+static bool open_kinds(struct book *book, const struct format_case *format)
+{
+	if (!book_open(book, format, 1, MEMORY_BY_OFFSET))
+		return false;
+	REQUIRE(book->entries > PAGES, "%" PRIu64 " pages", book->entries);
+	for (uint64_t page = 0; page < book->entries; page++) {
+		if (page < PAGES ? kind_of(page) == HOLE : page != book->entries - 1)
+			continue;
+		book_map(book, page, page + 1, &style);
+		if (page < PAGES && kind_of(page) == WRITTEN)
+			book_touch(book, page, true);
+	}
+	book_note(book);
+	return true;
+}
+
+/* How often the ranges have the page, as what it was. */
+static unsigned int asked(const struct tlb_gather *gather, const struct book *book, uint64_t page)
+{
+	virt_addr virt = book_at(book, page);
+	bool global = book->format.all_global || flags_of(book, page).global;
+	unsigned int times = 0;
+
+	for (size_t i = 0; i < gather->range_count; i++) {
+		const struct tlb_range *range = &gather->ranges[i];
+
+		if (virt < range->start || virt > range->last)
+			continue;
+		REQUIRE(range->leaf_size == format_granule(&book->format) && !range->tables &&
+				range->global == global,
+			"page %" PRIu64 ": stride 0x%" PRIx64 ", tables %d, global %d", page,
+			range->leaf_size, range->tables, range->global);
+		times++;
+	}
+	return times;
+}
+
+static void change_kinds(const struct format_case *format, bool unmap)
+{
+	struct tlb_range ranges[PAGES];
+	struct frame frames[1];
+	struct tlb_gather gather = {
+		.ranges = ranges, .range_capacity = PAGES, .frames = frames, .frame_capacity = 1
+	};
+	struct page_table_op op = { .gather = &gather };
+	struct book book;
+
+	if (!open_kinds(&book, format))
+		return;
+	gather.owner = world_frames(&book.world);
+	for (uint64_t page = 0; page < PAGES; page++) {
+		uint64_t granule = format_granule(&book.format);
+		virt_addr virt = book_at(&book, page);
+		bool hole = kind_of(page) == HOLE;
+		struct page_mapping mapping;
+		enum paging_status status;
+
+		require_story("page %" PRIu64, page);
+		/* Planned, it stays as it is. */
+		op.mode = PAGING_PLAN;
+		op.tables = op.done = 1;
+		if (unmap)
+			status = page_table_unmap(&book.world.table, virt, granule, &op);
+		else
+			status = page_table_write_protect(&book.world.table, virt, granule, &op);
+		REQUIRE(status == (hole ? PAGING_NOT_MAPPED : PAGING_OK) && op.done == 0,
+			"planned: %s", status_name(status));
+		book_require(&book, page, false);
+		op.mode = 0;
+		op.tables = op.done = 1;
+		op.annotation = unmap && page % 5 == 0 ? page + 1 : 0;
+		if (unmap)
+			status = page_table_unmap(&book.world.table, virt, granule, &op);
+		else
+			status = page_table_write_protect(&book.world.table, virt, granule, &op);
+		REQUIRE(status == (hole ? PAGING_NOT_MAPPED : PAGING_OK) &&
+				op.done == (hole ? 0 : granule) && op.tables == 0,
+			"%s, 0x%" PRIx64 " done, %" PRIu64 " tables", status_name(status), op.done,
+			op.tables);
+		status = page_table_query(&book.world.table, virt, &mapping);
+		if (hole || unmap)
+			REQUIRE(status == PAGING_NOT_MAPPED &&
+					mapping.annotation == (hole ? 0 : op.annotation),
+				"%s, annotation %" PRIu64, status_name(status), mapping.annotation);
+		else
+			book_require(&book, page, true);
+		REQUIRE(asked(&gather, &book, page) ==
+				((unmap ? !hole : book_writable(&book, page)) ? 1 : 0),
+			"it is asked for %u times", asked(&gather, &book, page));
+		if (page + 1 < PAGES)
+			book_require(&book, page + 1, false);
+	}
+	REQUIRE(!gather.everything, "everything is asked for");
+	for (uint64_t page = 0; page < PAGES; page++)
+		REQUIRE(asked(&gather, &book, page) ==
+				((unmap ? kind_of(page) != HOLE : book_writable(&book, page)) ? 1
+											      : 0),
+			"page %" PRIu64 " is asked for %u times", page,
+			asked(&gather, &book, page));
+	tlb_gather_finish(&gather);
+	world_check_tree(&book.world, false);
+	op = (struct page_table_op){ .frames = world_frames(&book.world) };
+	REQUIRE(page_table_annotate(&book.world.table, book.virt,
+				    PAGES * format_granule(&book.format), 0, &op) == PAGING_OK,
+		"annotations stay");
+	book_close(&book);
+}
+
+FORMAT_TEST(page_by_page, unmapped_of_all_kinds)
+{
+	change_kinds(format, true);
+}
+
+FORMAT_TEST(page_by_page, write_protected_of_all_kinds)
+{
+	change_kinds(format, false);
+}
+
+/* A contiguous group after pages is not done in part, whatever continues. */
+FORMAT_TEST(page_by_page, up_to_a_group)
+{
+	uint64_t granule = format_granule(format), group = format->group_size[0];
+
+	for (unsigned int unmap = 0; unmap < 2; unmap++) {
+		struct tlb_range ranges[4];
+		struct tlb_gather gather = { .ranges = ranges, .range_capacity = 4 };
+		struct page_table_op op = { .gather = &gather };
+		virt_addr virt = format_middle(format) + group;
+		struct world world;
+
+		if (!format_has_groups(format) || !format_has_leaf(format, group))
+			return;
+		world_open(&world, format, MEMORY_BY_OFFSET);
+		world_map(&world, virt, 0, group);
+		world_map(&world, virt - 2 * granule, 0, granule);
+		world_map(&world, virt - granule, 0, granule);
+		for (virt_addr page = virt - 2 * granule; page <= virt; page += granule) {
+			enum paging_status status;
+
+			if (unmap != 0)
+				status = page_table_unmap(&world.table, page, granule, &op);
+			else
+				status = page_table_write_protect(&world.table, page, granule, &op);
+			REQUIRE(status == (page == virt ? PAGING_WOULD_SPLIT : PAGING_OK), "%s",
+				status_name(status));
+		}
+		tlb_gather_finish(&gather);
+		world_resync(&world);
+		REQUIRE(world.model.count == (unmap != 0 ? 1 : 3), "%zu leaves", world.model.count);
+		world_check(&world);
+		world_close(&world);
+	}
+}
+
+/* Pages of different sizes in one gather are ranges of their own. */
+Test(page_by_page, of_two_sizes)
+{
+	struct tlb_range ranges[4];
+	struct tlb_gather gather = { .ranges = ranges, .range_capacity = 4 };
+	struct page_table_op op = { .gather = &gather };
+	struct world small, large;
+	virt_addr virt;
+
+	world_open(&large, format_case_named("s1-16k-47"), MEMORY_BY_OFFSET);
+	world_open(&small, format_case_named("s1-4k-48"), MEMORY_BY_OFFSET);
+	virt = format_middle(large.format);
+	world_map(&large, virt, 0, 2 * PAGE_SIZE_16K);
+	world_map(&small, virt + PAGE_SIZE_16K, 0, 2 * PAGE_SIZE_4K);
+	REQUIRE(page_table_unmap(&large.table, virt, PAGE_SIZE_16K, &op) == PAGING_OK &&
+			page_table_unmap(&small.table, virt + PAGE_SIZE_16K, PAGE_SIZE_4K, &op) ==
+				PAGING_OK,
+		"they are not unmapped");
+	REQUIRE(gather.range_count == 2 && ranges[0].leaf_size == PAGE_SIZE_16K &&
+			ranges[0].last == virt + PAGE_SIZE_16K - 1 &&
+			ranges[1].leaf_size == PAGE_SIZE_4K,
+		"%zu ranges", gather.range_count);
+	tlb_gather_finish(&gather);
+	world_resync(&small);
+	world_resync(&large);
+	world_close(&small);
+	world_close(&large);
+}
