@@ -239,3 +239,55 @@ Test(page_by_page, of_two_sizes)
 	world_close(&small);
 	world_close(&large);
 }
+
+/* What a flush has done with is not gone on with. */
+FORMAT_TEST(page_by_page, after_a_flush)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+	struct tlb_range ranges[4];
+	struct frame frames[1];
+	struct tlb_gather gather = {
+		.ranges = ranges, .range_capacity = 4, .frames = frames, .frame_capacity = 1
+	};
+	struct page_table_op op = { .gather = &gather };
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	world_map(&world, virt, 0, 4 * granule);
+	gather.owner = op.frames = world_frames(&world);
+	for (unsigned int i = 0; i < 2; i++) {
+		op.mode = PAGING_SPLIT;
+		REQUIRE(page_table_unmap(&world.table, virt + i * granule, granule, &op) ==
+				PAGING_OK,
+			"page %u stays", i);
+		REQUIRE(gather.range_count == 1 && ranges[0].start == virt + i * granule,
+			"page %u: %zu ranges", i, gather.range_count);
+		tlb_gather_finish(&gather);
+	}
+	world_resync(&world);
+	world_close(&world);
+}
+
+/* One page that hardware wrote to, wherever in a full table that nobody uses any more. */
+FORMAT_TEST(page_by_page, one_written_in_a_full_table)
+{
+	for (uint64_t written = 5; written < 64; written += 16) {
+		struct page_table_op op = { .frames = NULL };
+		struct book book;
+
+		if (!book_open(&book, format, 1, MEMORY_BY_OFFSET))
+			return;
+		for (uint64_t page = 0; page < book.entries; page++)
+			world_map_unseen(&book.world, book_at(&book, page),
+					 page * format_granule(format), format_granule(format));
+		book_touch(&book, written, true);
+		book_note(&book);
+		REQUIRE(page_table_write_protect(&book.world.table, book.virt, book.span, &op) ==
+				PAGING_OK,
+			"it failed");
+		for (uint64_t page = 0; page < 64; page++)
+			book_require(&book, page, true);
+		book_close(&book);
+	}
+}
