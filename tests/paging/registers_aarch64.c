@@ -250,8 +250,10 @@ static bool has_feature(uint32_t feature, uint64_t mmfr1, uint64_t mmfr2, uint64
 					 .id_aa64mmfr1 = mmfr1,
 					 .id_aa64mmfr2 = mmfr2,
 					 .id_aa64pfr1 = pfr1 };
+	/* That one has to be asked for. */
 	struct page_table_config config = { .format = feature == AARCH64_BTI ? &aarch64_stage1_4k
-									     : &aarch64_stage2_4k };
+									     : &aarch64_stage2_4k,
+					    .features = feature & AARCH64_BBM2 };
 
 	REQUIRE(aarch64_config(&cpu, &config, NULL) == REGISTER_OK, "no configuration");
 	return (config.features & feature) != 0;
