@@ -203,7 +203,8 @@ static ALWAYS_INLINE bool one_page_protect(const struct encoder *e, uint64_t *en
 /*
  * Takes write permission from a page that has it, has no mark and continues the range before: of
  * that, but for marks above a page's size, one comparison tells. False if it is not so, with *old
- * as it is.
+ * as it is. Without write permission the number has a bit more than a page's, never less: 0 is what
+ * no range goes on with.
  */
 static ALWAYS_INLINE bool one_page_protect_next(const struct encoder *e, uint64_t *entry,
 						virt_addr virt, uint64_t *old,
@@ -217,7 +218,7 @@ static ALWAYS_INLINE bool one_page_protect_next(const struct encoder *e, uint64_
 	    UNLIKELY(!gather_continues(
 		    gather,
 		    gather_page_of(e, virt,
-				   (*old & (gather_page_bits(e) | bits)) - e->write_clear))))
+				   (*old & (gather_page_bits(e) | bits)) ^ e->write_clear))))
 		return false;
 	if (e->write_marks_of_hardware)
 		return entry_swap(entry, old, write_cleared(e, *old));

@@ -291,3 +291,26 @@ FORMAT_TEST(page_by_page, one_written_in_a_full_table)
 		book_close(&book);
 	}
 }
+
+/* A hole at the lowest address, where numbers are smallest, goes on with nothing. */
+FORMAT_TEST(page_by_page, a_hole_at_the_lowest_address)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_first_range(format).first;
+	struct tlb_range ranges[4];
+	struct tlb_gather gather = { .ranges = ranges, .range_capacity = 4 };
+	struct page_table_op op = { .gather = &gather };
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	gather.owner = world_frames(&world);
+	REQUIRE(page_table_map_to(&world.table, virt + granule, 0, format_plain_flags(),
+				  world_frames(&world)) == PAGING_OK,
+		"the page beside it is not mapped");
+	REQUIRE(page_table_write_protect(&world.table, virt, granule, &op) == PAGING_NOT_MAPPED &&
+			page_table_unmap(&world.table, virt, granule, &op) == PAGING_NOT_MAPPED,
+		"it is mapped");
+	REQUIRE(!tlb_gather_needed(&gather), "a flush for nothing");
+	world_resync(&world);
+	world_close(&world);
+}
