@@ -6,9 +6,12 @@
 #define SUITE_TIMEOUT 86400 /* as long as TWOFOLD_OPS asks for */
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "require.h"
 #include "suite.h"
@@ -24,6 +27,39 @@ static uint64_t from_environment(const char *name, uint64_t otherwise)
 	return text == NULL || *text == '\0' ? otherwise : strtoull(text, NULL, 0);
 }
 
+/* What repeats the run, for when it dies of a signal: in the form of what Criterion says of
+ * failures, so that run-criterion shows both together. */
+static char repeats[160];
+static struct sigaction before[2];
+static const int deadly[2] = { SIGSEGV, SIGILL };
+
+static void on_crash(int number)
+{
+	(void)!write(STDOUT_FILENO, repeats, strlen(repeats));
+	/* Back there it happens again, for good. */
+	for (size_t i = 0; i < 2; i++) {
+		if (deadly[i] == number)
+			(void)sigaction(number, &before[i], NULL);
+	}
+}
+
+static void tell_if_it_crashes(const struct format_case *format, uint64_t seed, uint64_t ops)
+{
+	struct sigaction action = { .sa_handler = on_crash };
+
+	(void)snprintf(repeats, sizeof(repeats),
+		       "[----]   in %s (TWOFOLD_SEED=%" PRIu64 " TWOFOLD_OPS=%" PRIu64 ")\n",
+		       format->name, seed, ops);
+	for (size_t i = 0; i < 2; i++)
+		REQUIRE(sigaction(deadly[i], &action, &before[i]) == 0, "sigaction failed");
+}
+
+static void tell_no_more(void)
+{
+	for (size_t i = 0; i < 2; i++)
+		(void)sigaction(deadly[i], &before[i], NULL);
+}
+
 /* A `share`th of the operations. */
 static void random_run(const struct format_case *format, enum memory_reach reach, uint64_t share)
 {
@@ -33,6 +69,7 @@ static void random_run(const struct format_case *format, enum memory_reach reach
 
 	trial.dice = (struct dice){ .state = seed };
 	world_open(&trial.world, format, reach);
+	tell_if_it_crashes(format, seed, ops);
 	require_story_begin("%s (TWOFOLD_SEED=%" PRIu64 " TWOFOLD_OPS=%" PRIu64 ")", format->name,
 			    seed, ops);
 	for (uint64_t i = 0; i < ops / share; i++) {
@@ -43,6 +80,7 @@ static void random_run(const struct format_case *format, enum memory_reach reach
 		trial_queries(&trial);
 	}
 	world_close(&trial.world);
+	tell_no_more();
 }
 
 FORMAT_TEST(random, operations)
