@@ -9,6 +9,7 @@
 #include "guest/sabotage.h"
 #include "guest/selftest.h"
 #include "probe_guest.h"
+#include "twofold/check.h"
 
 #define DATA_OFFSET 64 /* in the page that is tried out: behind the landing */
 #define FIRST_BYTE  0x35
@@ -332,13 +333,27 @@ static bool misconfiguration_applies(const struct inner_misconfiguration *m, uns
 	       (m->output_below == 0 || config->output_bits < m->output_below);
 }
 
+/* How many of the MMU's rules the entries on the way to the address break, to the checker. */
+static uint64_t rules_broken(const struct trial *trial)
+{
+	struct page_check check = { .rules = PAGE_RULES_MMU, .limit = 64 };
+
+	expect_status("check",
+		      page_table_check_range(&trial->probe.guest.table, trial->address, page_size(),
+					     &check),
+		      PAGING_OK);
+	return check.broken;
+}
+
 static void try_misconfigured(struct trial *trial, const struct inner_misconfiguration *m,
 			      uint64_t *descriptor)
 {
 	uint64_t good = *descriptor;
 
+	expect_equal("rules broken before", rules_broken(trial), 0);
 	*(volatile uint64_t *)descriptor = (good | m->set) & ~m->clear;
 	guest_forget(&trial->probe.guest);
+	expect_true("the checker finds what the MMU does", rules_broken(trial) != 0);
 	for (unsigned int order = INNER_READ; order <= INNER_MODIFY; order++) {
 		struct page_fault expected =
 			order_predict(NULL, (enum inner_order)order, trial->address);
