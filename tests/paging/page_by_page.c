@@ -181,7 +181,7 @@ FORMAT_TEST(page_by_page, up_to_a_group)
 	uint64_t granule = format_granule(format), group = format->group_size[0];
 
 	for (unsigned int unmap = 0; unmap < 2; unmap++) {
-		struct tlb_range ranges[4];
+		struct tlb_range ranges[4] = { 0 };
 		struct tlb_gather gather = { .ranges = ranges, .range_capacity = 4 };
 		struct page_table_op op = { .gather = &gather };
 		virt_addr virt = format_middle(format) + group;
@@ -214,7 +214,7 @@ FORMAT_TEST(page_by_page, up_to_a_group)
 /* Pages of different sizes in one gather are ranges of their own. */
 Test(page_by_page, of_two_sizes)
 {
-	struct tlb_range ranges[4];
+	struct tlb_range ranges[4] = { 0 };
 	struct tlb_gather gather = { .ranges = ranges, .range_capacity = 4 };
 	struct page_table_op op = { .gather = &gather };
 	struct world small, large;
@@ -245,7 +245,7 @@ FORMAT_TEST(page_by_page, after_a_flush)
 {
 	uint64_t granule = format_granule(format);
 	virt_addr virt = format_middle(format);
-	struct tlb_range ranges[4];
+	struct tlb_range ranges[4] = { 0 };
 	struct frame frames[1];
 	struct tlb_gather gather = {
 		.ranges = ranges, .range_capacity = 4, .frames = frames, .frame_capacity = 1
@@ -297,7 +297,7 @@ FORMAT_TEST(page_by_page, a_hole_at_the_lowest_address)
 {
 	uint64_t granule = format_granule(format);
 	virt_addr virt = format_first_range(format).first;
-	struct tlb_range ranges[4];
+	struct tlb_range ranges[4] = { 0 };
 	struct tlb_gather gather = { .ranges = ranges, .range_capacity = 4 };
 	struct page_table_op op = { .gather = &gather };
 	struct world world;
