@@ -28,7 +28,7 @@ static ALWAYS_INLINE void leaf_write_protect(const struct encoder *e, uint64_t *
 }
 
 /* Leaves that are looked at and changed at once: some, and a block of those. */
-#define RUN_SOME  16
+#define RUN_SOME  ((ptrdiff_t)16)
 #define RUN_BLOCK (4 * RUN_SOME)
 
 /* What any of some leaves has. */

@@ -22,7 +22,7 @@ enum kind {
 	KINDS
 };
 
-#define PAGES (2 * KINDS * KINDS)
+#define PAGES (UINT64_C(2) * KINDS * KINDS)
 
 static enum kind kind_of(uint64_t page)
 {
