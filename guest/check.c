@@ -139,6 +139,12 @@ bool expect_equal(const char *what, uint64_t actual, uint64_t expected)
 	return actual == expected;
 }
 
+void expect_entry(const char *what, volatile uint64_t *entry, uint64_t mask, uint64_t good)
+{
+	expect_equal(what, *entry & mask, good);
+	*entry = (*entry & ~mask) | good;
+}
+
 bool expect_status(const char *what, enum paging_status actual, enum paging_status expected)
 {
 	if (actual != expected && complain())

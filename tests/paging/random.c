@@ -43,13 +43,11 @@ static void on_crash(int number)
 	}
 }
 
-static void tell_if_it_crashes(const struct format_case *format, uint64_t seed, uint64_t ops)
+static void tell_if_it_crashes(const char *circumstances)
 {
 	struct sigaction action = { .sa_handler = on_crash };
 
-	(void)snprintf(repeats, sizeof(repeats),
-		       "[----]   in %s (TWOFOLD_SEED=%" PRIu64 " TWOFOLD_OPS=%" PRIu64 ")\n",
-		       format->name, seed, ops);
+	(void)snprintf(repeats, sizeof(repeats), "[----]   in %s\n", circumstances);
 	for (size_t i = 0; i < 2; i++)
 		REQUIRE(sigaction(deadly[i], &action, &before[i]) == 0, "sigaction failed");
 }
@@ -64,14 +62,17 @@ static void tell_no_more(void)
 static void random_run(const struct format_case *format, enum memory_reach reach, uint64_t share)
 {
 	static struct trial trial;
+	char circumstances[128];
 	uint64_t ops = from_environment("TWOFOLD_OPS", DEFAULT_OPS / format_case_count());
 	uint64_t seed = from_environment("TWOFOLD_SEED", (uint64_t)time(NULL));
 
 	trial.dice = (struct dice){ .state = seed };
 	world_open(&trial.world, format, reach);
-	tell_if_it_crashes(format, seed, ops);
-	require_story_begin("%s (TWOFOLD_SEED=%" PRIu64 " TWOFOLD_OPS=%" PRIu64 ")", format->name,
-			    seed, ops);
+	(void)snprintf(circumstances, sizeof(circumstances),
+		       "%s (TWOFOLD_SEED=%" PRIu64 " TWOFOLD_OPS=%" PRIu64 ")", format->name, seed,
+		       ops);
+	tell_if_it_crashes(circumstances);
+	require_story_begin("%s", circumstances);
 	for (uint64_t i = 0; i < ops / share; i++) {
 		if (i % 5 == 4)
 			trial_reshape(&trial);

@@ -49,6 +49,11 @@ void check_fail(const char *what);
 
 bool expect_true(const char *what, bool actual);
 bool expect_equal(const char *what, uint64_t actual, uint64_t expected);
+/*
+ * The bits of the entry that `mask` has are those of `good`, or a complaint, and then they are: it
+ * ends no run, so that tests/guest/flips can try one mistake after the other.
+ */
+void expect_entry(const char *what, volatile uint64_t *entry, uint64_t mask, uint64_t good);
 bool expect_status(const char *what, enum paging_status actual, enum paging_status expected);
 bool expect_verdict(const char *what, struct probe_result actual, struct probe_result expected);
 

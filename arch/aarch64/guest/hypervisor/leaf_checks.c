@@ -211,16 +211,6 @@ static uint64_t by_hand(struct page_flags flags)
 	return bits | (uint64_t)flags.software << 56;
 }
 
-/*
- * The bits of the entry that `mask` has are those of `good`, or a complaint, and then they are: it
- * ends no run, so that tests/guest/flips can try one mistake after the other.
- */
-static void expect_bits(const char *what, volatile uint64_t *entry, uint64_t mask, uint64_t good)
-{
-	expect_equal(what, *entry & mask, good);
-	*entry = (*entry & ~mask) | good;
-}
-
 /* Every bit, those that this CPU makes nothing of too. */
 void check_bits(const struct check *check)
 {
@@ -254,8 +244,8 @@ void check_bits(const struct check *check)
 			continue;
 		if (!expect_status("map", status, PAGING_OK))
 			break;
-		expect_bits("the descriptor", trial_entry(trial.address, stop, &level), UINT64_MAX,
-			    by_hand(cases[i]) | addr_align_down(trial.page.start, trial.size));
+		expect_entry("the descriptor", trial_entry(trial.address, stop, &level), UINT64_MAX,
+			     by_hand(cases[i]) | addr_align_down(trial.page.start, trial.size));
 		trial_unmap();
 		expect_equal("where it was", *trial_descriptor(trial.address), 0);
 	}
@@ -282,11 +272,11 @@ void check_table_bits(const struct check *check)
 			volatile uint64_t *entry = trial_entry(far, stop, &level);
 
 			if (level == stop)
-				expect_bits("a table's entry: V, table, and what is reserved",
-					    entry, fixed, RAW_VALID | RAW_TABLE);
+				expect_entry("a table's entry: V, table, and what is reserved",
+					     entry, fixed, RAW_VALID | RAW_TABLE);
 		}
-		expect_bits("the page's descriptor", trial_entry(far, 3, &level), UINT64_MAX,
-			    by_hand(trial_all) | trial.page.start);
+		expect_entry("the page's descriptor", trial_entry(far, 3, &level), UINT64_MAX,
+			     by_hand(trial_all) | trial.page.start);
 		expect_equal("its level", level, 3);
 		expect_status("unmap", guest_unmap(trial_guest(), far, page_size()), PAGING_OK);
 	}

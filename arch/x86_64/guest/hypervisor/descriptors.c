@@ -32,35 +32,30 @@ static bool marks(void)
 	return !is_ept() || (hypervisor.cpu.config.features & EPT_ACCESSED_DIRTY) != 0;
 }
 
+/* SDM vol. 3A table 12-10, and the same in EPT's leaves. Device memory is UC, 0. */
+static const uint8_t types[MEMORY_TYPES] = {
+	[MEMORY_NORMAL] = 6,
+	[MEMORY_WRITE_THROUGH] = 4,
+	[MEMORY_NONCACHEABLE] = 1,
+	[MEMORY_WRITE_PROTECTED] = 5,
+};
+
 /* SDM vol. 3C, tables 28-4 to 28-6. */
 static uint64_t ept_by_hand(struct page_flags flags)
 {
-	static const uint8_t types[MEMORY_TYPES] = {
-		[MEMORY_NORMAL] = 6,
-		[MEMORY_WRITE_THROUGH] = 4,
-		[MEMORY_NONCACHEABLE] = 1,
-		[MEMORY_WRITE_PROTECTED] = 5,
-	};
-
 	return (uint64_t)flags.read | (uint64_t)flags.write << 1 | (uint64_t)flags.execute << 2 |
 	       (uint64_t)types[flags.type] << 3 | (uint64_t)flags.ignore_pat << 6 |
 	       (marks() && !flags.idle ? UINT64_C(1) << 8 : 0) | (uint64_t)flags.dirty << 9 |
 	       (uint64_t)flags.software << 52;
 }
 
-/* The first entry of the PAT that has the type: SDM vol. 3A table 12-10. */
+/* The first entry of the PAT that has the type. */
 static uint64_t pat_index(unsigned int type)
 {
-	static const uint8_t encodings[MEMORY_TYPES] = {
-		[MEMORY_NORMAL] = 6,
-		[MEMORY_WRITE_THROUGH] = 4,
-		[MEMORY_NONCACHEABLE] = 1,
-		[MEMORY_WRITE_PROTECTED] = 5,
-	};
 	uint64_t pat = hypervisor.cpu.config.memory_attributes;
 	unsigned int i = 0;
 
-	while (i < 7 && (pat >> (8 * i) & 0xff) != encodings[type])
+	while (i < 7 && (pat >> (8 * i) & 0xff) != types[type])
 		i++;
 	return i;
 }
@@ -100,13 +95,6 @@ static volatile uint64_t *entry_at(phys_addr at, unsigned int level)
 	}
 }
 
-/* The bits of the entry that `mask` has are those of `good`, or a complaint, and then they are. */
-static void expect_bits(const char *what, volatile uint64_t *entry, uint64_t mask, uint64_t good)
-{
-	expect_equal(what, *entry & mask, good);
-	*entry = (*entry & ~mask) | good;
-}
-
 static const struct page_flags cases[] = {
 	{ .read = 1 },
 	{ .execute = 1 },
@@ -140,8 +128,8 @@ static void try_cases(uint64_t leaf, struct frame page)
 		if (!expect_status("map", status, PAGING_OK))
 			return;
 		said++;
-		expect_bits("the descriptor", entry_at(at, level), UINT64_MAX,
-			    by_hand(cases[i], leaf) | phys);
+		expect_entry("the descriptor", entry_at(at, level), UINT64_MAX,
+			     by_hand(cases[i], leaf) | phys);
 		expect_status("unmap", guest_unmap(&inner.guest, at, leaf), PAGING_OK);
 	}
 	expect_true("most of it can be said", said >= 8);
@@ -179,10 +167,10 @@ static void try_tables(struct frame page)
 			   PAGING_OK))
 		return;
 	for (unsigned int level = inner.guest.table.levels - 1u; level != 0; level--)
-		expect_bits("a table's entry, but for address and count", entry_at(far, level),
-			    ~(COUNT | (ADDRESS & ~reserved)), good);
-	expect_bits("the page's descriptor", entry_at(far, 0), UINT64_MAX,
-		    by_hand(all, PAGE_SIZE_4K) | page.start);
+		expect_entry("a table's entry, but for address and count", entry_at(far, level),
+			     ~(COUNT | (ADDRESS & ~reserved)), good);
+	expect_entry("the page's descriptor", entry_at(far, 0), UINT64_MAX,
+		     by_hand(all, PAGE_SIZE_4K) | page.start);
 	expect_status("unmap", guest_unmap(&inner.guest, far, page_size()), PAGING_OK);
 }
 
