@@ -14,6 +14,7 @@
 #define PAGING_ENGINE_PARALLEL_H
 
 #include "map.h"
+#include "plain.h"
 
 struct parallel {
 	struct page_cursor c;
@@ -210,6 +211,36 @@ parallel_map_range(const struct encoder *e, struct page_table *table, virt_addr 
 	return status;
 }
 
+/*
+ * One page whose tables are all there, by the walk of plain_root: a locked operation to win its
+ * entry, and one to count it. False, and nothing has changed: anything else is parallel_map_range's.
+ */
+static ALWAYS_INLINE bool parallel_map_plain(const struct encoder *e, struct page_table *table,
+					     virt_addr virt, phys_addr phys,
+					     struct page_flags flags)
+{
+	uint64_t attributes, leaf, link;
+	uint64_t *slot, *entry;
+	uint64_t empty = 0;
+
+	if (UNLIKELY((virt & (level_size(e, 0) - 1)) != 0) ||
+	    UNLIKELY((phys & table->output_bad) != 0) || UNLIKELY(table->access.clean != NULL) ||
+	    !plain_slot(e, table, virt, &slot))
+		return false;
+	link = entry_load(slot);
+	if (UNLIKELY(!e->is_plain_table(link)) ||
+	    UNLIKELY(!encode_held(e, table, flags, &attributes)))
+		return false;
+	entry = plain_entry(e, table, link, virt, 0);
+	leaf = paging_sabotage(PAGING_SABOTAGE_LEAF, 0, e->leaf(attributes, phys, 0));
+	if (UNLIKELY(!entry_swap(entry, &empty, leaf)))
+		return false;
+	if (e->counted)
+		while (UNLIKELY(!entry_swap(slot, &link, e->count_up(link))))
+			;
+	return true;
+}
+
 static ALWAYS_INLINE enum paging_status parallel_map_page(const struct encoder *e,
 							  struct page_table *table, virt_addr virt,
 							  phys_addr phys, struct page_flags flags,
@@ -217,6 +248,8 @@ static ALWAYS_INLINE enum paging_status parallel_map_page(const struct encoder *
 {
 	struct page_table_op op;
 
+	if (parallel_map_plain(e, table, virt, phys, flags))
+		return PAGING_OK;
 	op.frames = frames;
 	op.gather = NULL;
 	op.mode = PAGING_RESUMABLE;
