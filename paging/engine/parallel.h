@@ -213,7 +213,8 @@ parallel_map_range(const struct encoder *e, struct page_table *table, virt_addr 
 
 /*
  * One page whose tables are all there, by the walk of plain_root: a locked operation to win its
- * entry, and one to count it. False, and nothing has changed: anything else is parallel_map_range's.
+ * entry, and one to count it. False, and nothing has changed: anything else is
+ * parallel_map_range's.
  */
 static ALWAYS_INLINE bool parallel_map_plain(const struct encoder *e, struct page_table *table,
 					     virt_addr virt, phys_addr phys,
