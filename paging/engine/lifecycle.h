@@ -85,6 +85,7 @@ static inline enum paging_status table_configure(const struct encoder *e,
 	table->recent_flags = (struct page_flags){ 0 };
 	table->recent_attributes = 0;
 	table->recent_page = 0;
+	table->recent_claimed = false;
 	status = e->configure(table, config);
 	if (status != PAGING_OK)
 		return status;

@@ -15,6 +15,7 @@
 
 #include "map.h"
 #include "plain.h"
+#include "recent.h"
 
 struct parallel {
 	struct page_cursor c;
@@ -230,7 +231,7 @@ static ALWAYS_INLINE bool parallel_map_plain(const struct encoder *e, struct pag
 		return false;
 	link = entry_load(slot);
 	if (UNLIKELY(!e->is_plain_table(link)) ||
-	    UNLIKELY(!encode_held(e, table, flags, &attributes)))
+	    UNLIKELY(!encode_shared(e, table, flags, &attributes)))
 		return false;
 	entry = plain_entry(e, table, link, virt, 0);
 	leaf = paging_sabotage(PAGING_SABOTAGE_LEAF, 0, e->leaf(attributes, phys, 0));

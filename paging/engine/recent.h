@@ -25,6 +25,7 @@ static inline void recent_forget_all(struct page_table *table)
 {
 	recent_forget(table);
 	table->recent_attributes = 0;
+	table->recent_claimed = false;
 }
 
 /* As encode_flags; the same flags as last time are not encoded again. No leaf's attributes are 0.
@@ -45,6 +46,32 @@ static ALWAYS_INLINE bool encode_recent(const struct encoder *e, struct page_tab
 		table->recent_page = e->leaf(*attributes, 0, 0);
 	}
 	return true;
+}
+
+/* Encodes, and keeps it if nothing is kept yet. */
+static SELDOM bool encode_first(const struct encoder *e, struct page_table *table,
+				struct page_flags flags, uint64_t *attributes)
+{
+	if (!encode_held(e, table, flags, attributes))
+		return false;
+	if (__atomic_load_n(&table->recent_attributes, __ATOMIC_RELAXED) == 0 &&
+	    !__atomic_exchange_n(&table->recent_claimed, true, __ATOMIC_RELAXED)) {
+		table->recent_flags = flags;
+		table->recent_page = e->leaf(*attributes, 0, 0);
+		__atomic_store_n(&table->recent_attributes, *attributes, __ATOMIC_RELEASE);
+	}
+	return true;
+}
+
+/* As encode_recent, beside others who do the same: what was kept first stays, so that nobody
+ * writes what the others read. */
+static ALWAYS_INLINE bool encode_shared(const struct encoder *e, struct page_table *table,
+					struct page_flags flags, uint64_t *attributes)
+{
+	*attributes = __atomic_load_n(&table->recent_attributes, __ATOMIC_ACQUIRE);
+	if (*attributes != 0 && word_of_flags(flags) == word_of_flags(table->recent_flags))
+		return true;
+	return encode_first(e, table, flags, attributes);
 }
 
 /* The descriptor of the page at `phys`, which can be one, with the flags of last time. */

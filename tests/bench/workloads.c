@@ -38,12 +38,13 @@ void run_destroy(struct run *run)
 	free(run);
 }
 
-void run_begin(struct run *run)
+static void begin(struct run *run, bool parallel)
 {
 	struct page_table_config config = run->format->model.config;
 	enum paging_status status;
 
 	memory_reset(run->memory);
+	config.parallel = parallel;
 	config.access.offset = (uint64_t)(uintptr_t)run->memory->bytes;
 	if (run->subject == &subject_vector) {
 		config.format = run->format->vector;
@@ -66,12 +67,23 @@ void run_begin(struct run *run)
 	run->sum = 0;
 }
 
+void run_begin(struct run *run)
+{
+	begin(run, false);
+}
+
+/* The empty table is one that others could map in at the same time. */
+static void make_parallel(struct run *run)
+{
+	begin(run, true);
+}
+
 static void nothing(struct run *run)
 {
 	(void)run;
 }
 
-/* W1, W2, W3, W3m: onto an empty table. */
+/* W1, W1c, W2, W3, W3m: onto an empty table. */
 
 static void map_pages(struct run *run)
 {
@@ -450,6 +462,8 @@ static uint64_t randoms(const struct sizes *sizes)
 const struct workload workloads[] = {
 	{ "W1", "map 1 GiB, a call a page", pages_of, nothing, map_pages, verify_pages,
 	  floor_map_pages, true },
+	{ "W1c", "W1 where others may map too", pages_of, make_parallel, map_pages, verify_pages,
+	  floor_map_pages, false },
 	{ "W2", "map 1 GiB in 4K leaves, one call", pages_of, nothing, map_bytes, verify_pages,
 	  floor_map_bytes, true },
 	{ "W3", "map 64 GiB in 1G leaves, one call", large_1g, allow_1g, map_large, verify_1g, NULL,

@@ -308,10 +308,16 @@ static bool own_leaf(void *context, const struct page_visit *visit)
 	uint32_t number = number_of(round, leaf->virt, leaf->phys);
 	const struct call *call = call_numbered(round, number);
 	uint64_t first = (leaf->virt - round->window) / granule(round);
+	struct page_flags flags;
 
 	REQUIRE(last - call->virt < call->done,
 		"0x%" PRIx64 " is mapped, but its call was told 0x%" PRIx64 " bytes are",
 		leaf->virt, call->done);
+	flags = leaf->flags;
+	/* Harvesting takes the mark. */
+	flags.idle = call->flags.idle;
+	REQUIRE(page_flags_equal(flags, call->flags), "0x%" PRIx64 " has not its call's flags",
+		leaf->virt);
 	REQUIRE(translate(round, leaf->virt).phys == leaf->phys &&
 			translate(round, last).phys == leaf->phys + (leaf->size - 1),
 		"the independent MMU differs about 0x%" PRIx64, leaf->virt);

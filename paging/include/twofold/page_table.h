@@ -127,6 +127,7 @@ struct page_table {
 	uint8_t levels; /* how many; level 0 has the granule-sized leaves */
 	bool modified_tables;
 	uint8_t held; /* what entries there may be that not every table has (engine/held.h) */
+	bool recent_claimed; /* a parallel table: some thread sets recent_flags, or has */
 	/* What follows from these, so that an operation on one page need not work it out
 	 * (engine/arguments.h). */
 	uint64_t input_bias;  /* added to an input address ... */
