@@ -235,14 +235,11 @@ static ALWAYS_INLINE uint64_t ept_broken(const struct page_table *table, uint64_
 }
 
 static const struct encoder ept = {
-	.modifiers = true,
-	.granule_shift = X86_GRANULE_SHIFT,
-	.index_bits = X86_INDEX_BITS,
+	X86_ENCODER(PERMISSIONS),
 	.input = INPUT_ZERO_EXTENDED,
 	.configure = ept_configure,
 	.encode = ept_encode,
 	.decode = ept_decode,
-	.break_before_make = x86_break_before_make,
 	.software_bits = SOFTWARE,
 	.software = ept_software,
 	.keep = ept_keep,
@@ -256,21 +253,10 @@ static const struct encoder ept = {
 	.leaf_address = ept_leaf_address,
 	.page = READ,
 	.is_present = ept_is_present,
-	.is_leaf = x86_is_leaf,
 	.is_plain_table = ept_is_plain_table,
 	.is_plain_leaf = ept_is_plain_leaf,
 	.broken = ept_broken,
 	.table = ept_table,
-	.table_address = x86_table_address,
-	.table_bits = X86_ADDRESS,
-	.counted = true,
-	.count = x86_count,
-	.with_count = x86_with_count,
-	.count_up = x86_count_up,
-	.count_down = x86_count_down,
-	.count_down_left = x86_count_down_left,
-	.full_table = X86_FULL | PERMISSIONS,
-	.full_table_mask = X86_COUNT | X86_LARGE | PERMISSIONS,
 };
 
 PAGING_DEFINE_FORMAT_OF_KIND(x86_64_ept, "x86_64 EPT", ept, X86_KIND_EPT);

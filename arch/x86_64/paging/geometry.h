@@ -99,4 +99,13 @@ x86_configure(struct page_table *table, const struct page_table_config *config, 
 	return PAGING_OK;
 }
 
+/* What is alike in the encoders of all three formats. `present`: what every table entry has. */
+#define X86_ENCODER(present_)                                                                \
+	.modifiers = true, .granule_shift = X86_GRANULE_SHIFT, .index_bits = X86_INDEX_BITS, \
+	.break_before_make = x86_break_before_make, .is_leaf = x86_is_leaf,                  \
+	.table_address = x86_table_address, .table_bits = X86_ADDRESS, .counted = true,      \
+	.count = x86_count, .with_count = x86_with_count, .count_up = x86_count_up,          \
+	.count_down = x86_count_down, .count_down_left = x86_count_down_left,                \
+	.full_table = X86_FULL | (present_), .full_table_mask = X86_COUNT | X86_LARGE | (present_)
+
 #endif
