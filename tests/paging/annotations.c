@@ -313,7 +313,6 @@ static uint64_t entry_software(struct world *world, virt_addr virt)
 	return mapping.flags.software;
 }
 
-/* What hardware has marked in single leaves of a group stays there. */
 /* A full table, one entry of which is annotated: what its count says is not that all is mapped. */
 FORMAT_TEST(annotations, left_in_a_full_table)
 {
@@ -339,6 +338,7 @@ FORMAT_TEST(annotations, left_in_a_full_table)
 	world_close(&world);
 }
 
+/* What hardware has marked in single leaves of a group stays there. */
 FORMAT_TEST(annotations, software_bits_of_groups)
 {
 	uint16_t software = (uint16_t)((1u << format->software_bits) - 1);

@@ -312,18 +312,23 @@ FORMAT_TEST(gather, too_many_frames)
 }
 
 /* Resumable, with room for PAGE_TABLE_MAX_LEVELS frames each round gets further. */
-FORMAT_TEST(gather, rounds_of_a_resumable_unmap)
+/* `what` takes away what `put` puts in the first page of each of 16 tables. */
+static void take_away_in_rounds(const struct format_case *format, struct model_op put,
+				struct model_op what)
 {
-	uint64_t granule = format_granule(format), span = format->level_size[1];
-	struct model_op what = operation(MODEL_UNMAP, format_middle(format), 16 * span,
-					 PAGING_SKIP_HOLES | PAGING_RESUMABLE);
 	struct flush_watch watch;
 	unsigned int rounds = 0;
 	struct world world;
 
+	put.size = format_granule(format);
+	what.virt = format_middle(format);
+	what.size = 16 * format->level_size[1];
+	what.mode = PAGING_SKIP_HOLES | PAGING_RESUMABLE;
 	world_open(&world, format, MEMORY_BY_OFFSET);
-	for (unsigned int i = 0; i < 16; i++)
-		world_map(&world, what.virt + i * span, 0, granule);
+	for (unsigned int i = 0; i < 16; i++) {
+		put.virt = what.virt + i * format->level_size[1];
+		world_must(&world, &put);
+	}
 	for (;;) {
 		size_t before = world.model.count;
 		enum paging_status status =
@@ -337,6 +342,22 @@ FORMAT_TEST(gather, rounds_of_a_resumable_unmap)
 	}
 	REQUIRE(rounds > 1 && world.memory->live == 1, "%u rounds", rounds);
 	world_close(&world);
+}
+
+FORMAT_TEST(gather, rounds_of_a_resumable_unmap)
+{
+	const struct model_op put = { .kind = MODEL_MAP, .flags = format_plain_flags() };
+	const struct model_op what = { .kind = MODEL_UNMAP };
+
+	take_away_in_rounds(format, put, what);
+}
+
+FORMAT_TEST(gather, rounds_of_taking_annotations_away)
+{
+	const struct model_op put = { .kind = MODEL_ANNOTATE, .note = 1 };
+	const struct model_op what = { .kind = MODEL_ANNOTATE };
+
+	take_away_in_rounds(format, put, what);
 }
 
 /* Several operations into one gather. */
