@@ -65,11 +65,13 @@ static ALWAYS_INLINE bool output_valid(const struct page_table *table, phys_addr
 #define MODES_ANYWHERE (PAGING_RESUMABLE | PAGING_SPLIT | PAGING_SKIP_HOLES | PAGING_PLAN)
 
 /* The others make another operation of it, and each has its own. */
-static inline bool modes_valid(uint32_t mode, uint32_t own)
+static inline bool modes_valid(const struct page_table_op *op, uint32_t own)
 {
 	const uint32_t both = PAGING_SPLIT | PAGING_ENLARGE;
 
-	return (mode & ~(MODES_ANYWHERE | own)) == 0 && (mode & both) != both;
+	if ((op->mode & PAGING_TELL) != 0 && !op->visitor)
+		return false;
+	return (op->mode & ~(MODES_ANYWHERE | own)) == 0 && (op->mode & both) != both;
 }
 
 /* A range of whole granules. `own`: the modes beyond MODES_ANYWHERE that the operation has. */
@@ -92,7 +94,7 @@ static inline enum paging_status check_range(const struct encoder *e,
 		return PAGING_BAD_SIZE;
 	if (check_input(e, table, virt, virt + (size - 1), &bad) != PAGING_OK)
 		return op_fail(op, PAGING_INPUT_RANGE, bad, 0);
-	if (UNLIKELY((op->mode & ~(uint32_t)MODES_ANYWHERE) != 0) && !modes_valid(op->mode, own))
+	if (UNLIKELY((op->mode & ~(uint32_t)MODES_ANYWHERE) != 0) && !modes_valid(op, own))
 		return PAGING_BAD_ARGUMENT;
 	return PAGING_OK;
 }

@@ -80,10 +80,11 @@ static ALWAYS_INLINE bool change_breaks(const struct encoder *e, const struct pa
 	       ((leaf_changed(e, table, change, old, c->level) ^ old) & e->break_bits) != 0;
 }
 
-/* Unmaps the leaf, or its group; `left` takes the place of each descriptor. */
-static inline void leaf_remove(const struct encoder *e, const struct page_table *table,
-			       const struct page_cursor *c, uint64_t old, uint64_t left,
-			       struct tlb_gather *gather)
+/* Unmaps the leaf, or its group; `left` takes the place of each descriptor. Returns what the leaf
+ * was then, with the marks of all its group. */
+static inline uint64_t leaf_remove(const struct encoder *e, const struct page_table *table,
+				   const struct page_cursor *c, uint64_t old, uint64_t left,
+				   struct tlb_gather *gather)
 {
 	unsigned int level = c->level;
 	uint64_t *entry = in_group(e, old) ? group_first(table, e, c) : cursor_entry(table, e, c);
@@ -91,14 +92,18 @@ static inline void leaf_remove(const struct encoder *e, const struct page_table 
 	uint64_t span = leaf_span(e, table, c, old);
 	uint64_t start = addr_align_down(c->input, span);
 
-	for (uint64_t i = 0; i < entries; i++)
-		old = entry_exchange(table, &entry[i],
-				     paging_sabotage(PAGING_SABOTAGE_CLEAR, level, left));
+	for (uint64_t i = 0; i < entries; i++) {
+		uint64_t was = entry_exchange(table, &entry[i],
+					      paging_sabotage(PAGING_SABOTAGE_CLEAR, level, left));
+
+		old = i == 0 ? was : e->merge(old, was);
+	}
 	gather_range(gather,
 		     &(struct tlb_range){ .start = input_extend(e, table, start),
 					  .last = input_extend(e, table, start + (span - 1)),
 					  .leaf_size = level_size(e, level),
 					  .global = is_global(e, old) });
+	return old;
 }
 
 /* Changes a leaf that is in no group. */

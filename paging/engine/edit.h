@@ -14,6 +14,7 @@
 #include "one_page.h"
 #include "split.h"
 #include "subtree.h"
+#include "tell.h"
 
 /* Leaves a table: takes what was removed off its count, and unlinks it if nothing is left. */
 static inline void edit_leave(const struct encoder *e, struct page_table *table, struct edit *edit)
@@ -72,9 +73,11 @@ static inline enum paging_status edit_leaf(const struct encoder *e, struct page_
 	    gather_cannot_break(edit->op->gather))
 		return edit_conflict(e, table, edit, PAGING_NEEDS_FLUSH, span);
 	if (edit->change.kind == CHANGE_UNMAP) {
-		leaf_remove(e, table, c, leaf, edit->change.left, edit->op->gather);
+		leaf = leaf_remove(e, table, c, leaf, edit->change.left, edit->op->gather);
 		if (edit->change.left == 0)
 			edit->removed[c->level] += leaf_entries(e, table, c, leaf);
+		if (op_tells(edit->op))
+			tell_leaf(e, table, c, leaf, edit->op);
 	} else {
 		leaf_change(e, table, c, &edit->change, leaf, edit->op->gather);
 	}
@@ -302,7 +305,8 @@ static SELDOM enum paging_status unmap_general(const struct encoder *e, struct p
 					       virt_addr virt, uint64_t size,
 					       struct page_table_op *op)
 {
-	enum paging_status status = check_range(e, table, virt, size, op, PAGING_ENLARGE);
+	enum paging_status status =
+		check_range(e, table, virt, size, op, PAGING_ENLARGE | PAGING_TELL);
 	struct edit edit;
 
 	if (status != PAGING_OK)

@@ -6,6 +6,7 @@
 
 #include "edit_state.h"
 #include "sabotage.h"
+#include "tell.h"
 
 /* The leaves from [from] to before [to], counted from the one of `level` at `input`, have been
  * unmapped or changed. */
@@ -34,7 +35,7 @@ static inline void edit_run_gather(const struct encoder *e, const struct page_ta
 }
 
 /* Unmaps a run of leaves that are global all, or none. What hardware marks in them meanwhile is
- * nobody's concern, so that a store will do. */
+ * nobody's concern, unless it is told, so that a store will do. */
 static ALWAYS_INLINE uint64_t run_unmap(const struct encoder *e, const struct page_table *table,
 					struct edit *edit, unsigned int level)
 {
@@ -45,6 +46,8 @@ static ALWAYS_INLINE uint64_t run_unmap(const struct encoder *e, const struct pa
 	uint64_t n;
 
 	if ((edit->op->mode & PAGING_RESUMABLE) != 0 && gather && !gather_can_flush(gather))
+		return 0;
+	if (op_tells(edit->op))
 		return 0;
 	for (n = 0; n < limit; n++) {
 		uint64_t d = entry_load(&entry[n]);
@@ -109,7 +112,7 @@ static ALWAYS_INLINE void run_unlink_offline(const struct encoder *e,
 }
 
 /* Unmaps a run of whole lowest tables, as many as the gather has room for: each is unlinked as it
- * is. */
+ * is, unless its leaves are told of. */
 static inline uint64_t run_unmap_tables(const struct encoder *e, struct page_table *table,
 					struct edit *edit)
 {
@@ -119,7 +122,8 @@ static inline uint64_t run_unmap_tables(const struct encoder *e, struct page_tab
 	bool skips = edit_skips(edit);
 	uint64_t n;
 
-	if (!edit_empties(edit) || limit == 0 || !edit_table_runs_on(e, entry_load(entry), skips))
+	if (!edit_empties(edit) || limit == 0 || !edit_table_runs_on(e, entry_load(entry), skips) ||
+	    op_tells(edit->op))
 		return 0;
 	/* Tables above may become empty too, which edit_gather_full looks after. */
 	if ((edit->op->mode & PAGING_RESUMABLE) != 0 && gather && !gather_can_flush(gather))

@@ -54,15 +54,7 @@ static inline bool harvest_leaf(const struct encoder *e, const struct page_table
 	attributes = leaf_attributes(e, table, old, level);
 	if (e->cleaned(attributes, h->accessed, h->dirty) == attributes)
 		return true;
-	visit.kind = PAGE_VISIT_LEAF;
-	visit.level = level;
-	visit.descriptor = old;
-	visit.mapping.annotation = 0;
-	visit.mapping.size = leaf_span(e, table, c, old);
-	visit.mapping.virt = input_extend(e, table, addr_align_down(c->input, visit.mapping.size));
-	visit.mapping.phys =
-		addr_align_down(leaf_address(e, table, old, level), visit.mapping.size);
-	visit.mapping.flags = decode_flags(e, table, attributes, above);
+	visit_former(e, table, c, old, above, &visit);
 	gather_range(h->op->gather,
 		     &(struct tlb_range){ .start = visit.mapping.virt,
 					  .last = visit.mapping.virt + (visit.mapping.size - 1),

@@ -15,6 +15,7 @@
 #include "sabotage.h"
 #include "split.h"
 #include "subtree.h"
+#include "tell.h"
 
 /* A mapping under way. */
 struct mapping {
@@ -97,7 +98,7 @@ static inline enum paging_status map_conflict(const struct encoder *e,
 struct map_plan {
 	uint64_t tables; /* to make */
 	uint64_t freed;  /* tables that it replaces */
-	bool breaks;     /* something takes break-before-make */
+	bool breaks;     /* something takes a flush before it goes on */
 };
 
 /* Whether putting a leaf over what maps to another output address, a leaf or a table of leaves,
@@ -105,6 +106,13 @@ struct map_plan {
 static ALWAYS_INLINE bool replace_breaks(const struct encoder *e, const struct page_table_op *op)
 {
 	return op->gather && e->break_bits != 0;
+}
+
+/* Whether it takes a flush: so does what is told of a table, which hardware can mark until then. */
+static ALWAYS_INLINE bool replace_flushes(const struct encoder *e, const struct page_table_op *op,
+					  bool leaf)
+{
+	return replace_breaks(e, op) || (!leaf && op->gather && op_tells(op));
 }
 
 /* Plans for an entry in use. True: the plan goes on inside it. */
@@ -118,7 +126,7 @@ static inline bool plan_entry(const struct encoder *e, const struct page_table *
 	if (!e->is_leaf(d, c->level)) {
 		if (!fits)
 			return true;
-		plan->breaks |= replace_breaks(e, op);
+		plan->breaks |= replace_flushes(e, op, false);
 		plan->freed += subtree_count(e, table, table_address(e, table, d), c->level - 1);
 		return false;
 	}
@@ -133,7 +141,7 @@ static inline bool plan_entry(const struct encoder *e, const struct page_table *
 }
 
 /* The same, and notes what will be in the way of a gather that cannot flush: the first entry that
- * takes break-before-make, or else the first that it has no room for. */
+ * takes a flush, or else the first that it has no room for. */
 static inline bool plan_over(const struct encoder *e, const struct page_table *table,
 			     const struct mapping *m, const struct page_cursor *c, uint64_t d,
 			     struct map_plan *plan, struct page_table_op *op)
@@ -501,14 +509,15 @@ static inline void build_abandon(const struct encoder *e, const struct page_tabl
 /* Puts a leaf in place of what the entry has, which can be a table. */
 static inline void build_replace(const struct encoder *e, struct page_table *table,
 				 const struct mapping *m, const struct page_cursor *c, uint64_t d,
-				 bool breaks, const struct page_table_op *op)
+				 struct page_table_op *op)
 {
 	bool leaf = e->is_leaf(d, c->level);
+	bool breaks = replace_breaks(e, op);
 	uint64_t *entry = cursor_entry(table, e, c);
 	uint64_t new = paging_sabotage(PAGING_SABOTAGE_LEAF, c->level,
 				       e->leaf(m->attributes, c->input + m->delta, c->level));
 
-	entry_exchange(table, entry, breaks ? 0 : new);
+	d = entry_exchange(table, entry, breaks ? 0 : new);
 	if (leaf)
 		gather_range(op->gather,
 			     &(struct tlb_range){
@@ -519,10 +528,14 @@ static inline void build_replace(const struct encoder *e, struct page_table *tab
 	else
 		subtree_gather(e, table, table_address(e, table, d), c->level - 1, c->input,
 			       op->gather);
-	if (breaks) {
+	if (replace_flushes(e, op, leaf))
 		tlb_gather_finish(op->gather);
+	if (breaks)
 		entry_store(table, entry, new);
-	}
+	if (op_tells(op) && leaf)
+		tell_leaf(e, table, c, d, op);
+	else if (op_tells(op))
+		tell_tables(e, table, c, d, op);
 	if (!leaf)
 		subtree_release(e, table, table_address(e, table, d), c->level - 1, op->gather,
 				op->frames);
@@ -539,7 +552,7 @@ static inline enum paging_status build_over(const struct encoder *e, struct page
 	bool leaf = e->is_leaf(d, c->level);
 	bool grouped = leaf && in_group(e, d);
 	bool fits = mapping_fits(e, m, c);
-	bool breaks = fits ? replace_breaks(e, op) : must_break(e, table, gather);
+	bool breaks = fits ? replace_flushes(e, op, leaf) : must_break(e, table, gather);
 
 	*done = fits && !grouped;
 	if (grouped && group_is_broken(e, table, c, d))
@@ -553,7 +566,7 @@ static inline enum paging_status build_over(const struct encoder *e, struct page
 	if (grouped)
 		group_unfold(e, table, c, gather);
 	else if (fits)
-		build_replace(e, table, m, c, d, breaks, op);
+		build_replace(e, table, m, c, d, op);
 	else if (!split_leaf(e, table, c, b->reserve, gather))
 		return op_fail(op, PAGING_NO_MEMORY, input_extend(e, table, c->input), 0);
 	return PAGING_OK;
@@ -640,7 +653,8 @@ static inline enum paging_status map_prepare(const struct encoder *e, struct pag
 					     struct page_flags flags, struct mapping *m,
 					     struct page_table_op *op)
 {
-	enum paging_status status = check_range(e, table, virt, size, op, PAGING_REPLACE);
+	enum paging_status status =
+		check_range(e, table, virt, size, op, PAGING_REPLACE | PAGING_TELL);
 	uint64_t allowed = table->leaf_sizes;
 
 	if (!addr_is_aligned(phys, level_size(e, 0)))

@@ -16,6 +16,7 @@
 #include "map.h"
 #include "query.h"
 #include "reserve.h"
+#include "tell.h"
 
 /* `gone` (modulo 2^64) entries fewer are in use in the cursor's table of that level. */
 static ALWAYS_INLINE void place_touch(struct page_cursor *c, unsigned int level, uint64_t gone)
@@ -138,7 +139,6 @@ static ALWAYS_INLINE enum paging_status place_query(const struct encoder *e, str
 						    struct page_mapping *mapping)
 {
 	struct page_table *table = c->table;
-	struct inherited above = inherited_none();
 	uint64_t d;
 
 	if (c->ended)
@@ -148,9 +148,7 @@ static ALWAYS_INLINE enum paging_status place_query(const struct encoder *e, str
 		describe_hole(e, table, c, d, mapping);
 		return PAGING_NOT_MAPPED;
 	}
-	for (unsigned int level = c->level; level != top_level(table); level++)
-		above = inherited_add(above, entry_load(c->slots[level]));
-	describe_leaf(e, table, c, d, above, mapping);
+	describe_leaf(e, table, c, d, inherited_above(table, c), mapping);
 	return PAGING_OK;
 }
 
@@ -324,17 +322,21 @@ static ALWAYS_INLINE enum paging_status place_unmap(const struct encoder *e, str
 
 	if (!annotation_valid(c->op->annotation))
 		return place_fail(e, c, 0, PAGING_BAD_FLAGS);
+	if (op_tells(c->op) && !c->op->visitor)
+		return place_fail(e, c, 0, PAGING_BAD_ARGUMENT);
 	status = place_find(e, c, &leaf);
 	if (status != PAGING_OK)
 		return status;
 	span = leaf_span(e, c->table, c, leaf);
 	if (left == 0 && place_gather_full(e, c, leaf_entries(e, c->table, c, leaf)))
 		return place_fail(e, c, span, PAGING_GATHER_FULL);
-	leaf_remove(e, c->table, c, leaf, left, c->op->gather);
+	leaf = leaf_remove(e, c->table, c, leaf, left, c->op->gather);
 	if (left != 0)
 		held_add(c->table, HELD_ANNOTATIONS);
 	else
 		place_touch(c, c->level, leaf_entries(e, c->table, c, leaf));
+	if (op_tells(c->op))
+		tell_leaf(e, c->table, c, leaf, c->op);
 	place_pass(c->table, c, span);
 	return PAGING_OK;
 }

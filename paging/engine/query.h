@@ -20,21 +20,51 @@ static ALWAYS_INLINE struct inherited inherited_add(struct inherited above, uint
 	return (struct inherited){ .all = above.all & descriptor, .any = above.any | descriptor };
 }
 
-/* The leaf that the cursor stands on. */
-static inline void describe_leaf(const struct encoder *e, const struct page_table *table,
-				 const struct page_cursor *c, uint64_t descriptor,
-				 struct inherited above, struct page_mapping *mapping)
+/* What the tables above the one that the cursor is in add. */
+static inline struct inherited inherited_above(const struct page_table *table,
+					       const struct page_cursor *c)
+{
+	struct inherited above = inherited_none();
+
+	for (unsigned int level = c->level; level != top_level(table); level++)
+		above = inherited_add(above, entry_load(c->slots[level]));
+	return above;
+}
+
+/* A leaf where the cursor stands, by its descriptor with all that its group says. */
+static inline void describe_whole(const struct encoder *e, const struct page_table *table,
+				  const struct page_cursor *c, uint64_t descriptor,
+				  struct inherited above, struct page_mapping *mapping)
 {
 	unsigned int level = c->level;
 
-	descriptor = paging_sabotage(PAGING_SABOTAGE_DECODE, level, descriptor);
-	descriptor = group_merge(table, e, c, descriptor);
 	mapping->annotation = 0;
 	mapping->size = leaf_span(e, table, c, descriptor);
 	mapping->virt = input_extend(e, table, addr_align_down(c->input, mapping->size));
 	mapping->phys = addr_align_down(leaf_address(e, table, descriptor, level), mapping->size);
 	mapping->flags =
 		decode_flags(e, table, leaf_attributes(e, table, descriptor, level), above);
+}
+
+/* The leaf that the cursor stands on. */
+static inline void describe_leaf(const struct encoder *e, const struct page_table *table,
+				 const struct page_cursor *c, uint64_t descriptor,
+				 struct inherited above, struct page_mapping *mapping)
+{
+	descriptor = paging_sabotage(PAGING_SABOTAGE_DECODE, c->level, descriptor);
+	describe_whole(e, table, c, group_merge(table, e, c, descriptor), above, mapping);
+}
+
+/* Fills in the visit of a leaf that is not any more what it was, `old` with all that its group
+ * said. */
+static inline void visit_former(const struct encoder *e, const struct page_table *table,
+				const struct page_cursor *c, uint64_t old, struct inherited above,
+				struct page_visit *visit)
+{
+	visit->kind = PAGE_VISIT_LEAF;
+	visit->level = c->level;
+	visit->descriptor = old;
+	describe_whole(e, table, c, old, above, &visit->mapping);
 }
 
 /* The hole that the cursor's entry, which is not present, is. */
@@ -309,43 +339,51 @@ static inline void walk_skip(const struct encoder *e, const struct page_table *t
 		c->input = input;
 }
 
+/* From the cursor to the end of its range, all of which is in or below the table that it is in:
+ * `first` is what the tables above add. */
+static inline enum paging_status walk_run(const struct encoder *e, const struct page_table *table,
+					  struct page_cursor *c, struct inherited first,
+					  unsigned int kinds, page_visitor visitor, void *context)
+{
+	struct inherited above[PAGE_TABLE_MAX_LEVELS];
+
+	above[c->level] = first;
+	for (;;) {
+		uint64_t d;
+
+		if ((kinds & PAGE_VISIT_HOLE) == 0)
+			walk_skip(e, table, c, (kinds & PAGE_VISIT_ANNOTATION) != 0);
+		d = entry_load(cursor_entry(table, e, c));
+		if (!walk_show(e, table, c, d, above[c->level], kinds, visitor, context))
+			return PAGING_STOPPED;
+		if (e->is_present(table, d, c->level) && !e->is_leaf(d, c->level)) {
+			struct inherited below = inherited_add(above[c->level], d);
+
+			cursor_descend(table, e, c, table_address(e, table, d));
+			above[c->level] = below;
+			continue;
+		}
+		/* A group was shown whole. */
+		if (e->is_present(table, d, c->level) && in_group(e, d))
+			c->input |= hinted_size(e, table, c->level) - 1;
+		if (!cursor_step(e, c))
+			return PAGING_OK;
+		while (cursor_left(table, e, c))
+			cursor_ascend(table, c);
+	}
+}
+
 /* One of the two halves, or the whole of what has none. */
 static inline enum paging_status walk_inputs(const struct encoder *e,
 					     const struct page_table *table, uint64_t input,
 					     uint64_t last, unsigned int kinds,
 					     page_visitor visitor, void *context)
 {
-	struct inherited above[PAGE_TABLE_MAX_LEVELS];
-	enum paging_status status = PAGING_OK;
+	enum paging_status status;
 	struct page_cursor c;
 
 	cursor_open(table, e, &c, input, last);
-	above[c.level] = inherited_none();
-	for (;;) {
-		uint64_t d;
-
-		if ((kinds & PAGE_VISIT_HOLE) == 0)
-			walk_skip(e, table, &c, (kinds & PAGE_VISIT_ANNOTATION) != 0);
-		d = entry_load(cursor_entry(table, e, &c));
-		if (!walk_show(e, table, &c, d, above[c.level], kinds, visitor, context)) {
-			status = PAGING_STOPPED;
-			break;
-		}
-		if (e->is_present(table, d, c.level) && !e->is_leaf(d, c.level)) {
-			struct inherited below = inherited_add(above[c.level], d);
-
-			cursor_descend(table, e, &c, table_address(e, table, d));
-			above[c.level] = below;
-			continue;
-		}
-		/* A group was shown whole. */
-		if (e->is_present(table, d, c.level) && in_group(e, d))
-			c.input |= hinted_size(e, table, c.level) - 1;
-		if (!cursor_step(e, &c))
-			break;
-		while (cursor_left(table, e, &c))
-			cursor_ascend(table, &c);
-	}
+	status = walk_run(e, table, &c, inherited_none(), kinds, visitor, context);
 	cursor_close(table, &c);
 	return status;
 }

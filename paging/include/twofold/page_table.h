@@ -183,9 +183,13 @@ enum page_table_mode {
 	 * operation cannot fail afterwards. collapse and harvest take none, and check their
 	 * arguments only. */
 	PAGING_PLAN = 1 << 5,
-	/* PAGING_REPLACE and PAGING_ENLARGE for an operation that has no such thing, and bits that
-	 * are none of these, are PAGING_BAD_ARGUMENT; the others are no matter where they do not
-	 * apply, so that one mode can serve many calls. */
+	/* unmap, page_cursor_unmap, and map where it replaces: op->visitor is shown each leaf that
+	 * goes (see there). Whole tables of leaves then go leaf by leaf. Without a visitor:
+	 * PAGING_BAD_ARGUMENT. */
+	PAGING_TELL = 1 << 6,
+	/* PAGING_REPLACE, PAGING_ENLARGE and PAGING_TELL for an operation that has no such thing,
+	 * and bits that are none of these, are PAGING_BAD_ARGUMENT; the others are no matter where
+	 * they do not apply, so that one mode can serve many calls. */
 };
 
 /*
@@ -200,6 +204,17 @@ enum page_table_mode {
  * pages (engine/held.h).
  */
 
+enum page_mark {
+	PAGE_MARK_ACCESSED = 1 << 0,
+	PAGE_MARK_DIRTY = 1 << 1,
+};
+
+struct page_visit;
+
+/* Called in ascending order of address; false ends the walk with PAGING_STOPPED. It must not change
+ * the table. */
+typedef bool (*page_visitor)(void *context, const struct page_visit *visit);
+
 /* The circumstances of a range operation, and what came of it. One struct serves many calls. */
 struct page_table_op {
 	struct frame_allocator *frames; /* supplies tables; may be NULL where none can be needed */
@@ -211,6 +226,25 @@ struct page_table_op {
 	uint64_t leaf_sizes;
 	uint64_t budget;     /* resumable: tables that splitting makes at most; 0: no limit */
 	uint64_t annotation; /* unmap: what to leave in place of each leaf; 0: nothing */
+
+	/*
+	 * PAGING_TELL: shown each leaf that goes, a group as one, as it was at that moment: it goes
+	 * by an exchange, which loses no mark that hardware sets, and is shown right after that,
+	 * before the gather is flushed. Hardware marks it no more. A page that is shown clean is
+	 * not written to any more, if what was harvested before has been flushed; one that is shown
+	 * dirty can be, until this gather is.
+	 *
+	 * What is split on the way is shown in its pieces, each with the marks of the whole, and
+	 * with PAGING_ENLARGE a leaf as the whole that goes. A group that gives way to another
+	 * mapping is shown leaf by leaf. Where a leaf takes the place of a table, the leaves in
+	 * that stay within hardware's reach until the gather is flushed, which is done first: on a
+	 * live table that takes a gather that can flush (PAGING_NEEDS_FLUSH).
+	 *
+	 * What is shown is gone: the visitor's answer is no matter. With PAGING_PLAN, and by what
+	 * is all or nothing and fails, nothing is shown.
+	 */
+	page_visitor visitor;
+	void *context; /* the visitor's */
 
 	/* Results. */
 	uint64_t done;          /* bytes of the range that are done (all of it, or 0 when atomic) */
@@ -292,9 +326,10 @@ enum paging_status page_table_map(struct page_table *table, virt_addr virt, phys
  * live table that wants break-before-make). Emptied tables go to the gather, or without one to
  * op->frames; PAGING_BAD_ARGUMENT if there is neither.
  *
- * What hardware marked in the leaves is not told: with a walker about, a page can get dirty up to
- * the flush. Where that counts, take write permission first (page_table_write_protect), flush, read
- * what is dirty (page_table_harvest, or query), and unmap then.
+ * What hardware marked in the leaves is told with PAGING_TELL only (op->visitor), also
+ * PAGING_BAD_ARGUMENT if nobody is there to be told. A page told dirty can be written to up to the
+ * flush: what is in it is read after that. To read it while it is still mapped, take write
+ * permission first (page_table_write_protect), flush, read it, and unmap then.
  */
 enum paging_status page_table_unmap(struct page_table *table, virt_addr virt, uint64_t size,
 				    struct page_table_op *op);
@@ -338,17 +373,6 @@ enum paging_status page_table_split(struct page_table *table, virt_addr virt, ui
  */
 enum paging_status page_table_collapse(struct page_table *table, virt_addr virt, uint64_t size,
 				       struct page_table_op *op);
-
-enum page_mark {
-	PAGE_MARK_ACCESSED = 1 << 0,
-	PAGE_MARK_DIRTY = 1 << 1,
-};
-
-struct page_visit;
-
-/* Called in ascending order of address; false ends the walk with PAGING_STOPPED. It must not change
- * the table. */
-typedef bool (*page_visitor)(void *context, const struct page_visit *visit);
 
 /*
  * Clears the marks in `marks` (enum page_mark, OR-ed) in every leaf that touches the range, by
