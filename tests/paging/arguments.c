@@ -75,7 +75,7 @@ FORMAT_TEST(arguments, modes_that_an_operation_does_not_have)
 	op.frames = world_frames(&world);
 	world_map(&world, virt, 0, size);
 	for (enum call which = CALL_MAP; which < CALLS; which++) {
-		for (unsigned int bit = 6; bit < 32; bit++) {
+		for (unsigned int bit = 7; bit < 32; bit++) {
 			op.mode = UINT32_C(1) << bit;
 			refused(&world, which, virt, size, &op);
 			op.mode |= PAGING_RESUMABLE;
@@ -91,7 +91,17 @@ FORMAT_TEST(arguments, modes_that_an_operation_does_not_have)
 			refused(&world, which, virt, size, &op);
 		op.mode = PAGING_ENLARGE | PAGING_SPLIT;
 		refused(&world, which, virt, size, &op);
+		op.mode = PAGING_TELL;
+		op.visitor = NULL;
+		refused(&world, which, virt, size, &op);
+		op.mode |= which == CALL_MAP ? PAGING_REPLACE : 0;
+		refused(&world, which, virt, size, &op);
+		op.visitor = world_hear;
+		op.context = &world;
+		if (which != CALL_MAP && which != CALL_UNMAP)
+			refused(&world, which, virt, size, &op);
 	}
+	REQUIRE(world.told.count == 0, "leaves are told of");
 	world_check(&world);
 	world_close(&world);
 }

@@ -200,7 +200,7 @@ static enum paging_status check_arguments(const struct format_case *format,
 	bool maps = op->kind == MODEL_MAP_TO || op->kind == MODEL_MAP;
 	bool flags_count = maps || op->kind == MODEL_PROTECT;
 	uint32_t both = PAGING_SPLIT | PAGING_ENLARGE;
-	uint32_t own = maps ? PAGING_REPLACE : PAGING_ENLARGE;
+	uint32_t own = maps ? PAGING_REPLACE | PAGING_TELL : PAGING_ENLARGE;
 	uint64_t granule = format_granule(format);
 
 	if (!addr_is_aligned(op->virt, granule) || !addr_is_aligned(op->size, granule) ||
@@ -212,8 +212,10 @@ static enum paging_status check_arguments(const struct format_case *format,
 		return PAGING_INPUT_RANGE;
 	if (op->kind == MODEL_ANNOTATE && op->note != 0)
 		own = 0;
+	if (op->kind == MODEL_UNMAP)
+		own |= PAGING_TELL;
 	if (op->kind != MODEL_MAP_TO &&
-	    ((op->mode & (PAGING_REPLACE | PAGING_ENLARGE) & ~own) != 0 ||
+	    ((op->mode & (PAGING_REPLACE | PAGING_ENLARGE | PAGING_TELL) & ~own) != 0 ||
 	     (op->mode & both) == both))
 		return PAGING_BAD_ARGUMENT;
 	if (maps && !output_ok(format, op->phys, op->size))
@@ -546,6 +548,30 @@ void model_apply(struct model *model, const struct model_op *op, uint64_t bytes)
 	} else {
 		apply_change(model, op, last);
 	}
+}
+
+void model_told(const struct model *model, const struct model_op *op, uint64_t bytes,
+		struct model *told)
+{
+	virt_addr last = op->virt + (bytes - 1);
+	struct model before = { 0 };
+
+	told->count = 0;
+	if (bytes == 0)
+		return;
+	model_copy(&before, model);
+	if (!(op->mode & PAGING_ENLARGE)) {
+		cut(&before, op->virt, false);
+		if (last != UINT64_MAX)
+			cut(&before, last + 1, false);
+	}
+	for (size_t i = model_index(&before, op->virt); i < before.count; i++) {
+		if (before.leaves[i].virt > last)
+			break;
+		if (before.leaves[i].note == 0)
+			model_append(told, before.leaves[i]);
+	}
+	model_drop(&before);
 }
 
 void model_enlarge(const struct model *model, const struct model_op *op, uint64_t bytes,

@@ -63,6 +63,9 @@ void model_copy(struct model *to, const struct model *from);
 struct model_answer model_answer(const struct model *model, const struct model_op *op);
 /* Does the first `bytes` of an operation that meets no obstacle there. */
 void model_apply(struct model *model, const struct model_op *op, uint64_t bytes);
+/* The leaves that go with the first `bytes` of an unmap, in the sizes in which they go. */
+void model_told(const struct model *model, const struct model_op *op, uint64_t bytes,
+		struct model *told);
 /* What PAGING_ENLARGE makes of the first `bytes`: these, and all leaves that they touch. */
 void model_enlarge(const struct model *model, const struct model_op *op, uint64_t bytes,
 		   virt_addr *start, uint64_t *size);

@@ -172,6 +172,17 @@ static void clear_much(struct trial *trial, struct model_op *what)
 	what->note = 0;
 }
 
+uint32_t trial_mode(struct trial *trial, bool may_tell)
+{
+	uint32_t roll = (uint32_t)dice_below(&trial->dice, 64);
+	uint32_t mode = roll & (PAGING_RESUMABLE | PAGING_SPLIT | PAGING_SKIP_HOLES);
+
+	/* Whatever may not is refused: of that a few times are enough. */
+	if ((roll & 8) != 0 && (may_tell || roll >= 60))
+		mode |= PAGING_TELL;
+	return mode;
+}
+
 static struct model_op some_op(struct trial *trial)
 {
 	const struct format_case *format = trial->world.format;
@@ -182,7 +193,7 @@ static struct model_op some_op(struct trial *trial)
 	what.phys = trial_phys(trial, what.virt);
 	what.size = what.kind == MODEL_MAP_TO ? format_granule(format) : trial_size(trial);
 	what.flags = trial_flags(trial);
-	what.mode = (uint32_t)dice_below(&trial->dice, 8);
+	what.mode = trial_mode(trial, what.kind == MODEL_UNMAP || what.kind == MODEL_MAP);
 	if (dice_one_in(&trial->dice, 3)) /* a cap; the granule always remains */
 		what.leaf_sizes = format_granule(format) | dice_word(&trial->dice);
 	if (what.kind == MODEL_ANNOTATE ||

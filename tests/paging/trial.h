@@ -29,6 +29,8 @@ virt_addr trial_virt(struct trial *trial);
 uint64_t trial_size(struct trial *trial);
 phys_addr trial_phys(struct trial *trial, virt_addr virt);
 struct page_flags trial_flags(struct trial *trial);
+/* A mode that every operation has, with PAGING_TELL at times. */
+uint32_t trial_mode(struct trial *trial, bool may_tell);
 /* Makes it a part of a large leaf, if there is one: what splits. */
 void trial_aim_at_a_part(struct trial *trial, struct model_op *what);
 

@@ -41,6 +41,9 @@ static void run_begin(struct reshape_run *run, struct trial *trial)
 	run->world = &trial->world;
 	run->watch = &trial->watch;
 	run->op.frames = world_frames(run->world);
+	run->op.visitor = world_hear;
+	run->op.context = run->world;
+	run->world->told.count = 0;
 	flush_watch_begin(run->watch, run->world, ranges, dice_below(&trial->dice, 9),
 			  !dice_one_in(&trial->dice, 3));
 	if (!dice_one_in(&trial->dice, 3))
@@ -234,6 +237,7 @@ static enum paging_status planned_first(struct reshape_run *run, const struct re
 	planned = run->op.tables;
 	memory_snapshot_require(run->world->memory, run->watch->before);
 	REQUIRE(run->world->memory->requests == requests, "a plan takes frames");
+	REQUIRE(run->world->told.count == 0, "a plan tells of leaves that stay");
 	run->op.mode &= ~(uint32_t)PAGING_PLAN;
 	status = do_it(run, reshape);
 	REQUIRE(status == plan, "%s, planned was %s", status_name(status), status_name(plan));
@@ -259,6 +263,21 @@ static void require_small_leaves(struct world *world, const struct reshape *resh
 	}
 }
 
+/* What is told of a replacement is what was there. Of which size a leaf is told does not count
+ * here: a group may go as a whole or leaf by leaf. */
+static void require_told(const struct reshape_run *run, const struct reshape *reshape,
+			 uint64_t bytes)
+{
+	struct model wanted = { .format = run->world->format };
+
+	if (reshape->what.mode & PAGING_TELL)
+		model_told(&run->world->model, &reshape->what, bytes, &wanted);
+	REQUIRE(model_same_translation(&wanted, &run->world->told),
+		"it tells of %zu leaves, which are not the %zu that went", run->world->told.count,
+		wanted.count);
+	model_drop(&wanted);
+}
+
 static void settle(struct reshape_run *run, const struct reshape *reshape,
 		   enum paging_status status)
 {
@@ -268,6 +287,7 @@ static void settle(struct reshape_run *run, const struct reshape *reshape,
 	struct model after = { .format = world->format };
 
 	memory_fail_at(world->memory, 0, false);
+	require_told(run, reshape, status == PAGING_OK || resumable ? run->op.done : 0);
 	if (status != PAGING_OK && !resumable) {
 		memory_snapshot_require(world->memory, run->watch->before);
 		run_end(run, &reshape->what);
@@ -318,7 +338,9 @@ static struct reshape some_reshape(struct trial *trial)
 	reshape.what.phys = trial_phys(trial, reshape.what.virt);
 	reshape.what.size = trial_size(trial);
 	reshape.what.flags = trial_flags(trial);
-	reshape.what.mode = (uint32_t)dice_below(&trial->dice, 8);
+	reshape.what.mode = trial_mode(trial, reshape.kind == RESHAPE_REPLACE);
+	if (reshape.kind != RESHAPE_REPLACE) /* tests/paging/arguments.c knows who has it */
+		reshape.what.mode &= ~(uint32_t)PAGING_TELL;
 	if (dice_one_in(&trial->dice, 4))
 		trial_aim_at_a_part(trial, &reshape.what);
 	if (reshape.kind == RESHAPE_REPLACE)

@@ -54,6 +54,7 @@ void world_open(struct world *world, const struct format_case *format, enum memo
 	world->memory->root_bytes = format->root_bytes;
 	world->memory->table_bytes = format->table_bytes;
 	model_init(&world->model, format);
+	model_init(&world->told, format);
 	config.access = memory_access(world->memory);
 	/* Nothing may rely on what was in the struct before. */
 	memset(&world->table, 0xee, sizeof(world->table));
@@ -67,6 +68,7 @@ void world_close(struct world *world)
 	page_table_destroy(&world->table, world_frames(world));
 	memory_destroy(world->memory);
 	model_drop(&world->model);
+	model_drop(&world->told);
 }
 
 struct frame_allocator *world_frames(struct world *world)
@@ -75,6 +77,23 @@ struct frame_allocator *world_frames(struct world *world)
 }
 
 /* Doing */
+
+static void require_same_leaves(const struct model *model, const struct model *seen)
+{
+	for (size_t i = 0; i < model->count && i < seen->count; i++) {
+		const struct model_leaf *a = &model->leaves[i], *b = &seen->leaves[i];
+		char text[64], wanted[64];
+
+		REQUIRE(a->virt == b->virt && a->phys == b->phys && a->size == b->size &&
+				a->note == b->note && page_flags_equal(a->flags, b->flags),
+			"leaf %zu: 0x%" PRIx64 " -> 0x%" PRIx64 "+0x%" PRIx64 " %s note 0x%" PRIx64
+			", model 0x%" PRIx64 " -> 0x%" PRIx64 "+0x%" PRIx64 " %s note 0x%" PRIx64,
+			i, b->virt, b->phys, b->size, flags_text(b->flags, text), b->note, a->virt,
+			a->phys, a->size, flags_text(a->flags, wanted), a->note);
+	}
+	REQUIRE(model->count == seen->count, "%zu leaves, the model has %zu", seen->count,
+		model->count);
+}
 
 static void tell(const struct model_op *what)
 {
@@ -88,6 +107,47 @@ static void tell(const struct model_op *what)
 		      flags_text(what->flags, text), what->leaf_sizes, what->mode, what->note);
 }
 
+bool world_hear(void *context, const struct page_visit *visit)
+{
+	struct world *world = context;
+	const struct page_mapping *mapping = &visit->mapping;
+	const struct format_case *format = world->format;
+	phys_addr next;
+
+	REQUIRE(visit->kind == PAGE_VISIT_LEAF && visit->level < format->levels &&
+			(mapping->size == format->level_size[visit->level] ||
+			 mapping->size == format->group_size[visit->level]),
+		"a visit of kind %d, level %u, size 0x%" PRIx64, (int)visit->kind, visit->level,
+		mapping->size);
+	REQUIRE(format->entry(format, visit->level, visit->descriptor, &next) == WALK_ENTRY_LEAF,
+		"0x%" PRIx64 " is no leaf", visit->descriptor);
+	REQUIRE(world->told.count == 0 ||
+			mapping->virt > world->told.leaves[world->told.count - 1].virt,
+		"it goes back to 0x%" PRIx64, mapping->virt);
+	model_append(&world->told, (struct model_leaf){ .virt = mapping->virt,
+							.phys = mapping->phys,
+							.size = mapping->size,
+							.flags = mapping->flags,
+							.note = mapping->annotation });
+	return false;
+}
+
+/* The model is as the table was before. */
+static void require_told(const struct world *world, const struct model_op *what,
+			 enum paging_status status, const struct page_table_op *op)
+{
+	struct model wanted = { 0 };
+	uint64_t bytes = status == PAGING_OK || (what->mode & PAGING_RESUMABLE) ? op->done : 0;
+
+	model_init(&wanted, world->format);
+	if (what->kind == MODEL_UNMAP && (what->mode & PAGING_TELL))
+		model_told(&world->model, what, bytes, &wanted);
+	REQUIRE(world->told.count == wanted.count, "%zu leaves are told of, not %zu",
+		world->told.count, wanted.count);
+	require_same_leaves(&wanted, &world->told);
+	model_drop(&wanted);
+}
+
 enum paging_status world_do(struct world *world, const struct model_op *what,
 			    struct page_table_op *op)
 {
@@ -95,6 +155,9 @@ enum paging_status world_do(struct world *world, const struct model_op *what,
 	enum paging_status status;
 
 	tell(what);
+	world->told.count = 0;
+	op->visitor = world_hear;
+	op->context = world;
 	op->mode = what->mode;
 	op->leaf_sizes = what->leaf_sizes;
 	op->done = UINT64_C(0x5555555555555555);
@@ -122,6 +185,7 @@ enum paging_status world_do(struct world *world, const struct model_op *what,
 		break;
 	}
 	REQUIRE(world->memory->held == 0, "%u tables are still mapped", world->memory->held);
+	require_told(world, what, status, op);
 	return status;
 }
 
@@ -502,23 +566,6 @@ void world_resync(struct world *world)
 {
 	world->model.count = 0;
 	world_read(world, &world->model);
-}
-
-static void require_same_leaves(const struct model *model, const struct model *seen)
-{
-	for (size_t i = 0; i < model->count && i < seen->count; i++) {
-		const struct model_leaf *a = &model->leaves[i], *b = &seen->leaves[i];
-		char text[64], wanted[64];
-
-		REQUIRE(a->virt == b->virt && a->phys == b->phys && a->size == b->size &&
-				a->note == b->note && page_flags_equal(a->flags, b->flags),
-			"leaf %zu: 0x%" PRIx64 " -> 0x%" PRIx64 "+0x%" PRIx64 " %s note 0x%" PRIx64
-			", model 0x%" PRIx64 " -> 0x%" PRIx64 "+0x%" PRIx64 " %s note 0x%" PRIx64,
-			i, b->virt, b->phys, b->size, flags_text(b->flags, text), b->note, a->virt,
-			a->phys, a->size, flags_text(a->flags, wanted), a->note);
-	}
-	REQUIRE(model->count == seen->count, "%zu leaves, the model has %zu", seen->count,
-		model->count);
 }
 
 static bool check_failed(void *context, const struct page_violation *violation)

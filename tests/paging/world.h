@@ -14,6 +14,7 @@ struct world {
 	struct test_memory *memory;
 	struct page_table table;
 	struct model model;
+	struct model told; /* of what PAGING_TELL has shown, in its order */
 };
 
 /* An empty table in a memory that ends at the last output address. */
@@ -23,8 +24,12 @@ void world_close(struct world *world);
 
 struct frame_allocator *world_frames(struct world *world);
 
+/* op->visitor with PAGING_TELL, whose context is the world: notes the leaf in world->told, and
+ * whatever it answers is no matter. */
+bool world_hear(void *context, const struct page_visit *visit);
+
 /* The library's answer to an operation; `op` gets the results. op->frames, gather are the caller's.
- */
+ * What it tells of must be what the model has. */
 enum paging_status world_do(struct world *world, const struct model_op *what,
 			    struct page_table_op *op);
 
