@@ -13,8 +13,8 @@
  *
  * From open to close no other call may change the table. Each call does one leaf, wholly or not at
  * all, and leaves the cursor behind it; one that fails leaves the cursor where it was and says in
- * op->conflict and op->conflict_size what is in the way (op->mode, leaf_sizes and budget mean
- * nothing here). Past the last address of the table every call but seek and close is
+ * op->conflict and op->conflict_size what is in the way. Of op->mode PAGING_TELL counts, for
+ * page_cursor_unmap; leaf_sizes and budget mean nothing here. Past the last address of the table every call but seek and close is
  * PAGING_INPUT_RANGE. Where input addresses are sign-extended, the lower half is followed by the
  * upper.
  *
@@ -60,8 +60,10 @@ enum paging_status page_cursor_next(struct page_cursor *cursor);
 enum paging_status page_cursor_map(struct page_cursor *cursor, phys_addr phys, uint64_t size,
 				   struct page_flags flags);
 
-/* Unmaps the leaf that the cursor is in, leaving op->annotation, and goes past it.
- * PAGING_NOT_MAPPED, _BROKEN_GROUP, _GATHER_FULL, _BAD_FLAGS (the annotation is too large). */
+/* Unmaps the leaf that the cursor is in, leaving op->annotation, and goes past it; with PAGING_TELL
+ * op->visitor is shown the leaf, and must not use the cursor. PAGING_NOT_MAPPED, _BROKEN_GROUP,
+ * _GATHER_FULL, _BAD_FLAGS (the annotation is too large), _BAD_ARGUMENT (PAGING_TELL without a
+ * visitor). */
 enum paging_status page_cursor_unmap(struct page_cursor *cursor);
 
 /* Gives the leaf that the cursor is in `flags`, as page_table_protect does, and goes past it.
