@@ -304,8 +304,6 @@ static ALWAYS_INLINE enum paging_status place_find(const struct encoder *e, stru
 {
 	struct page_table *table = c->table;
 
-	if (c->ended)
-		return PAGING_INPUT_RANGE;
 	*leaf = place_reach(e, table, c);
 	if (!e->is_present(table, *leaf, c->level))
 		return place_fail(e, c, level_size(e, c->level), PAGING_NOT_MAPPED);
@@ -320,6 +318,8 @@ static ALWAYS_INLINE enum paging_status place_unmap(const struct encoder *e, str
 	enum paging_status status;
 	uint64_t leaf, span;
 
+	if (c->ended)
+		return PAGING_INPUT_RANGE;
 	if (!annotation_valid(c->op->annotation))
 		return place_fail(e, c, 0, PAGING_BAD_FLAGS);
 	if (op_tells(c->op) && !c->op->visitor)
@@ -349,6 +349,8 @@ place_protect(const struct encoder *e, struct page_cursor *c, struct page_flags 
 	enum paging_status status;
 	uint64_t leaf, span;
 
+	if (c->ended)
+		return PAGING_INPUT_RANGE;
 	flags.idle = 0;
 	flags.dirty = 0;
 	if (!encode_held(e, c->table, flags, &change.attributes))

@@ -339,6 +339,13 @@ static bool no_table_at(const struct model *model, virt_addr virt, uint64_t size
 	return true;
 }
 
+/* A map of a parallel table that others may be beside puts in each leaf by itself: no group. */
+static bool makes_groups(const struct model *model, const struct model_op *op)
+{
+	return !model->format->config.parallel ||
+	       (op->mode & (PAGING_RESUMABLE | PAGING_REPLACE)) != PAGING_RESUMABLE;
+}
+
 /* The largest leaf that can stand at `virt` and `phys` with `left` bytes to go; 0: none can. */
 static uint64_t leaf_at(const struct model *model, const struct model_op *op, uint64_t at,
 			uint64_t left)
@@ -351,6 +358,8 @@ static uint64_t leaf_at(const struct model *model, const struct model_op *op, ui
 		uint64_t allowed = op->leaf_sizes | format_granule(format);
 		bool wanted = op->leaf_sizes == 0 || (needed & ~allowed) == 0;
 
+		if (format_is_group(format, size) && !makes_groups(model, op))
+			continue;
 		if (wanted && size <= left &&
 		    addr_is_aligned((op->virt + at) | (op->phys + at), size) &&
 		    no_table_at(model, op->virt + at, size))

@@ -76,6 +76,10 @@ static void random_run(const struct format_case *format, enum memory_reach reach
 	for (uint64_t i = 0; i < ops / share; i++) {
 		if (i % 5 == 4)
 			trial_reshape(&trial);
+		else if (i % 25 == 7 && reach == MEMORY_BY_OFFSET) /* a query beside it */
+			trial_cursor(&trial);
+		else if (i % 25 == 18)
+			trial_batch(&trial);
 		else
 			trial_operation(&trial);
 		trial_queries(&trial);
@@ -92,4 +96,13 @@ FORMAT_TEST(random, operations)
 FORMAT_TEST(random, operations_through_the_hook)
 {
 	random_run(format, MEMORY_BY_HOOK, 20);
+}
+
+FORMAT_TEST(random, operations_on_a_parallel_table)
+{
+	static struct format_case parallel;
+
+	parallel = *format;
+	parallel.config.parallel = true;
+	random_run(&parallel, MEMORY_BY_OFFSET, 4);
 }

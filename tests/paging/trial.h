@@ -21,6 +21,10 @@ void trial_operation(struct trial *trial);
 /* An operation with other rules: replace, write-protect, split, collapse, harvest.
  */
 void trial_reshape(struct trial *trial);
+/* A cursor that is opened somewhere, some calls of it, and its end. */
+void trial_cursor(struct trial *trial);
+/* A batch of pages that are mapped, and one that is translated. */
+void trial_batch(struct trial *trial);
 /* Queries, at addresses of any kind. */
 void trial_queries(struct trial *trial);
 
