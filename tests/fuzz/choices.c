@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The configurations, by the first byte of an input. The committed corpus is made of such bytes, so
- * a line stays where it is for good: new configurations go to the end, and one that has gone leaves
- * its place to another of its kind.
+ * The configurations, by the first byte of an input, and how a table of it is used. The committed
+ * corpus is made of such bytes, so a line stays where it is for good: new configurations and uses
+ * go to the end, and one that has gone leaves its place to another of its kind.
  */
 #include <string.h>
 
@@ -10,7 +10,7 @@
 #include "require.h"
 
 /* Bytes count modulo this, not modulo how many there are: those of old inputs stay what they are.
- */
+ * By what else is in the byte the uses count. */
 #define PLACES 64
 
 static const char *const names[] = {
@@ -91,4 +91,18 @@ const struct format_case *fuzz_format(uint8_t choice)
 	}
 	choice %= PLACES;
 	return choice < NAMES ? formats[choice] : NULL;
+}
+
+static const struct fuzz_use uses[] = {
+	{ .more = false, .parallel = false }, /* as it was */
+	{ .more = true, .parallel = false },  /* by cursors and batches too */
+	{ .more = false, .parallel = true },  /* as a parallel table */
+	{ .more = true, .parallel = true },   /* as a parallel table, by cursors and batches too */
+};
+
+_Static_assert(sizeof(uses) / sizeof(uses[0]) * PLACES == 256, "each byte has a use");
+
+struct fuzz_use fuzz_use(uint8_t choice)
+{
+	return uses[choice / PLACES];
 }
