@@ -10,6 +10,22 @@
 #include "suite.h"
 #include "world.h"
 
+/* The protection keys to try: all, or where there are none enough to see them refused. */
+static unsigned int keys_of(const struct format_case *format, uint8_t keys[16])
+{
+	static const uint8_t refused[] = { 0, 1, 8, 15 };
+	struct page_flags flags = format_plain_flags();
+
+	flags.protection_key = 1;
+	if (!format->expressible(format, flags)) {
+		memcpy(keys, refused, sizeof(refused));
+		return sizeof(refused);
+	}
+	for (uint8_t key = 0; key < 16; key++)
+		keys[key] = key;
+	return 16;
+}
+
 /* Calls `body` for each combination of the attributes, with the software bits one by one, and the
  * address modifier where there is one. */
 static void each_combination(struct world *world, uint64_t size,
@@ -17,16 +33,17 @@ static void each_combination(struct world *world, uint64_t size,
 {
 	static const uint16_t software[] = { 0,      1 << 0, 1 << 1, 1 << 2,  1 << 3,
 					     1 << 4, 1 << 5, 1 << 9, 1 << 10, 1 << 15 };
-	static const uint8_t keys[] = { 0, 1, 8, 15 };
+	uint8_t keys[16];
+	unsigned int key_count = keys_of(world->format, keys);
 
 	for (uint32_t low = 0; low < (1 << 12); low++) { /* permissions, A/D and the type */
-		for (uint32_t high = 0; high < 128; high++) {
+		for (uint32_t high = 0; high < 32 * key_count; high++) {
 			struct page_flags flags = { 0 };
 			uint64_t word = low | (high & 15) << 12; /* the first 16 bits */
 
 			memcpy(&flags, &word, sizeof(flags));
-			flags.protection_key = keys[(high >> 4) & 3] & 15u;
-			flags.guarded = (high >> 6) & 1;
+			flags.guarded = (high >> 4) & 1;
+			flags.protection_key = keys[high >> 5] & 15u;
 			flags.software = software[(low ^ high) % 10];
 			body(world, size, flags);
 			if (world->format->config.modifier == 0)

@@ -14,9 +14,9 @@
  * From open to close no other call may change the table. Each call does one leaf, wholly or not at
  * all, and leaves the cursor behind it; one that fails leaves the cursor where it was and says in
  * op->conflict and op->conflict_size what is in the way. Of op->mode PAGING_TELL counts, for
- * page_cursor_unmap; leaf_sizes and budget mean nothing here. Past the last address of the table every call but seek and close is
- * PAGING_INPUT_RANGE. Where input addresses are sign-extended, the lower half is followed by the
- * upper.
+ * page_cursor_unmap; leaf_sizes and budget mean nothing here. Past the last address of the table
+ * every call but seek and close is PAGING_INPUT_RANGE. Where input addresses are sign-extended, the
+ * lower half is followed by the upper.
  *
  * An open cursor holds the tables from the root down to its place through the access hook `map`, if
  * there is one. Tables that become empty are given up when the cursor leaves them, as
@@ -45,29 +45,29 @@ enum paging_status page_cursor_open(struct page_cursor *cursor, struct page_tabl
  * cursor stays. */
 enum paging_status page_cursor_seek(struct page_cursor *cursor, virt_addr virt);
 
-/* As page_table_query for the cursor's place, which stays. */
+/* As page_table_query for the cursor's place, which stays, and with errors as page_table_query. */
 enum paging_status page_cursor_query(struct page_cursor *cursor, struct page_mapping *mapping);
 
-/* Past the leaf, or the hole, that the cursor is in. */
+/* Past the leaf, or the hole, that the cursor is in. PAGING_INPUT_RANGE: nothing follows. */
 enum paging_status page_cursor_next(struct page_cursor *cursor);
 
 /*
- * Maps one leaf of `size` (one of the table's leaf sizes) and goes past it. PAGING_BAD_SIZE (no
- * such leaf), _UNALIGNED (the place, or `phys`, to that size), _OUTPUT_RANGE, _BAD_FLAGS,
- * _ALREADY_MAPPED, _NO_MEMORY. A table that the cursor has emptied stays until the cursor leaves
- * it, and is in the way of a larger leaf: seek elsewhere first.
+ * Maps one leaf of `size` (one of the table's leaf sizes) and goes past it. PAGING_INPUT_RANGE,
+ * _BAD_SIZE (no such leaf), _UNALIGNED (the place, or `phys`, to that size), _OUTPUT_RANGE,
+ * _BAD_FLAGS, _ALREADY_MAPPED, _NO_MEMORY. A table that the cursor has emptied stays until the
+ * cursor leaves it, and is in the way of a larger leaf: seek elsewhere first.
  */
 enum paging_status page_cursor_map(struct page_cursor *cursor, phys_addr phys, uint64_t size,
 				   struct page_flags flags);
 
 /* Unmaps the leaf that the cursor is in, leaving op->annotation, and goes past it; with PAGING_TELL
- * op->visitor is shown the leaf, and must not use the cursor. PAGING_NOT_MAPPED, _BROKEN_GROUP,
- * _GATHER_FULL, _BAD_FLAGS (the annotation is too large), _BAD_ARGUMENT (PAGING_TELL without a
- * visitor). */
+ * op->visitor is shown the leaf, and must not use the cursor. PAGING_INPUT_RANGE, _NOT_MAPPED,
+ * _BROKEN_GROUP, _GATHER_FULL, _BAD_FLAGS (the annotation is too large), _BAD_ARGUMENT (PAGING_TELL
+ * without a visitor). */
 enum paging_status page_cursor_unmap(struct page_cursor *cursor);
 
 /* Gives the leaf that the cursor is in `flags`, as page_table_protect does, and goes past it.
- * PAGING_NOT_MAPPED, _BROKEN_GROUP, _BAD_FLAGS, _NEEDS_FLUSH. */
+ * PAGING_INPUT_RANGE, _NOT_MAPPED, _BROKEN_GROUP, _BAD_FLAGS, _NEEDS_FLUSH. */
 enum paging_status page_cursor_protect(struct page_cursor *cursor, struct page_flags flags);
 
 void page_cursor_close(struct page_cursor *cursor);

@@ -313,7 +313,8 @@ enum paging_status page_table_map_to(struct page_table *table, virt_addr virt, p
  * Maps [virt, virt + size) to [phys, phys + size) with the largest leaves that alignment, the MMU
  * and op->leaf_sizes allow. Errors as page_table_map_to, and PAGING_BAD_SIZE. A mapping anywhere in
  * the range, identical or not, is PAGING_ALREADY_MAPPED, with its leaf in op->conflict*; unless
- * PAGING_REPLACE, which can fail with PAGING_NEEDS_FLUSH and PAGING_GATHER_FULL.
+ * PAGING_REPLACE, which can fail with PAGING_NEEDS_FLUSH, _GATHER_FULL, _BROKEN_GROUP, and
+ * _BAD_ARGUMENT if tables have nowhere to go, neither a gather nor op->frames.
  */
 enum paging_status page_table_map(struct page_table *table, virt_addr virt, phys_addr phys,
 				  uint64_t size, struct page_flags flags, struct page_table_op *op);
@@ -322,9 +323,9 @@ enum paging_status page_table_map(struct page_table *table, virt_addr virt, phys
  * Removes every mapping in the range, and the tables that are empty then. Takes frames only to
  * split (PAGING_SPLIT); a resumable call stops with PAGING_BUDGET after op->budget tables, and the
  * rest of the range can be done by a later call. PAGING_UNALIGNED, _BAD_SIZE, _INPUT_RANGE,
- * _NOT_MAPPED, _WOULD_SPLIT, _NO_MEMORY, _BUDGET, _GATHER_FULL, _NEEDS_FLUSH (to split a leaf of a
- * live table that wants break-before-make). Emptied tables go to the gather, or without one to
- * op->frames; PAGING_BAD_ARGUMENT if there is neither.
+ * _NOT_MAPPED, _WOULD_SPLIT, _NO_MEMORY, _BUDGET, _GATHER_FULL, _BROKEN_GROUP, _NEEDS_FLUSH (to
+ * split a leaf of a live table that wants break-before-make). Emptied tables go to the gather, or
+ * without one to op->frames; PAGING_BAD_ARGUMENT if there is neither.
  *
  * What hardware marked in the leaves is told with PAGING_TELL only (op->visitor), also
  * PAGING_BAD_ARGUMENT if nobody is there to be told. A page told dirty can be written to up to the
@@ -356,7 +357,7 @@ enum paging_status page_table_write_protect(struct page_table *table, virt_addr 
  * size that groups are made of (page_table_collapse folds them). Holes are no error. A resumable
  * split stops with PAGING_BUDGET after op->budget tables; the rest of the range can be done by a
  * later call. PAGING_UNALIGNED, _BAD_SIZE (also: no such leaf size), _INPUT_RANGE, _NEEDS_FLUSH,
- * _NO_MEMORY, _BUDGET.
+ * _NO_MEMORY, _BUDGET, _BROKEN_GROUP.
  */
 enum paging_status page_table_split(struct page_table *table, virt_addr virt, uint64_t size,
 				    uint64_t leaf_size, struct page_table_op *op);
@@ -364,12 +365,11 @@ enum paging_status page_table_split(struct page_table *table, virt_addr virt, ui
 /*
  * The other way: where all entries of a table that lies in the range as a whole are leaves that a
  * single larger leaf can stand for (the table and op->leaf_sizes have that size, addresses line up,
- * all else is equal),
- * that leaf takes its place; and likewise contiguous groups, whether or not some of their leaves
- * have the hint already. What no such leaf can stand for stays. The leaf is accessed, and dirty, if
- * one of them was. A live table needs a gather that can flush, since hardware may mark the old
- * leaves until then: PAGING_NEEDS_FLUSH. Others: PAGING_UNALIGNED, _BAD_SIZE, _INPUT_RANGE,
- * _GATHER_FULL.
+ * all else is equal), that leaf takes its place; and likewise contiguous groups, whether or not
+ * some of their leaves have the hint already. What no such leaf can stand for stays. The leaf is
+ * accessed, and dirty, if one of them was. A live table needs a gather that can flush, since
+ * hardware may mark the old leaves until then: PAGING_NEEDS_FLUSH. Others: PAGING_UNALIGNED,
+ * _BAD_SIZE, _INPUT_RANGE, _GATHER_FULL, _BAD_ARGUMENT (neither a gather nor op->frames).
  */
 enum paging_status page_table_collapse(struct page_table *table, virt_addr virt, uint64_t size,
 				       struct page_table_op *op);

@@ -44,8 +44,8 @@ struct aarch64_cpu {
 enum register_status aarch64_config(const struct aarch64_cpu *cpu, struct page_table_config *config,
 				    struct register_refusal *refusal);
 
-/* Whether the CPU has what the table uses: as aarch64_config, and REGISTER_TOO_SMALL of PARange,
- * REGISTER_MISSING for each feature. */
+/* Whether the CPU has what the table uses. Errors as aarch64_config, and REGISTER_TOO_SMALL of
+ * PARange, REGISTER_MISSING for each feature. */
 enum register_status aarch64_check(const struct aarch64_cpu *cpu, const struct page_table *table,
 				   struct register_refusal *refusal);
 
@@ -98,7 +98,8 @@ struct aarch64_stage2_registers {
  * many tables are concatenated in it. The library concatenates wherever that saves a level, which
  * includes the cases where the architecture demands it (4K with PARange below 44 bits, 16K below
  * 42, 64K below 44). So no table starts at level -1, and SL2 is 0. VS is 1 where the CPU has 16-bit
- * VMIDs. Errors as for stage 1.
+ * VMIDs. Errors as aarch64_check; REGISTER_ARGUMENT, REGISTER_MISSING and REGISTER_UNALIGNED as for
+ * stage 1.
  */
 enum register_status aarch64_stage2_registers(const struct aarch64_cpu *cpu,
 					      const struct page_table *table, uint16_t vmid,

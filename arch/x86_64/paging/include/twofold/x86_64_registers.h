@@ -118,7 +118,7 @@ enum register_status x86_64_npt_config(const struct x86_64_cpu *cpu,
 				       struct page_table_config *config,
 				       struct register_refusal *refusal);
 
-/* As x86_64_stage1_check, of the host's registers. */
+/* The same of the host's registers. Errors as x86_64_stage1_check. */
 enum register_status x86_64_npt_check(const struct x86_64_cpu *cpu, const struct page_table *table,
 				      struct register_refusal *refusal);
 
