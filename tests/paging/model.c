@@ -566,7 +566,7 @@ void model_told(const struct model *model, const struct model_op *op, uint64_t b
 	struct model before = { 0 };
 
 	told->count = 0;
-	if (bytes == 0)
+	if (bytes == 0 || model->count == 0)
 		return;
 	model_copy(&before, model);
 	if (!(op->mode & PAGING_ENLARGE)) {
