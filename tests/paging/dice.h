@@ -15,7 +15,7 @@ struct dice {
 
 static inline uint64_t dice_byte(struct dice *dice)
 {
-	if (dice->left == 0)
+	if (dice->bytes == NULL || dice->left == 0)
 		return 0;
 	dice->left--;
 	return *dice->bytes++;
