@@ -87,6 +87,31 @@ FORMAT_TEST(cursor, keeps_the_last_page_while_its_table_has_nowhere_to_go)
 	world_close(&run.world);
 }
 
+FORMAT_TEST(cursor, puts_a_larger_leaf_where_it_has_emptied_a_table)
+{
+	virt_addr at = addr_align_down(format_middle(format), format_largest_leaf(format));
+	struct model_op what = { .kind = MODEL_MAP, .virt = at };
+	uint64_t tables;
+	static struct run run;
+
+	what.size = format_largest_leaf(format);
+	what.flags = format_plain_flags();
+	what.leaf_sizes = format_leaf_cap(format, what.size);
+	open_on_a_page(&run, format, at);
+	tables = run.world.table.tables;
+	run.gather.frame_capacity = 8;
+	require_status(page_cursor_unmap(&run.cursor), PAGING_OK, "unmap");
+	require_status(page_cursor_seek(&run.cursor, at), PAGING_OK, "seek");
+	require_status(page_cursor_map(&run.cursor, 0, what.size, what.flags), PAGING_OK, "map");
+	page_cursor_close(&run.cursor);
+	tlb_gather_finish(&run.gather);
+	run.world.model.count = 0;
+	model_apply(&run.world.model, &what, what.size);
+	REQUIRE(run.world.table.tables <= tables, "%" PRIu64 " tables", run.world.table.tables);
+	world_check(&run.world);
+	world_close(&run.world);
+}
+
 FORMAT_TEST(cursor, leaves_the_annotation_that_unmap_is_told_to)
 {
 	virt_addr at = format_middle(format);

@@ -134,18 +134,18 @@ static void seek(struct run *run, virt_addr to)
 	run->ended = false;
 }
 
-/* Whether a leaf of `size` cannot stand at `virt`: something is mapped there, or there is a table,
- * which may be empty if the cursor has not left it yet. */
+/* Whether a leaf of `size` cannot stand at `virt`: something is mapped there, or there is a table.
+ * One that the cursor has emptied goes when a leaf takes its place. */
 static bool is_taken(const struct run *run, virt_addr virt, uint64_t size)
 {
 	const struct format_case *format = run->world->format;
+	const struct model *model = &run->world->model;
 	uint64_t piece = format_is_group(format, size) ? format_split_leaf(format, size) : size;
 
 	for (uint64_t at = 0; at < size; at += piece) {
-		struct page_mapping mapping;
+		const struct model_leaf *leaf = model_find(model, virt + at);
 
-		if (page_table_query(&run->world->table, virt + at, &mapping) == PAGING_OK ||
-		    mapping.size < piece)
+		if ((leaf != NULL && leaf->note == 0) || model_has_table(model, virt + at, piece))
 			return true;
 	}
 	return false;
