@@ -54,8 +54,8 @@ enum paging_status page_cursor_next(struct page_cursor *cursor);
 /*
  * Maps one leaf of `size` (one of the table's leaf sizes) and goes past it. PAGING_INPUT_RANGE,
  * _BAD_SIZE (no such leaf), _UNALIGNED (the place, or `phys`, to that size), _OUTPUT_RANGE,
- * _BAD_FLAGS, _ALREADY_MAPPED, _NO_MEMORY. A table that the cursor has emptied is not
- * in the way of a larger leaf.
+ * _BAD_FLAGS, _ALREADY_MAPPED, _NO_MEMORY. A table that the cursor has emptied is not in
+ * the way of a larger leaf.
  */
 enum paging_status page_cursor_map(struct page_cursor *cursor, phys_addr phys, uint64_t size,
 				   struct page_flags flags);
