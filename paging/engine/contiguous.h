@@ -73,8 +73,9 @@ static ALWAYS_INLINE bool group_has(const struct encoder *e, const struct page_t
 	uint64_t size = hinted_size(e, table, level);
 
 	return in_group(e, other) &&
-	       e->cleaned(leaf_attributes(e, table, other, level), true, true) ==
-		       e->cleaned(leaf_attributes(e, table, d, level), true, true) &&
+	       ((e->cleaned(leaf_attributes(e, table, other, level), true, true) ^
+		 e->cleaned(leaf_attributes(e, table, d, level), true, true)) &
+		~e->ignored) == 0 &&
 	       addr_align_down(leaf_address(e, table, other, level), size) ==
 		       addr_align_down(leaf_address(e, table, d, level), size);
 }

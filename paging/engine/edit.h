@@ -298,6 +298,8 @@ static inline enum paging_status edit_range(const struct encoder *e, struct page
 	while (edit->c.level != top_level(table))
 		edit_leave(e, table, edit);
 	cursor_close(table, &edit->c);
+	/* Some are left if it did not come to its end. */
+	reserve_release(&edit->reserve);
 	return status;
 }
 

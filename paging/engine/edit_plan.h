@@ -5,6 +5,7 @@
 
 #include "edit_state.h"
 #include "split.h"
+#include "tell.h"
 
 /* Of tables of `level`, from the one at `input` on, the first that the gather has no room for is in
  * the way, unless break-before-make is. */
@@ -131,6 +132,15 @@ static ALWAYS_INLINE uint64_t plan_run(const struct encoder *e, const struct pag
 	return n;
 }
 
+/* Whether doing it will look at each leaf of a lowest table, and so at the hints that it has. */
+static ALWAYS_INLINE bool edit_looks_inside(const struct encoder *e, const struct edit *edit)
+{
+	bool whole = edit->change.kind == CHANGE_UNMAP && edit->change.left == 0;
+
+	return e->contiguous != 0 && edit->change.kind != CHANGE_WRITE_PROTECT &&
+	       (!whole || op_tells(edit->op));
+}
+
 /* Plans a run of tables; returns its length. */
 static inline uint64_t edit_plan_tables(const struct encoder *e, const struct page_table *table,
 					struct edit *edit)
@@ -139,7 +149,7 @@ static inline uint64_t edit_plan_tables(const struct encoder *e, const struct pa
 	uint64_t limit = edit_tables_limit(e, table, edit);
 	uint64_t n;
 
-	if (limit == 0 || edit_may_break(e, edit))
+	if (limit == 0 || edit_may_break(e, edit) || edit_looks_inside(e, edit))
 		return 0;
 	n = edit_skips(edit) ? edit_tables_ahead(e, entry, limit, true)
 			     : edit_tables_ahead(e, entry, limit, false);

@@ -339,11 +339,23 @@ static inline void walk_skip(const struct encoder *e, const struct page_table *t
 		c->input = input;
 }
 
+/* `d`, without a hint that is not true: a leaf is then one by itself. */
+static inline uint64_t without_false_hint(const struct encoder *e, const struct page_table *table,
+					  const struct page_cursor *c, uint64_t d)
+{
+	if (e->contiguous == 0 || !e->is_present(table, d, c->level) || !e->is_leaf(d, c->level) ||
+	    !in_group(e, d) || group_complete(e, table, c))
+		return d;
+	return d & ~e->contiguous;
+}
+
 /* From the cursor to the end of its range, all of which is in or below the table that it is in:
- * `first` is what the tables above add. */
+ * `first` is what the tables above add. `doubts`: nothing may be shown twice, or not at all,
+ * whatever hints there are. */
 static inline enum paging_status walk_run(const struct encoder *e, const struct page_table *table,
 					  struct page_cursor *c, struct inherited first,
-					  unsigned int kinds, page_visitor visitor, void *context)
+					  bool doubts, unsigned int kinds, page_visitor visitor,
+					  void *context)
 {
 	struct inherited above[PAGE_TABLE_MAX_LEVELS];
 
@@ -354,6 +366,8 @@ static inline enum paging_status walk_run(const struct encoder *e, const struct 
 		if ((kinds & PAGE_VISIT_HOLE) == 0)
 			walk_skip(e, table, c, (kinds & PAGE_VISIT_ANNOTATION) != 0);
 		d = entry_load(cursor_entry(table, e, c));
+		if (doubts)
+			d = without_false_hint(e, table, c, d);
 		if (!walk_show(e, table, c, d, above[c->level], kinds, visitor, context))
 			return PAGING_STOPPED;
 		if (e->is_present(table, d, c->level) && !e->is_leaf(d, c->level)) {
@@ -383,7 +397,7 @@ static inline enum paging_status walk_inputs(const struct encoder *e,
 	struct page_cursor c;
 
 	cursor_open(table, e, &c, input, last);
-	status = walk_run(e, table, &c, inherited_none(), kinds, visitor, context);
+	status = walk_run(e, table, &c, inherited_none(), false, kinds, visitor, context);
 	cursor_close(table, &c);
 	return status;
 }

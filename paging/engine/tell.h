@@ -45,7 +45,7 @@ static SELDOM void tell_tables(const struct encoder *e, const struct page_table 
 	below.phys[below.level] = table_address(e, table, d);
 	below.tables[below.level] = memory_open(&table->access, below.phys[below.level],
 						table_bytes(e, table, below.level));
-	(void)walk_run(e, table, &below, inherited_add(inherited_above(table, c), d),
+	(void)walk_run(e, table, &below, inherited_add(inherited_above(table, c), d), true,
 		       PAGE_VISIT_LEAF, tell_visit, op);
 	while (below.level != c->level)
 		cursor_ascend(table, &below);

@@ -200,8 +200,8 @@ enum page_table_mode {
  * ignores. The library makes no others, but may find them in tables that others wrote to; then it
  * is not known what the TLB has, or which leaves the change is to be about. What stays as it is
  * (page_table_split of leaves that are small enough, annotations) or goes with its whole table is
- * no matter. In a table whose leaf_sizes have no groups nobody looks for hints in whole tables of
- * pages (engine/held.h).
+ * no matter. In a table whose leaf_sizes have no groups, unmap and write_protect do not look for
+ * hints in whole tables of pages before they begin (engine/held.h).
  */
 
 enum page_mark {
@@ -229,16 +229,18 @@ struct page_table_op {
 
 	/*
 	 * PAGING_TELL: shown each leaf that goes, a group as one, as it was at that moment: it goes
-	 * by an exchange, which loses no mark that hardware sets, and is shown right after that,
-	 * before the gather is flushed. Hardware marks it no more. A page that is shown clean is
-	 * not written to any more, if what was harvested before has been flushed; one that is shown
-	 * dirty can be, until this gather is.
+	 * by an exchange, which loses no mark that hardware sets, and is shown after that, most
+	 * often before the gather is flushed. Hardware marks it no more. Where hardware marks what
+	 * is dirty (the format's features say so), a page that is shown clean is not written to any
+	 * more, if what was harvested before has been flushed; one that is shown dirty can be,
+	 * until this gather is. Where it does not, that goes for every page that can be written to.
 	 *
 	 * What is split on the way is shown in its pieces, each with the marks of the whole, and
-	 * with PAGING_ENLARGE a leaf as the whole that goes. A group that gives way to another
-	 * mapping is shown leaf by leaf. Where a leaf takes the place of a table, the leaves in
-	 * that stay within hardware's reach until the gather is flushed, which is done first: on a
-	 * live table that takes a gather that can flush (PAGING_NEEDS_FLUSH).
+	 * with PAGING_ENLARGE a leaf as the whole that goes. A group whose entries other leaves
+	 * take is shown leaf by leaf. Where a leaf takes the place of a table, the leaves in that
+	 * stay within hardware's reach until the gather is flushed, which is done first: on a live
+	 * table that takes a gather that can flush (PAGING_NEEDS_FLUSH). A hint there that no whole
+	 * group has is no matter.
 	 *
 	 * What is shown is gone: the visitor's answer is no matter. With PAGING_PLAN, and by what
 	 * is all or nothing and fails, nothing is shown.
@@ -328,9 +330,10 @@ enum paging_status page_table_map(struct page_table *table, virt_addr virt, phys
  * without one to op->frames; PAGING_BAD_ARGUMENT if there is neither.
  *
  * What hardware marked in the leaves is told with PAGING_TELL only (op->visitor), also
- * PAGING_BAD_ARGUMENT if nobody is there to be told. A page told dirty can be written to up to the
- * flush: what is in it is read after that. To read it while it is still mapped, take write
- * permission first (page_table_write_protect), flush, read it, and unmap then.
+ * PAGING_BAD_ARGUMENT if nobody is there to be told. A page told dirty, or any that can be written
+ * to where hardware marks none, may be up to the flush: what is in it is read after that. To read
+ * it while it is still mapped, take write permission first (page_table_write_protect), flush, read
+ * it, and unmap then.
  */
 enum paging_status page_table_unmap(struct page_table *table, virt_addr virt, uint64_t size,
 				    struct page_table_op *op);
@@ -433,7 +436,7 @@ enum page_visit_kind {
 struct page_visit {
 	enum page_visit_kind kind;
 	struct page_mapping mapping; /* of a table: what it spans, and where it lies */
-	uint64_t descriptor;         /* as it stands in memory */
+	uint64_t descriptor;         /* as it stands in memory, or stood (harvest, PAGING_TELL) */
 	unsigned int level;          /* of the entry; 0 has the granule-sized leaves */
 };
 
