@@ -294,10 +294,8 @@ static ALWAYS_INLINE enum paging_status check_range_entries(const struct encoder
 			break;
 		if (entered)
 			continue;
-		if (!cursor_step(e, &c))
+		if (!cursor_next(table, e, &c))
 			break;
-		while (cursor_left(table, e, &c))
-			cursor_ascend(table, &c);
 	}
 	cursor_close(table, &c);
 	return status;

@@ -84,6 +84,17 @@ static ALWAYS_INLINE bool cursor_left(const struct page_table *table, const stru
 	       addr_is_aligned(c->input, level_size(e, c->level + 1));
 }
 
+/* Past the entry, and out of the tables that it was the last of. False as cursor_step. */
+static ALWAYS_INLINE bool cursor_next(const struct page_table *table, const struct encoder *e,
+				      struct page_cursor *c)
+{
+	if (!cursor_step(e, c))
+		return false;
+	while (cursor_left(table, e, c))
+		cursor_ascend(table, c);
+	return true;
+}
+
 /* Gives back all the table memory it holds. */
 static inline void cursor_close(const struct page_table *table, struct page_cursor *c)
 {

@@ -5,7 +5,6 @@
 
 #include "edit_state.h"
 #include "split.h"
-#include "tell.h"
 
 /* Of tables of `level`, from the one at `input` on, the first that the gather has no room for is in
  * the way, unless break-before-make is. */
@@ -132,15 +131,6 @@ static ALWAYS_INLINE uint64_t plan_run(const struct encoder *e, const struct pag
 	return n;
 }
 
-/* Whether doing it will look at each leaf of a lowest table, and so at the hints that it has. */
-static ALWAYS_INLINE bool edit_looks_inside(const struct encoder *e, const struct edit *edit)
-{
-	bool whole = edit->change.kind == CHANGE_UNMAP && edit->change.left == 0;
-
-	return e->contiguous != 0 && edit->change.kind != CHANGE_WRITE_PROTECT &&
-	       (!whole || op_tells(edit->op));
-}
-
 /* Plans a run of tables; returns its length. */
 static inline uint64_t edit_plan_tables(const struct encoder *e, const struct page_table *table,
 					struct edit *edit)
@@ -149,7 +139,10 @@ static inline uint64_t edit_plan_tables(const struct encoder *e, const struct pa
 	uint64_t limit = edit_tables_limit(e, table, edit);
 	uint64_t n;
 
-	if (limit == 0 || edit_may_break(e, edit) || edit_looks_inside(e, edit))
+	if (limit == 0 || edit_may_break(e, edit))
+		return 0;
+	/* Each leaf will be looked at, and the hint that it may have. */
+	if (e->contiguous != 0 && !edit_takes_tables(edit))
 		return 0;
 	n = edit_skips(edit) ? edit_tables_ahead(e, entry, limit, true)
 			     : edit_tables_ahead(e, entry, limit, false);

@@ -122,8 +122,8 @@ static inline uint64_t run_unmap_tables(const struct encoder *e, struct page_tab
 	bool skips = edit_skips(edit);
 	uint64_t n;
 
-	if (!edit_empties(edit) || limit == 0 || !edit_table_runs_on(e, entry_load(entry), skips) ||
-	    op_tells(edit->op))
+	if (!edit_takes_tables(edit) || limit == 0 ||
+	    !edit_table_runs_on(e, entry_load(entry), skips))
 		return 0;
 	/* Tables above may become empty too, which edit_gather_full looks after. */
 	if ((edit->op->mode & PAGING_RESUMABLE) != 0 && gather && !gather_can_flush(gather))

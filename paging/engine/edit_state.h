@@ -11,6 +11,7 @@
 #include "gather.h"
 #include "held.h"
 #include "reserve.h"
+#include "tell.h"
 
 struct edit {
 	struct page_table_op *op;
@@ -154,6 +155,13 @@ static inline uint64_t edit_tables_limit(const struct encoder *e, const struct p
 	if (edit->c.level != 1 || !holds_pages_only(e, table))
 		return 0;
 	return edit_run_limit(e, table, edit);
+}
+
+/* Such tables are unlinked or written through as they are, not gone down into. */
+static ALWAYS_INLINE bool edit_takes_tables(const struct edit *edit)
+{
+	return edit->change.kind == CHANGE_WRITE_PROTECT ||
+	       (edit_empties(edit) && !op_tells(edit->op));
 }
 
 /* The entry leads to such a table. */

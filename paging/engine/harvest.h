@@ -90,10 +90,8 @@ static inline enum paging_status harvest_run(const struct encoder *e,
 			if (in_group(e, d))
 				c->input |= hinted_size(e, table, c->level) - 1;
 		}
-		if (!cursor_step(e, c))
+		if (!cursor_next(table, e, c))
 			return PAGING_OK;
-		while (cursor_left(table, e, c))
-			cursor_ascend(table, c);
 	}
 }
 

@@ -104,10 +104,8 @@ static inline enum paging_status map_plan(const struct encoder *e, struct page_t
 			cursor_descend(table, e, &c, table_address(e, table, d));
 			continue;
 		}
-		if (!cursor_step(e, &c))
+		if (!cursor_next(table, e, &c))
 			break;
-		while (cursor_left(table, e, &c))
-			cursor_ascend(table, &c);
 	}
 	cursor_close(table, &c);
 	return status;

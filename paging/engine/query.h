@@ -380,10 +380,8 @@ static inline enum paging_status walk_run(const struct encoder *e, const struct 
 		/* A group was shown whole. */
 		if (e->is_present(table, d, c->level) && in_group(e, d))
 			c->input |= hinted_size(e, table, c->level) - 1;
-		if (!cursor_step(e, c))
+		if (!cursor_next(table, e, c))
 			return PAGING_OK;
-		while (cursor_left(table, e, c))
-			cursor_ascend(table, c);
 	}
 }
 

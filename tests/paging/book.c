@@ -51,6 +51,11 @@ virt_addr book_at(const struct book *book, uint64_t page)
 	return book->virt + page * format_granule(&book->format);
 }
 
+phys_addr book_phys(const struct book *book, uint64_t page)
+{
+	return page * format_granule(&book->format);
+}
+
 void book_reach(struct book *book, enum memory_reach reach)
 {
 	struct table_access access;

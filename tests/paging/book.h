@@ -37,6 +37,8 @@ bool book_open(struct book *book, const struct format_case *format, uint64_t tab
 void book_close(struct book *book);
 
 virt_addr book_at(const struct book *book, uint64_t page);
+/* For a style: one after the other from 0 on. */
+phys_addr book_phys(const struct book *book, uint64_t page);
 /* From now on the library reaches the tables in that way. */
 void book_reach(struct book *book, enum memory_reach reach);
 /* Maps pages [first, end) one by one. */

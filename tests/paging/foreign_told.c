@@ -84,11 +84,6 @@ FORMAT_TEST(foreign, told_when_their_table_gives_way)
 	}
 }
 
-static phys_addr phys_of(const struct book *book, uint64_t page)
-{
-	return page * format_granule(&book->format);
-}
-
 static struct page_flags flags_of(const struct book *book, uint64_t page)
 {
 	(void)book;
@@ -115,7 +110,7 @@ static void require_refused(struct book *book, const struct page_table_op *op,
  */
 FORMAT_TEST(foreign, a_hint_in_a_full_table_is_seen_before_anything_is_done)
 {
-	static const struct book_style style = { phys_of, flags_of };
+	static const struct book_style style = { book_phys, flags_of };
 	struct page_table_op op = { .mode = PAGING_TELL, .visitor = hear_nothing };
 	struct memory_snapshot *before;
 	phys_addr entry;

@@ -342,6 +342,18 @@ struct input_range format_first_range(const struct format_case *format)
 	return ranges[0];
 }
 
+bool format_has_input(const struct format_case *format, virt_addr virt)
+{
+	struct input_range ranges[2];
+	unsigned int count = format_ranges(format, ranges);
+
+	for (unsigned int i = 0; i < count; i++) {
+		if (virt >= ranges[i].first && virt <= ranges[i].last)
+			return true;
+	}
+	return false;
+}
+
 virt_addr format_middle(const struct format_case *format)
 {
 	struct input_range range = format_first_range(format);

@@ -66,11 +66,6 @@ static void require_kept(const struct race *race)
 	}
 }
 
-static phys_addr phys_of(const struct book *book, uint64_t page)
-{
-	return page * format_granule(&book->format);
-}
-
 static struct page_flags flags_of(const struct book *book, uint64_t page)
 {
 	struct page_flags flags = format_plain_flags();
@@ -83,7 +78,7 @@ static struct page_flags flags_of(const struct book *book, uint64_t page)
 
 static void run(const struct format_case *format, uint64_t every, bool write)
 {
-	static const struct book_style style = { phys_of, flags_of };
+	static const struct book_style style = { book_phys, flags_of };
 	struct tlb_range range;
 	struct tlb_gather gather = { .ranges = &range, .range_capacity = 1 };
 	struct page_table_op op = { .gather = &gather };

@@ -76,13 +76,8 @@ static void map_some(struct trial *trial)
 static enum paging_status translation(const struct world *world, virt_addr virt, phys_addr *phys)
 {
 	const struct model_leaf *leaf = model_find(&world->model, virt);
-	struct input_range ranges[2];
-	unsigned int count = format_ranges(world->format, ranges);
-	bool valid = false;
 
-	for (unsigned int i = 0; i < count; i++)
-		valid |= virt >= ranges[i].first && virt <= ranges[i].last;
-	if (!valid)
+	if (!format_has_input(world->format, virt))
 		return PAGING_INPUT_RANGE;
 	if (leaf == NULL || leaf->note != 0)
 		return PAGING_NOT_MAPPED;

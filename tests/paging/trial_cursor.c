@@ -60,18 +60,6 @@ static void require_status(enum paging_status status, enum paging_status expecte
 		status_name(expected));
 }
 
-static bool is_input(const struct run *run, virt_addr virt)
-{
-	struct input_range ranges[2];
-	unsigned int count = format_ranges(run->world->format, ranges);
-
-	for (unsigned int i = 0; i < count; i++) {
-		if (virt >= ranges[i].first && virt <= ranges[i].last)
-			return true;
-	}
-	return false;
-}
-
 static void do_query(struct run *run)
 {
 	struct page_mapping mapping, expected;
@@ -124,7 +112,7 @@ static void do_next(struct run *run)
 
 static void seek(struct run *run, virt_addr to)
 {
-	bool good = is_input(run, to);
+	bool good = format_has_input(run->world->format, to);
 
 	require_status(page_cursor_seek(&run->cursor, to), good ? PAGING_OK : PAGING_INPUT_RANGE,
 		       "seek");
@@ -316,6 +304,7 @@ void trial_cursor(struct trial *trial)
 	struct world *world = &trial->world;
 	struct run run = { .trial = trial, .world = world };
 	uint64_t calls;
+	bool good;
 
 	run.gather = (struct tlb_gather){ .ranges = run.ranges,
 					  .range_capacity = 4,
@@ -328,10 +317,11 @@ void trial_cursor(struct trial *trial)
 	run.op.visitor = world_hear;
 	run.op.context = world;
 	run.at = trial_virt(trial);
+	good = format_has_input(world->format, run.at);
 	require_story("cursor at 0x%" PRIx64, run.at);
 	require_status(page_cursor_open(&run.cursor, &world->table, run.at, &run.op),
-		       is_input(&run, run.at) ? PAGING_OK : PAGING_INPUT_RANGE, "open");
-	if (!is_input(&run, run.at))
+		       good ? PAGING_OK : PAGING_INPUT_RANGE, "open");
+	if (!good)
 		return;
 	calls = 1 + below(&run, CALLS);
 	for (uint64_t i = 0; i < calls; i++)

@@ -49,8 +49,13 @@ static ALWAYS_INLINE uint64_t npt_broken(const struct page_table *table, uint64_
 }
 
 static const struct encoder npt = {
-	PTE_ENCODER,          .input = INPUT_ZERO_EXTENDED, .configure = npt_configure,
-	.encode = npt_encode, .decode = npt_decode,         .broken = npt_broken,
+	PTE_ENCODER,
+	/* And no bit that makes a leaf global. */
+	.input = INPUT_ZERO_EXTENDED,
+	.configure = npt_configure,
+	.encode = npt_encode,
+	.decode = npt_decode,
+	.broken = npt_broken,
 };
 
 PAGING_DEFINE_FORMAT_OF_KIND(x86_64_npt, "x86_64 NPT", npt, X86_KIND_NPT);
