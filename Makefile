@@ -103,6 +103,7 @@ test:
 
 # Operations for each configuration of each format, and seconds for each fuzz target.
 LONG_OPS := 1000000
+LONG_SEED := $(shell date +%s)
 FUZZ_SECONDS := 600
 SHARD := 1/1
 
@@ -114,7 +115,7 @@ fuzz:
 test-long: fuzz
 	$(call build)
 	@tests/tools/run-tests "$(BUILD)" long
-	@TWOFOLD_OPS=$(LONG_OPS) tests/tools/run-criterion "$(BUILD)/tests/paging/test-paging" --filter 'random/*'
+	@TWOFOLD_SEED=$(LONG_SEED) TWOFOLD_OPS=$(LONG_OPS) tests/tools/run-criterion "$(BUILD)/tests/paging/test-paging" --filter 'random/*'
 	@$(MAKE) --no-print-directory mutation
 
 mutation:

@@ -3,6 +3,7 @@
 #include "flush_watch.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "require.h"
@@ -29,14 +30,27 @@ static void check_freed_table(const struct flush_watch *watch, const struct fram
 	}
 }
 
+/* Grows; a test's process ends with it. */
+static struct tlb_range *all_asked;
+static size_t asked_room;
+
+static void take_range(struct flush_watch *watch, const struct tlb_range *range)
+{
+	if (watch->asked_count == asked_room) {
+		asked_room = asked_room == 0 ? 1024 : asked_room * 2;
+		all_asked = realloc(all_asked, asked_room * sizeof(*all_asked));
+		REQUIRE(all_asked != NULL, "no memory for %zu ranges", asked_room);
+		watch->asked = all_asked;
+	}
+	watch->asked[watch->asked_count++] = *range;
+}
+
 static void take_note(struct flush_watch *watch, const struct tlb_gather *gather)
 {
 	REQUIRE(gather->range_count <= gather->range_capacity, "%zu ranges", gather->range_count);
 	REQUIRE(gather->frame_count <= gather->frame_capacity, "%zu frames", gather->frame_count);
-	for (size_t i = 0; i < gather->range_count; i++) {
-		REQUIRE(watch->asked_count < WATCH_ASKED, "too many ranges");
-		watch->asked[watch->asked_count++] = gather->ranges[i];
-	}
+	for (size_t i = 0; i < gather->range_count; i++)
+		take_range(watch, &gather->ranges[i]);
 	watch->everything |= gather->everything;
 	watch->everything_global |= gather->everything_global;
 	watch->round_everything |= gather->everything;
@@ -148,6 +162,7 @@ void flush_watch_begin(struct flush_watch *watch, struct world *world, size_t ra
 	REQUIRE(range_capacity <= WATCH_RANGES && frame_capacity <= WATCH_FRAMES, "no room");
 	memset(watch, 0, sizeof(*watch));
 	watch->world = world;
+	watch->asked = all_asked;
 	watch->gather.ranges = watch->ranges;
 	watch->gather.range_capacity = range_capacity;
 	watch->gather.frames = watch->frames;

@@ -8,7 +8,6 @@
 
 #include "world.h"
 
-#define WATCH_ASKED  8192u /* over all flushes: break-before-make has one for each leaf */
 #define WATCH_RANGES 64
 #define WATCH_FRAMES 64
 
@@ -26,8 +25,9 @@ struct flush_watch {
 	bool round_everything;
 	bool round_everything_global;
 
-	/* All that was asked for, over all flushes. */
-	struct tlb_range asked[WATCH_ASKED];
+	/* All that was asked for, over all flushes: break-before-make has a range for each leaf. It
+	 * stays until the next watch begins, so one watch is open at a time. */
+	struct tlb_range *asked;
 	size_t asked_count;
 	bool everything;
 	bool everything_global;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random operations against the model. TWOFOLD_SEED=n repeats a run, TWOFOLD_OPS=n sets how many
- * operations there are for each format; both are printed with a failure.
+ * Random operations against the model. TWOFOLD_SEED=n chooses other ones, TWOFOLD_OPS=n sets how
+ * many there are for each format; both are printed with a failure. Without a seed each run is the
+ * same, so that a build does not fail for what it did not change; make test-long takes new seeds.
  */
 #define SUITE_TIMEOUT 86400 /* as long as TWOFOLD_OPS asks for */
 
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "require.h"
@@ -18,7 +18,8 @@
 #include "trial.h"
 
 /* Operations, over all formats. */
-#define DEFAULT_OPS 24000
+#define DEFAULT_OPS  24000
+#define DEFAULT_SEED 1
 
 static uint64_t from_environment(const char *name, uint64_t otherwise)
 {
@@ -64,7 +65,7 @@ static void random_run(const struct format_case *format, enum memory_reach reach
 	static struct trial trial;
 	char circumstances[128];
 	uint64_t ops = from_environment("TWOFOLD_OPS", DEFAULT_OPS / format_case_count());
-	uint64_t seed = from_environment("TWOFOLD_SEED", (uint64_t)time(NULL));
+	uint64_t seed = from_environment("TWOFOLD_SEED", DEFAULT_SEED);
 
 	trial.dice = (struct dice){ .state = seed };
 	world_open(&trial.world, format, reach);
