@@ -55,6 +55,29 @@ static phys_addr frame_address(const struct test_memory *memory, size_t unit)
 	return unit_address(memory, unit) + (size < MEMORY_UNIT ? MEMORY_UNIT - size : 0);
 }
 
+static void set_live(struct test_memory *memory, size_t unit, bool live)
+{
+	uint64_t bit = UINT64_C(1) << (unit % 64);
+
+	if (live)
+		memory->live_units[unit / 64] |= bit;
+	else
+		memory->live_units[unit / 64] &= ~bit;
+}
+
+/* Where the first live frame from there on begins; MEMORY_UNITS: there is none. */
+static size_t next_live(const struct test_memory *memory, size_t unit)
+{
+	while (unit < MEMORY_UNITS) {
+		uint64_t rest = memory->live_units[unit / 64] >> (unit % 64);
+
+		if (rest != 0)
+			return unit + (size_t)__builtin_ctzll(rest);
+		unit = (unit / 64 + 1) * 64;
+	}
+	return MEMORY_UNITS;
+}
+
 static size_t units_for(uint64_t size)
 {
 	return (size_t)((size + MEMORY_UNIT - 1) / MEMORY_UNIT);
@@ -105,7 +128,7 @@ static bool allocate(struct frame_allocator *self, enum frame_use use, uint64_t 
 	size_t count = units_for(size);
 	size_t unit;
 
-	REQUIRE(size != 0 && (size & (size - 1)) == 0, "a frame of 0x%llx bytes is asked for",
+	REQUIRE(size != 0 && (size & (size - 1)) == 0 && size <= MEMORY_BYTES, "a frame of 0x%llx bytes is asked for",
 		(unsigned long long)size);
 	REQUIRE(use == FRAME_ROOT || use == FRAME_TABLE, "a frame for use %d is asked for",
 		(int)use);
@@ -125,10 +148,11 @@ static bool allocate(struct frame_allocator *self, enum frame_use use, uint64_t 
 		memory->units[i].state = i == unit ? MEMORY_LIVE : MEMORY_LIVE_TAIL;
 	}
 	memory->units[unit].use = use;
-	memory->units[unit].size = size;
+	memory->units[unit].size = (uint32_t)size;
 	memory->units[unit].born = (uint32_t)memory->requests;
 	memory->units[unit].may_free = false;
 	memory->live++;
+	set_live(memory, unit, true);
 	*frame = (struct frame){ .start = frame_address(memory, unit), .size = size };
 	fill(memory, unit_address(memory, unit), count * MEMORY_UNIT, fresh_word);
 	return true;
@@ -157,6 +181,7 @@ static void release(struct frame_allocator *self, enum frame_use use, struct fra
 		memory->units[i].state = MEMORY_FREED;
 	fill(memory, unit_address(memory, unit), units_for(frame.size) * MEMORY_UNIT, freed_word);
 	memory->live--;
+	set_live(memory, unit, false);
 	memory->frees++;
 }
 
@@ -307,7 +332,7 @@ void memory_walk_reach(struct test_memory *memory, phys_addr address)
 
 void memory_may_free_unlinked(struct test_memory *memory)
 {
-	for (size_t i = 0; i < MEMORY_UNITS; i++) {
+	for (size_t i = next_live(memory, 0); i < MEMORY_UNITS; i = next_live(memory, i + 1)) {
 		struct memory_unit *unit = &memory->units[i];
 
 		/* What is newer may be linked yet. */
@@ -380,13 +405,10 @@ struct memory_snapshot *memory_snapshot_take(const struct test_memory *memory)
 
 	REQUIRE(snapshot != NULL, "no memory");
 	snapshot->count = 0;
-	for (size_t i = 0; i < MEMORY_UNITS; i++) {
+	for (size_t i = next_live(memory, 0); i < MEMORY_UNITS; i = next_live(memory, i + 1)) {
 		uint64_t size = memory->units[i].size;
-		uint8_t *bytes;
+		uint8_t *bytes = malloc(size);
 
-		if (memory->units[i].state != MEMORY_LIVE)
-			continue;
-		bytes = malloc(size);
 		REQUIRE(bytes != NULL, "no memory");
 		memcpy(bytes, memory_at(memory, frame_address(memory, i), size), size);
 		snapshot->frames[snapshot->count].start = frame_address(memory, i);

@@ -33,10 +33,10 @@ struct memory_unit {
 		MEMORY_FREED
 	} state;
 	enum frame_use use;
-	uint64_t size;
+	uint32_t size;
 	uint32_t born; /* number of the allocation */
-	bool may_free; /* though guarded */
 	uint32_t walk; /* the last one that came to it */
+	bool may_free; /* though guarded */
 };
 
 struct test_memory {
@@ -46,6 +46,7 @@ struct test_memory {
 	uint8_t *tables; /* the library's, by offset */
 	int file;
 	struct memory_unit *units;
+	uint64_t live_units[MEMORY_UNITS / 64]; /* a bit for each frame, where it begins */
 	size_t next; /* unit to try first: a freed frame is used again as late as can be */
 
 	/* What the frames asked for must look like; 0: not checked. */
