@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "book.h"
+#include "checked.h"
 #include "require.h"
 #include "suite.h"
 
@@ -311,6 +312,68 @@ FORMAT_TEST(page_by_page, a_hole_at_the_lowest_address)
 			page_table_unmap(&world.table, virt, granule, &op) == PAGING_NOT_MAPPED,
 		"it is mapped");
 	REQUIRE(!tlb_gather_needed(&gather), "a flush for nothing");
+	world_resync(&world);
+	world_close(&world);
+}
+
+/* What others left: all of a leaf but what makes it valid. It is no page to any operation. */
+static void require_no_page(struct world *world, virt_addr virt)
+{
+	uint64_t granule = format_granule(world->format);
+	struct page_table *table = &world->table;
+	struct tlb_range ranges[4] = { 0 };
+	struct tlb_gather gather = { .ranges = ranges,
+				     .range_capacity = 4,
+				     .owner = world_frames(world) };
+	struct page_table_op op = { .gather = &gather };
+	struct page_flags flags = format_plain_flags();
+	struct page_mapping mapping;
+
+	REQUIRE(page_table_query(table, virt, &mapping) == PAGING_NOT_MAPPED, "query shows it");
+	REQUIRE(page_table_write_protect(table, virt, granule, &op) == PAGING_NOT_MAPPED,
+		"it is write-protected");
+	flags.write = 0;
+	REQUIRE(page_table_protect(table, virt, granule, flags, &op) == PAGING_NOT_MAPPED,
+		"it is protected");
+	REQUIRE(page_table_unmap(table, virt, granule, &op) == PAGING_NOT_MAPPED, "it is unmapped");
+	REQUIRE(!tlb_gather_needed(&gather), "a flush for nothing");
+}
+
+FORMAT_TEST(page_by_page, one_that_is_not_valid)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+	struct page_flags flags = format_plain_flags();
+	unsigned int ways = 0;
+	uint64_t leaf;
+	phys_addr entry, next;
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	/* Beside others, so that the table is not about to go; readable and no more, since any
+	 * right makes an EPT entry present. */
+	if (format->expressible(format, (struct page_flags){ .read = 1 }))
+		flags = (struct page_flags){ .read = 1 };
+	for (uint64_t page = 0; page < 3; page++)
+		REQUIRE(page_table_map_to(&world.table, virt + page * granule, page * granule,
+					  flags, world_frames(&world)) == PAGING_OK,
+			"page %" PRIu64 " is not mapped", page);
+	entry = entry_at(&world, virt + granule, 0);
+	leaf = entry_read(&world, entry);
+	for (unsigned int bit = 0; bit < 64; bit++) {
+		uint64_t spoilt = leaf & ~(UINT64_C(1) << bit);
+
+		if (format->entry(format, 0, spoilt, &next) != WALK_ENTRY_EMPTY)
+			continue;
+		require_story("0x%" PRIx64, spoilt);
+		entry_write(&world, entry, spoilt);
+		require_no_page(&world, virt + granule);
+		REQUIRE(entry_read(&world, entry) == spoilt, "it has become 0x%" PRIx64,
+			entry_read(&world, entry));
+		ways++;
+	}
+	REQUIRE(ways != 0, "no bit makes it valid");
+	entry_write(&world, entry, leaf);
 	world_resync(&world);
 	world_close(&world);
 }
