@@ -72,6 +72,7 @@ static inline enum paging_status harvest_run(const struct encoder *e,
 	above[c->level] = inherited_none();
 	for (;;) {
 		uint64_t d;
+		bool more;
 
 		walk_skip(e, table, c, false);
 		d = entry_load(cursor_entry(table, e, c));
@@ -85,10 +86,11 @@ static inline enum paging_status harvest_run(const struct encoder *e,
 		if (e->is_present(table, d, c->level)) {
 			if (group_is_broken(e, table, c, d))
 				return PAGING_BROKEN_GROUP;
-			if (!harvest_leaf(e, table, h, c, above[c->level]))
-				return PAGING_STOPPED;
+			more = harvest_leaf(e, table, h, c, above[c->level]);
 			if (in_group(e, d))
 				c->input |= hinted_size(e, table, c->level) - 1;
+			if (!more)
+				return PAGING_STOPPED;
 		}
 		if (!cursor_next(table, e, c))
 			return PAGING_OK;

@@ -11,8 +11,8 @@
 #include "recent.h"
 
 /* Leaves of the granule, and of each larger size up to some size that a table of this many levels
- * can have, since a leaf that is split must find leaves one level down; and groups of those, which
- * are noted. */
+ * can have, since a leaf that is split must find leaves one level down; and groups of those, no
+ * larger than all there is, which are noted. */
 static inline bool leaf_sizes_valid(const struct encoder *e, struct page_table *table)
 {
 	uint64_t sizes = table->leaf_sizes;
@@ -20,7 +20,7 @@ static inline bool leaf_sizes_valid(const struct encoder *e, struct page_table *
 
 	for (level = 0; level < table->levels && (sizes & level_size(e, level)) != 0; level++) {
 		sizes &= ~level_size(e, level);
-		if (has_groups(e, level)) {
+		if (has_groups(e, level) && (group_size(e, level) - 1) >> table->input_bits == 0) {
 			if ((sizes & group_size(e, level)) != 0)
 				held_add(table, HELD_GROUPS);
 			sizes &= ~group_size(e, level);

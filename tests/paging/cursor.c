@@ -176,3 +176,33 @@ FORMAT_TEST(cursor, opens_only_where_an_address_is_and_a_table_can_go)
 	REQUIRE(world.memory->held == 0, "%u tables are still mapped", world.memory->held);
 	world_close(&world);
 }
+
+/* The root's entries are one group; with a bit less to translate it would be larger than the root
+ * (errors_aarch64.c). */
+Test(cursor, a_group_that_is_all_there_is, .timeout = SUITE_TIMEOUT)
+{
+	struct format_case format = *format_case_named("s1-16k-38-groups");
+	struct page_cursor cursor;
+	struct page_mapping mapping;
+	struct world world;
+
+	format.config.input_bits = 30;
+	format.config.features = 0;
+	format.inputs = INPUTS_LOW;
+	format.levels = 2;
+	format.root_bytes = 32 * sizeof(uint64_t);
+	world_open(&world, &format, MEMORY_BY_OFFSET);
+	require_status(page_cursor_open(&cursor, &world.table, 0,
+					&(struct page_table_op){ .frames = world_frames(&world) }),
+		       PAGING_OK, "open");
+	require_status(page_cursor_map(&cursor, PAGE_SIZE_1G, PAGE_SIZE_1G, format_plain_flags()),
+		       PAGING_OK, "map");
+	page_cursor_close(&cursor);
+	require_status(page_table_query(&world.table, PAGE_SIZE_1G - 1, &mapping), PAGING_OK,
+		       "query");
+	REQUIRE(mapping.size == PAGE_SIZE_1G && mapping.phys == PAGE_SIZE_1G, "0x%" PRIx64,
+		mapping.size);
+	world_resync(&world);
+	world_check(&world);
+	world_close(&world);
+}

@@ -9,6 +9,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SIZE_32M     (UINT64_C(1) << 25)
 #define SIZE_512M    (UINT64_C(1) << 29)
+#define SIZE_16G     (UINT64_C(1) << 34)
 #define SIZE_64G     (UINT64_C(1) << 36)
 #define SIZE_512G    (UINT64_C(1) << 39)
 #define SIZE_4T      (UINT64_C(1) << 42)
@@ -70,6 +71,9 @@ static const struct bad_config stage1_16k[] = {
 	{ "52 input bits without LPA2", STAGE1_16K(.input_bits = 52) },
 	{ "52 output bits without LPA2", STAGE1_16K(.output_bits = 52) },
 	{ "4K leaves", STAGE1_16K(.leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_16K) },
+	{ "a group of more than 29 input bits",
+	  STAGE1_16K(.input_bits = 29,
+		     .leaf_sizes = PAGE_SIZE_16K | PAGE_SIZE_2M | SIZE_32M | PAGE_SIZE_1G) },
 	{ "64G leaves without LPA2",
 	  STAGE1_16K(.leaf_sizes = PAGE_SIZE_16K | SIZE_32M | SIZE_64G) },
 };
@@ -80,6 +84,8 @@ static const struct bad_config stage1_64k[] = {
 	{ "53 output bits", STAGE1_64K(.output_bits = 53) },
 	{ "4T leaves with 48 output bits",
 	  STAGE1_64K(.leaf_sizes = PAGE_SIZE_64K | SIZE_512M | SIZE_4T) },
+	{ "a group of more than 33 input bits",
+	  STAGE1_64K(.input_bits = 33, .leaf_sizes = PAGE_SIZE_64K | SIZE_512M | SIZE_16G) },
 	{ "4T leaves but no 512M",
 	  STAGE1_64K(.output_bits = 52, .leaf_sizes = PAGE_SIZE_64K | SIZE_4T) },
 };

@@ -515,6 +515,48 @@ static bool note(void *context, const struct page_visit *visit)
 	return true;
 }
 
+static bool note_and_stop(void *context, const struct page_visit *visit)
+{
+	*(struct page_mapping *)context = visit->mapping;
+	return false;
+}
+
+/* Stopped at each leaf, a group or not, it goes on behind that one. */
+FORMAT_TEST(reshape, harvest_that_is_stopped_says_how_far_it_came)
+{
+	uint64_t granule = format_granule(format);
+	uint64_t group = format->group_size[0] != 0 ? format->group_size[0] : 4 * granule;
+	uint64_t size = 2 * group + 3 * granule, done = 0;
+	virt_addr at = place(format);
+	struct page_flags flags = format_plain_flags();
+	struct page_table_op op = { 0 };
+	struct page_mapping shown;
+	unsigned int leaves = 0;
+	struct world world;
+
+	if (!has_dirty(format))
+		return;
+	flags.dirty = 1;
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	must(page_table_map(&world.table, at, 0, size, flags, &op), "map");
+	while (done < size) {
+		enum paging_status status =
+			page_table_harvest(&world.table, at + done, size - done, PAGE_MARK_DIRTY,
+					   note_and_stop, &shown, &op);
+
+		REQUIRE(status == PAGING_STOPPED, "%s at 0x%" PRIx64, status_name(status), done);
+		REQUIRE(shown.virt == at + done && op.done == shown.size,
+			"0x%" PRIx64 "+0x%" PRIx64 " is shown, 0x%" PRIx64 " done after 0x%" PRIx64,
+			shown.virt, shown.size, op.done, done);
+		done += op.done;
+		leaves++;
+	}
+	REQUIRE(leaves == (format->group_size[0] != 0 ? 2 : 8) + 3, "%u leaves", leaves);
+	world_resync(&world);
+	world_close(&world);
+}
+
 FORMAT_TEST(reshape, harvest_finds_what_was_written_once)
 {
 	uint64_t granule = format_granule(format), seed = 7;

@@ -27,20 +27,16 @@
 
 #define FEATURES (AARCH64_EL2 | AARCH64_UPPER | AARCH64_HARDWARE_DIRTY | AARCH64_BTI | AARCH64_BBM2)
 
-/* MAIR bytes by enum memory_type (D8.5.3, MAIR_EL1); 0x01 is none of them. */
-static const uint8_t mair_bytes[8] = {
-	[MEMORY_NORMAL] = 0xff,          [MEMORY_WRITE_THROUGH] = 0xbb,
-	[MEMORY_NONCACHEABLE] = 0x44,    [MEMORY_DEVICE] = 0x04,
-	[MEMORY_WRITE_PROTECTED] = 0x01, [MEMORY_DEVICE_WEAK] = 0x0c,
-	[MEMORY_DEVICE_STRICT] = 0x00,   [MEMORY_TYPES] = 0x01,
+/* MAIR bytes by enum memory_type (D8.5.3, MAIR_EL1). No byte says MEMORY_WRITE_PROTECTED. */
+static const uint8_t mair_bytes[MEMORY_TYPES] = {
+	[MEMORY_NORMAL] = 0xff, [MEMORY_WRITE_THROUGH] = 0xbb, [MEMORY_NONCACHEABLE] = 0x44,
+	[MEMORY_DEVICE] = 0x04, [MEMORY_DEVICE_WEAK] = 0x0c,   [MEMORY_DEVICE_STRICT] = 0x00,
 };
 
 /* table->index_types: the type that each index stands for, in 4 bits each; 7 is none. */
 static ALWAYS_INLINE void stage1_note_type(struct page_table *table, unsigned int index,
 					   unsigned int type)
 {
-	if (type == MEMORY_WRITE_PROTECTED)
-		return;
 	table->index_types &= ~(UINT32_C(0xf) << (4 * index));
 	table->index_types |= type << (4 * index);
 }
@@ -59,7 +55,8 @@ static ALWAYS_INLINE enum paging_status stage1_configure(struct page_table *tabl
 	table->index_types = UINT32_MAX;
 	for (unsigned int i = 8; i-- != 0;) {
 		for (unsigned int type = 0; type < MEMORY_TYPES; type++) {
-			if (mair_bytes[type] != (config->memory_attributes >> (8 * i) & 0xff))
+			if (type == MEMORY_WRITE_PROTECTED ||
+			    mair_bytes[type] != (config->memory_attributes >> (8 * i) & 0xff))
 				continue;
 			table->type_index &= ~(UINT64_C(0xff) << (8 * type));
 			table->type_index |= (uint64_t)i << (8 * type);
