@@ -43,6 +43,7 @@ void page_table_statistics(const struct page_table *table, struct page_statistic
 	uint64_t granule = table->leaf_sizes & -table->leaf_sizes;
 	struct input_range ranges[2];
 	unsigned int count = page_table_ranges(table, ranges);
+	uint64_t root_bytes;
 
 	/* Member by member: an initializer of this size takes a call of memset. */
 	for (unsigned int shift = 0; shift < 64; shift++)
@@ -57,6 +58,8 @@ void page_table_statistics(const struct page_table *table, struct page_statistic
 	for (unsigned int i = 0; i < count; i++)
 		(void)page_table_walk(table, ranges[i].first, ranges[i].last - ranges[i].first + 1,
 				      kinds, count_visit, statistics);
-	statistics->table_bytes = (statistics->tables - 1) * granule +
-				  root_entries(table, granule) * sizeof(uint64_t);
+	root_bytes = root_entries(table, granule) * sizeof(uint64_t);
+	if (root_bytes < 64) /* as page_table_init asks for it */
+		root_bytes = 64;
+	statistics->table_bytes = (statistics->tables - 1) * granule + root_bytes;
 }

@@ -447,8 +447,7 @@ static ALWAYS_INLINE enum paging_status annotate_range(const struct encoder *e,
 						       uint64_t size, uint64_t annotation,
 						       struct page_table_op *op)
 {
-	enum paging_status status =
-		check_range(e, table, virt, size, op, annotation == 0 ? PAGING_ENLARGE : 0);
+	enum paging_status status = check_range(e, table, virt, size, op, 0);
 	struct edit edit;
 
 	if (status != PAGING_OK)

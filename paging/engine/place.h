@@ -249,6 +249,27 @@ static ALWAYS_INLINE unsigned int leaf_size_level(const struct encoder *e,
 	return level;
 }
 
+/*
+ * Out of the tables below `level`, where a leaf is to be. If one of them has become empty and goes,
+ * that is a table that gives way to a leaf: break-before-make, and what the gather has is flushed
+ * in between.
+ */
+static inline enum paging_status place_clear(const struct encoder *e, struct page_cursor *c,
+					     unsigned int level)
+{
+	struct page_table *table = c->table;
+	uint64_t tables = table->tables;
+
+	while (c->level < level)
+		place_leave(e, table, c);
+	if (table->tables == tables || !replace_breaks(e, c->op))
+		return PAGING_OK;
+	if (gather_cannot_break(c->op->gather))
+		return place_fail(e, c, level_size(e, level), PAGING_NEEDS_FLUSH);
+	tlb_gather_finish(c->op->gather);
+	return PAGING_OK;
+}
+
 static ALWAYS_INLINE enum paging_status place_map(const struct encoder *e, struct page_cursor *c,
 						  phys_addr phys, uint64_t size,
 						  struct page_flags flags)
@@ -269,8 +290,11 @@ static ALWAYS_INLINE enum paging_status place_map(const struct encoder *e, struc
 	if (!encode_recent(e, table, flags, &attributes))
 		return place_fail(e, c, 0, PAGING_BAD_FLAGS);
 	place_rise(e, table, c);
-	while (UNLIKELY(c->level < level))
-		place_leave(e, table, c);
+	if (UNLIKELY(c->level < level)) {
+		status = place_clear(e, c, level);
+		if (status != PAGING_OK)
+			return status;
+	}
 	while (UNLIKELY(c->level != level)) {
 		d = entry_load(cursor_entry(table, e, c));
 		if (!e->is_present(table, d, c->level)) {

@@ -111,7 +111,7 @@ FORMAT_TEST(annotations, errors)
 	what = annotation(virt + granule, granule, 0);
 	refused(&world, &what, PAGING_WOULD_SPLIT);
 	what.mode = PAGING_ENLARGE; /* is about leaves */
-	refused(&world, &what, PAGING_WOULD_SPLIT);
+	refused(&world, &what, PAGING_BAD_ARGUMENT);
 	what.mode = PAGING_SPLIT;
 	world_must(&world, &what);
 	world_map(&world, virt + granule, 0, granule);

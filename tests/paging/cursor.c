@@ -19,7 +19,21 @@ struct run {
 	struct tlb_gather gather;
 	struct tlb_range ranges[4];
 	struct frame frames[8];
+	virt_addr at;
+	unsigned int flushes; /* before a leaf took the place of a table */
 };
+
+/* Nothing may be mapped there yet. */
+static void flush_before_the_leaf(const struct tlb_gather *gather, void *context)
+{
+	struct run *run = context;
+	struct page_mapping mapping;
+
+	REQUIRE(gather->range_count != 0 && gather->frame_count != 0, "a page and its tables went");
+	REQUIRE(page_table_query(&run->world.table, run->at, &mapping) == PAGING_NOT_MAPPED,
+		"the leaf is there before the flush");
+	run->flushes++;
+}
 
 static void flush_nothing(const struct tlb_gather *gather, void *context)
 {
@@ -87,11 +101,12 @@ FORMAT_TEST(cursor, keeps_the_last_page_while_its_table_has_nowhere_to_go)
 	world_close(&run.world);
 }
 
-FORMAT_TEST(cursor, puts_a_larger_leaf_where_it_has_emptied_a_table)
+static void replace_an_emptied_table(const struct format_case *format, bool can_flush)
 {
 	virt_addr at = addr_align_down(format_middle(format), format_largest_leaf(format));
 	struct model_op what = { .kind = MODEL_MAP, .virt = at };
 	uint64_t tables;
+	bool breaks;
 	static struct run run;
 
 	what.size = format_largest_leaf(format);
@@ -99,10 +114,23 @@ FORMAT_TEST(cursor, puts_a_larger_leaf_where_it_has_emptied_a_table)
 	what.leaf_sizes = format_leaf_cap(format, what.size);
 	open_on_a_page(&run, format, at);
 	tables = run.world.table.tables;
+	breaks = format->break_flags != NULL && what.size != format_granule(format) && tables > 1;
+	run.at = at;
+	run.flushes = 0;
 	run.gather.frame_capacity = 8;
+	run.gather.context = &run;
 	require_status(page_cursor_unmap(&run.cursor), PAGING_OK, "unmap");
 	require_status(page_cursor_seek(&run.cursor, at), PAGING_OK, "seek");
+	if (breaks && !can_flush) {
+		require_status(page_cursor_map(&run.cursor, 0, what.size, what.flags),
+			       PAGING_NEEDS_FLUSH, "without a flush");
+		REQUIRE(run.gather.range_count != 0, "the gather has been emptied");
+		tlb_gather_finish(&run.gather); /* as after a flush of the caller's */
+	}
+	run.gather.flush = can_flush ? flush_before_the_leaf : NULL;
 	require_status(page_cursor_map(&run.cursor, 0, what.size, what.flags), PAGING_OK, "map");
+	REQUIRE(run.flushes == (breaks && can_flush ? 1 : 0), "%u flushes", run.flushes);
+	run.gather.flush = NULL;
 	page_cursor_close(&run.cursor);
 	tlb_gather_finish(&run.gather);
 	run.world.model.count = 0;
@@ -110,6 +138,12 @@ FORMAT_TEST(cursor, puts_a_larger_leaf_where_it_has_emptied_a_table)
 	REQUIRE(run.world.table.tables <= tables, "%" PRIu64 " tables", run.world.table.tables);
 	world_check(&run.world);
 	world_close(&run.world);
+}
+
+FORMAT_TEST(cursor, puts_a_larger_leaf_where_it_has_emptied_a_table)
+{
+	replace_an_emptied_table(format, true);
+	replace_an_emptied_table(format, false);
 }
 
 FORMAT_TEST(cursor, leaves_the_annotation_that_unmap_is_told_to)

@@ -302,8 +302,8 @@ const struct format_case formats_aarch64[] = {
 	{ "s1-4k-48-groups", GRANULE_4K, GROUPS_4K,
 	  STAGE1(4k, 48, 48, 4, 4096, LEAVES_4K | PAGE_SIZE_64K | SIZE_32M, DIRTY | BBM2) },
 #undef MAIR
-	/* A root of 4 entries, in a frame of the 64 bytes that TTBR can point to; and a MAIR that has
-	 * two bytes for some types, none for others, and bytes for none. */
+/* A root of 4 entries, in a frame of the 64 bytes that TTBR can point to; and a MAIR that has
+ * two bytes for some types, none for others, and bytes for none. */
 #define MAIR UINT64_C(0x404400ffff01440c)
 	{ "s1-16k-38-groups", GRANULE_16K, GROUPS_16K,
 	  STAGE1(16k, 38, 48, 3, 64, LEAVES_16K | PAGE_SIZE_2M | PAGE_SIZE_1G, UPPER) },

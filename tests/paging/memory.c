@@ -128,8 +128,8 @@ static bool allocate(struct frame_allocator *self, enum frame_use use, uint64_t 
 	size_t count = units_for(size);
 	size_t unit;
 
-	REQUIRE(size != 0 && (size & (size - 1)) == 0 && size <= MEMORY_BYTES, "a frame of 0x%llx bytes is asked for",
-		(unsigned long long)size);
+	REQUIRE(size != 0 && (size & (size - 1)) == 0 && size <= MEMORY_BYTES,
+		"a frame of 0x%llx bytes is asked for", (unsigned long long)size);
 	REQUIRE(use == FRAME_ROOT || use == FRAME_TABLE, "a frame for use %d is asked for",
 		(int)use);
 	REQUIRE(memory->root_bytes == 0 ||

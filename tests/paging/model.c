@@ -210,7 +210,7 @@ static enum paging_status check_arguments(const struct format_case *format,
 		return PAGING_BAD_SIZE;
 	if (!input_ok(format, op->virt, op->virt + op->size - 1))
 		return PAGING_INPUT_RANGE;
-	if (op->kind == MODEL_ANNOTATE && op->note != 0)
+	if (op->kind == MODEL_ANNOTATE)
 		own = 0;
 	if (op->kind == MODEL_UNMAP)
 		own |= PAGING_TELL;
@@ -256,7 +256,7 @@ static bool obstacle(const struct model *model, const struct model_op *op, virt_
 	}
 	if ((leaf->virt >= op->virt && last_of(leaf) <= last) || (op->mode & PAGING_SPLIT))
 		return false;
-	if ((op->mode & PAGING_ENLARGE) && !about_notes(op))
+	if (op->mode & PAGING_ENLARGE)
 		return false;
 	answer->status = PAGING_WOULD_SPLIT;
 	answer->conflict = leaf->virt;

@@ -107,6 +107,33 @@ Test(tlb_aarch64, nothing_for_nothing)
 	gathering_close(&g);
 }
 
+Test(tlb_aarch64, barriers_after_a_new_mapping)
+{
+	static const char *const of_arm[] = { "s1-4k-48", "s2-4k-48", "s1-4k-48-el2" };
+	struct emitted emitted;
+	struct gathering g;
+
+	for (size_t i = 0; i < 2 * sizeof(of_arm) / sizeof(of_arm[0]); i++) {
+		struct aarch64_tlb tlb = { .table = &g.world.table, .local = i % 2 != 0 };
+
+		gathering_open(&g, of_arm[i / 2]);
+		emitted = (struct emitted){ .next = 0 };
+		REQUIRE(aarch64_tlb_after_map(&tlb, emit, &emitted) == REGISTER_OK, "refused");
+		expect(&emitted, AARCH64_DSB_STORES, 0);
+		expect(&emitted, AARCH64_ISB, 0);
+		REQUIRE(emitted.count == 2, "%u instructions", emitted.count);
+		REQUIRE(emitted.list[0].broadcast == !tlb.local, "the barrier's domain");
+		gathering_close(&g);
+	}
+	gathering_open(&g, "x86-48");
+	emitted = (struct emitted){ .next = 0 };
+	REQUIRE(aarch64_tlb_after_map(&(struct aarch64_tlb){ .table = &g.world.table }, emit,
+				      &emitted) == REGISTER_WRONG_TABLE &&
+			emitted.count == 0,
+		"a table of x86_64");
+	gathering_close(&g);
+}
+
 /* VA[55:12] in 43:0, TTL in 47:44, ASID in 63:48. */
 Test(tlb_aarch64, leaves)
 {

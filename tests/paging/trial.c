@@ -202,7 +202,8 @@ static struct model_op some_op(struct trial *trial)
 	changes = what.kind != MODEL_MAP_TO && what.kind != MODEL_MAP;
 	if (dice_one_in(&trial->dice, 4) && changes)
 		trial_aim_at_a_part(trial, &what);
-	if (dice_one_in(&trial->dice, 5) && changes) {
+	if (dice_one_in(&trial->dice, 5) && changes &&
+	    (what.kind != MODEL_ANNOTATE || dice_one_in(&trial->dice, 8))) {
 		what.mode |= PAGING_ENLARGE;
 		if (!dice_one_in(&trial->dice, 8))
 			what.mode &= ~(uint32_t)PAGING_SPLIT;

@@ -215,3 +215,15 @@ enum register_status aarch64_tlb_plan(const struct aarch64_tlb *tlb,
 	emit_one(&plan, AARCH64_ISB, false, 0);
 	return REGISTER_OK;
 }
+
+enum register_status aarch64_tlb_after_map(const struct aarch64_tlb *tlb, aarch64_tlb_emit emit,
+					   void *context)
+{
+	struct plan plan = { .tlb = tlb, .emit = emit, .context = context };
+
+	if (!kind_is_arm(tlb->table->format->kind))
+		return REGISTER_WRONG_TABLE;
+	emit_one(&plan, AARCH64_DSB_STORES, false, 0);
+	emit_one(&plan, AARCH64_ISB, false, 0);
+	return REGISTER_OK;
+}

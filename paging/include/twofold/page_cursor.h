@@ -54,8 +54,10 @@ enum paging_status page_cursor_next(struct page_cursor *cursor);
 /*
  * Maps one leaf of `size` (one of the table's leaf sizes) and goes past it. PAGING_INPUT_RANGE,
  * _BAD_SIZE (no such leaf), _UNALIGNED (the place, or `phys`, to that size), _OUTPUT_RANGE,
- * _BAD_FLAGS, _ALREADY_MAPPED, _NO_MEMORY. A table that the cursor has emptied is not in
- * the way of a larger leaf.
+ * _BAD_FLAGS, _ALREADY_MAPPED, _NO_MEMORY, _NEEDS_FLUSH. A table that the cursor has emptied is not
+ * in the way of a larger leaf: it goes, and where that takes break-before-make (Arm, with a gather)
+ * the gather is flushed before the leaf is put there; if it has no flush, PAGING_NEEDS_FLUSH, and
+ * after the caller's flush the same call succeeds.
  */
 enum paging_status page_cursor_map(struct page_cursor *cursor, phys_addr phys, uint64_t size,
 				   struct page_flags flags);

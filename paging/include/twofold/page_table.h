@@ -15,15 +15,18 @@
  * space can be in one. Leaves are named by their size.
  *
  * Ordering: a descriptor is written with one 64-bit atomic store. A new table is linked by a
- * release store after all of it is written. What the CPU needs on top (a barrier before the walker
- * sees it, an invalidation) is the caller's, as the gather asks. Hardware may walk a table, and set
- * accessed and dirty bits in it, throughout.
+ * release store after all of it is written. What the CPU needs on top is the caller's: to invalidate
+ * what a gather asks for; and after a new mapping, for which no gather asks, the barrier without
+ * which the MMU may still see nothing there: on Arm DSB ISHST, and ISB on the CPU that goes on to
+ * use it (aarch64_tlb_after_map; D8.2.6), on RISC-V a fence when it faults (riscv_tlb.h), on x86
+ * none. Hardware may walk a table, and set accessed and dirty bits in it, throughout.
  *
  * Threads: operations that change a table are made one at a time, but for those that a parallel
  * table (page_table_config.parallel) allows. page_table_query and page_table_walk may be called at
  * any time, by any number of threads, beside any of them except page_table_init and
- * page_table_destroy: they take no lock, and of each entry see what was there before or after,
- * nothing between. If tables may go away meanwhile, each such call is made inside a read section of
+ * page_table_destroy: they take no lock, and of each entry see what was there before or after, or
+ * nothing for as long as hardware sees nothing there: where the change takes break-before-make, or
+ * a contiguous group is made of it or taken apart. If tables may go away meanwhile, each such call is made inside a read section of
  * the caller's (as with RCU), and the writer's gather has a wait_for_readers (tlb_gather.h). Two
  * entries are not seen at one moment: a walk may show a leaf that overlaps one shown before, if the
  * two were joined or split between. table_access.map is then called by many threads at once.
@@ -306,14 +309,15 @@ void page_table_destroy(struct page_table *table, struct frame_allocator *frames
 /*
  * Maps the granule-sized page at `virt` to `phys`. Both are multiples of the granule.
  * PAGING_UNALIGNED, _INPUT_RANGE, _OUTPUT_RANGE, _BAD_FLAGS, _ALREADY_MAPPED, _NO_MEMORY, checked
- * in this order. No invalidation is ever needed after it.
+ * in this order. No invalidation is ever needed after it, but on Arm a barrier (see Ordering).
  */
 enum paging_status page_table_map_to(struct page_table *table, virt_addr virt, phys_addr phys,
 				     struct page_flags flags, struct frame_allocator *frames);
 
 /*
  * Maps [virt, virt + size) to [phys, phys + size) with the largest leaves that alignment, the MMU
- * and op->leaf_sizes allow. Errors as page_table_map_to, and PAGING_BAD_SIZE. A mapping anywhere in
+ * and op->leaf_sizes allow; no contiguous group is made where something was mapped
+ * (page_table_collapse makes one). Errors as page_table_map_to, and PAGING_BAD_SIZE. A mapping anywhere in
  * the range, identical or not, is PAGING_ALREADY_MAPPED, with its leaf in op->conflict*; unless
  * PAGING_REPLACE, which can fail with PAGING_NEEDS_FLUSH, _GATHER_FULL, _BROKEN_GROUP, and
  * _BAD_ARGUMENT if tables have nowhere to go, neither a gather nor op->frames.

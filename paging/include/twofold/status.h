@@ -8,8 +8,9 @@ extern "C" {
 
 /*
  * What an operation answers. Each code has one meaning in every format. Unless the operation was
- * told to be resumable, anything but PAGING_OK means that the table is as it was before the call
- * (but for a harvest) and that every frame taken went back.
+ * told to be resumable, anything but PAGING_OK means that the table is as it was before the call and
+ * that every frame taken went back. Two keep what they have done: page_table_harvest, whose visitor
+ * stops it or which comes to a broken group, and page_table_map_batch, which is page after page.
  */
 enum paging_status {
 	PAGING_OK = 0,

@@ -8,6 +8,12 @@
  * none it fails with PAGING_GATHER_FULL: having changed nothing, or, resumable, as far as it got
  * (with room for PAGE_TABLE_MAX_LEVELS frames it always gets further).
  *
+ * What a gather still names is not mapped anew until it has been flushed. Within an operation the
+ * library sees to that (break-before-make, with `flush`); from one operation to the next it is the
+ * caller's to finish the gather after what unmaps and before what maps in the same place. On Arm
+ * two translations of one address may otherwise be in the TLB at once, which is an abort or worse
+ * (DDI 0487 D8.16); elsewhere the old one may go on being used.
+ *
  * Freed tables are named in the array and nowhere else: nothing is ever written into a table that a
  * walker may still read.
  *
