@@ -37,10 +37,12 @@ static size_t asked_room;
 static void take_range(struct flush_watch *watch, const struct tlb_range *range)
 {
 	if (watch->asked_count == asked_room) {
-		asked_room = asked_room == 0 ? 1024 : asked_room * 2;
-		all_asked = realloc(all_asked, asked_room * sizeof(*all_asked));
-		REQUIRE(all_asked != NULL, "no memory for %zu ranges", asked_room);
-		watch->asked = all_asked;
+		size_t room = asked_room == 0 ? 1024 : asked_room * 2;
+		struct tlb_range *more = realloc(all_asked, room * sizeof(*more));
+
+		REQUIRE(more != NULL, "no memory for %zu ranges", room);
+		watch->asked = all_asked = more;
+		asked_room = room;
 	}
 	watch->asked[watch->asked_count++] = *range;
 }

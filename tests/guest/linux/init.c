@@ -33,7 +33,8 @@ _Noreturn void _start(void);
 
 _Noreturn void _start(void)
 {
-	const int64_t time[2] = { 0, 20000000 }; /* seconds, nanoseconds */
+	/* Seconds, nanoseconds: for so long that the CPU is idle before, however slow it is. */
+	const int64_t time[2] = { 0, 300000000 };
 
 	say("# linux: its init runs\n");
 	for (uint64_t i = 0; i < WORDS; i += STEP)
