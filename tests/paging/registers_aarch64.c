@@ -493,6 +493,16 @@ Test(registers_aarch64, config_refusals)
 	config.input_bits = 52;
 	expect_refusal(aarch64_config(&n1, &config, &refusal), REGISTER_TOO_SMALL, &refusal,
 		       "ID_AA64MMFR2_EL1", "VARange", 52, 48);
+	config.input_bits = 0;
+	config.features = AARCH64_EL2 | AARCH64_UPPER;
+	expect_refusal(aarch64_config(&most, &config, &refusal), REGISTER_ARGUMENT, &refusal,
+		       "page_table_config", "features", config.features, AARCH64_EL2);
+	config.format = &aarch64_stage2_4k;
+	for (config.features = AARCH64_EL2; config.features <= AARCH64_UPPER;
+	     config.features += AARCH64_UPPER - AARCH64_EL2)
+		expect_refusal(aarch64_config(&most, &config, &refusal), REGISTER_ARGUMENT,
+			       &refusal, "page_table_config", "features", config.features, 0);
+	config.features = 0;
 	config.format = &x86_64_stage1;
 	expect_refusal(aarch64_config(&n1, &config, &refusal), REGISTER_WRONG_TABLE, &refusal,
 		       "page_table_config", "aarch64_*", 0, 0);

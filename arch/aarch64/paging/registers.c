@@ -162,11 +162,18 @@ enum register_status aarch64_config(const struct aarch64_cpu *cpu, struct page_t
 	uint8_t input_bits = config->input_bits;
 	enum register_status status;
 	unsigned int widest;
-	uint32_t wanted;
+	uint32_t allowed, said, wanted;
 
 	if (!kind_is_arm(kind))
 		return refuse(refusal, REGISTER_WRONG_TABLE, "page_table_config", "aarch64_*", 0,
 			      0);
+	said = config->features & (AARCH64_EL2 | AARCH64_UPPER);
+	allowed = (said & AARCH64_EL2) != 0 ? AARCH64_EL2 : AARCH64_UPPER;
+	if ((kind & ARM_KIND_STAGE1) == 0)
+		allowed = 0;
+	if ((said & ~allowed) != 0)
+		return refuse(refusal, REGISTER_ARGUMENT, "page_table_config", "features", said,
+			      said & allowed);
 	if (input_bits == 0)
 		input_bits = most_input(cpu, kind);
 	status = check_granule(cpu, kind, refusal);
@@ -180,7 +187,7 @@ enum register_status aarch64_config(const struct aarch64_cpu *cpu, struct page_t
 	config->leaf_sizes = most_leaf_sizes(kind, config);
 	/* Level 2 of FEAT_BBM asks something of the caller, who has to want it. */
 	wanted = ~AARCH64_BBM2 | config->features;
-	config->features &= AARCH64_EL2 | AARCH64_UPPER;
+	config->features = said;
 	for (unsigned int i = 0; i < FEATURES; i++) {
 		if ((kind & features[i].kinds) != 0 &&
 		    feature_value(cpu, &features[i]) >= features[i].least)

@@ -82,8 +82,14 @@ _Static_assert(sizeof(struct page_flags) == 8, "flags travel in one register");
 static inline struct page_flags page_flags_simple(bool execute, bool write, bool cache,
 						  bool write_through, bool device)
 {
-	struct page_flags flags = { .read = 1 };
+	/* C++ before 20 has no initializer that names a member. */
+	union {
+		uint64_t word;
+		struct page_flags flags;
+	} none = { 0 };
+	struct page_flags flags = none.flags;
 
+	flags.read = 1;
 	flags.execute = execute;
 	flags.write = write;
 	if (cache && write_through)
@@ -103,9 +109,9 @@ static inline struct page_flags page_flags_simple(bool execute, bool write, bool
 static inline bool page_flags_equal(struct page_flags a, struct page_flags b)
 {
 	union {
-		struct page_flags flags;
 		uint64_t word;
-	} x = { .word = 0 }, y = { .word = 0 };
+		struct page_flags flags;
+	} x = { 0 }, y = { 0 };
 
 	x.flags = a;
 	y.flags = b;

@@ -12,24 +12,26 @@
  *	status = page_table_map_to(&table, virt, phys, (struct page_flags){ .read = 1 }, frames);
  *
  * Units: all addresses and sizes are bytes. Ranges are (start, size); the last page of the address
- * space can be in one. Leaves are named by their size.
+ * space can be in one. Leaves are named by their size. No pointer may be NULL where it is
+ * not said.
  *
  * Ordering: a descriptor is written with one 64-bit atomic store. A new table is linked by a
- * release store after all of it is written. What the CPU needs on top is the caller's: to invalidate
- * what a gather asks for; and after a new mapping, for which no gather asks, the barrier without
- * which the MMU may still see nothing there: on Arm DSB ISHST, and ISB on the CPU that goes on to
- * use it (aarch64_tlb_after_map; D8.2.6), on RISC-V a fence when it faults (riscv_tlb.h), on x86
- * none. Hardware may walk a table, and set accessed and dirty bits in it, throughout.
+ * release store after all of it is written. What the CPU needs on top is the caller's: to
+ * invalidate what a gather asks for; and after a new mapping, for which no gather asks, the barrier
+ * without which the MMU may still see nothing there: on Arm DSB ISHST, and ISB on the CPU that goes
+ * on to use it (aarch64_tlb_after_map; D8.2.6), on RISC-V a fence when it faults (riscv_tlb.h), on
+ * x86 none. Hardware may walk a table, and set accessed and dirty bits in it, throughout.
  *
  * Threads: operations that change a table are made one at a time, but for those that a parallel
  * table (page_table_config.parallel) allows. page_table_query and page_table_walk may be called at
  * any time, by any number of threads, beside any of them except page_table_init and
  * page_table_destroy: they take no lock, and of each entry see what was there before or after, or
  * nothing for as long as hardware sees nothing there: where the change takes break-before-make, or
- * a contiguous group is made of it or taken apart. If tables may go away meanwhile, each such call is made inside a read section of
- * the caller's (as with RCU), and the writer's gather has a wait_for_readers (tlb_gather.h). Two
- * entries are not seen at one moment: a walk may show a leaf that overlaps one shown before, if the
- * two were joined or split between. table_access.map is then called by many threads at once.
+ * a contiguous group is made of it or taken apart. If tables may go away meanwhile, each such call
+ * is made inside a read section of the caller's (as with RCU), and the writer's gather has a
+ * wait_for_readers (tlb_gather.h). Two entries are not seen at one moment: a walk may show a leaf
+ * that overlaps one shown before, if the two were joined or split between. table_access.map is then
+ * called by many threads at once.
  */
 #ifndef TWOFOLD_PAGE_TABLE_H
 #define TWOFOLD_PAGE_TABLE_H
@@ -76,8 +78,10 @@ struct page_table_config {
 	uint8_t output_bits; /* width of an output address: MAXPHYADDR, PARange */
 	/* The leaf sizes the MMU has, OR-ed: the granule, and each larger one up to the largest. */
 	uint64_t leaf_sizes;
-	uint32_t features;          /* the format's feature bits */
-	uint64_t memory_attributes; /* the CPU's IA32_PAT or MAIR; 0 in formats without */
+	uint32_t features; /* the format's feature bits */
+	/* The CPU's IA32_PAT or MAIR: a memory type that it does not have is PAGING_BAD_FLAGS, so
+	 * with 0 there is device memory only. 0 in formats without. */
+	uint64_t memory_attributes;
 	/*
 	 * x86_64 formats: one bit of the descriptor's address field that is no address: memory
 	 * encryption's C-bit (AMD APM vol. 2 15.34.1), the shared bit of a TDX guest's addresses.
@@ -317,10 +321,10 @@ enum paging_status page_table_map_to(struct page_table *table, virt_addr virt, p
 /*
  * Maps [virt, virt + size) to [phys, phys + size) with the largest leaves that alignment, the MMU
  * and op->leaf_sizes allow; no contiguous group is made where something was mapped
- * (page_table_collapse makes one). Errors as page_table_map_to, and PAGING_BAD_SIZE. A mapping anywhere in
- * the range, identical or not, is PAGING_ALREADY_MAPPED, with its leaf in op->conflict*; unless
- * PAGING_REPLACE, which can fail with PAGING_NEEDS_FLUSH, _GATHER_FULL, _BROKEN_GROUP, and
- * _BAD_ARGUMENT if tables have nowhere to go, neither a gather nor op->frames.
+ * (page_table_collapse makes one). Errors as page_table_map_to, and PAGING_BAD_SIZE. A mapping
+ * anywhere in the range, identical or not, is PAGING_ALREADY_MAPPED, with its leaf in
+ * op->conflict*; unless PAGING_REPLACE, which can fail with PAGING_NEEDS_FLUSH, _GATHER_FULL,
+ * _BROKEN_GROUP, and _BAD_ARGUMENT if tables have nowhere to go, neither a gather nor op->frames.
  */
 enum paging_status page_table_map(struct page_table *table, virt_addr virt, phys_addr phys,
 				  uint64_t size, struct page_flags flags, struct page_table_op *op);
@@ -385,7 +389,9 @@ enum paging_status page_table_collapse(struct page_table *table, virt_addr virt,
  * Clears the marks in `marks` (enum page_mark, OR-ed) in every leaf that touches the range, by
  * exchange, and shows `visitor` (NULL: nobody) each leaf that had one of them, as it was. What the
  * MMU marks after the gather is flushed is found by the next harvest; nothing is lost between.
- * PAGING_UNALIGNED, _BAD_SIZE, _INPUT_RANGE, _BAD_ARGUMENT (no marks, or none that there are),
+ * A table whose hardware sets no marks (EPT without EPT_ACCESSED_DIRTY, Arm without
+ * AARCH64_HARDWARE_DIRTY) has none to show: there write protection finds what is written to.
+ * PAGING_UNALIGNED, _BAD_SIZE, _INPUT_RANGE, _BAD_ARGUMENT (`marks` is 0, or has other bits),
  * _STOPPED (the leaf shown last is cleared), _BROKEN_GROUP. The last two leave done what came
  * before, whatever op->mode says: op->done.
  */

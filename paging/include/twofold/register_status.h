@@ -24,7 +24,9 @@ enum register_status {
 
 /*
  * The first thing that is in the way. `name` is a register, a CPUID leaf, or a structure of the
- * caller's, `field` a field of it, both as the manual or the header spells them; neither is NULL.
+ * caller's, `field` a field of it, both as the manual or the header spells them; where a table is
+ * not what that register takes, `field` is the format, or the feature, that it is to have. Neither
+ * is NULL.
  */
 struct register_refusal {
 	const char *name;

@@ -8,9 +8,10 @@ extern "C" {
 
 /*
  * What an operation answers. Each code has one meaning in every format. Unless the operation was
- * told to be resumable, anything but PAGING_OK means that the table is as it was before the call and
- * that every frame taken went back. Two keep what they have done: page_table_harvest, whose visitor
- * stops it or which comes to a broken group, and page_table_map_batch, which is page after page.
+ * told to be resumable, anything but PAGING_OK means that the table is as it was before the call
+ * and that every frame taken went back. Two keep what they have done: page_table_harvest, whose
+ * visitor stops it or which comes to a broken group, and page_table_map_batch, which is page after
+ * page.
  */
 enum paging_status {
 	PAGING_OK = 0,
@@ -31,7 +32,8 @@ enum paging_status {
 	PAGING_BROKEN_GROUP,   /* Arm: a leaf that is to be changed has the contiguous hint, but its
 				* group is not whole: others have left it so */
 	PAGING_BAD_ARGUMENT,   /* op->mode, or the marks to harvest, have bits that the operation
-				* has no meaning for; or op has neither frames nor a gather */
+				* has no meaning for, or that exclude each other; PAGING_TELL has
+				* no visitor; or op has neither frames nor a gather */
 };
 
 /* A lower-case English phrase without a full stop, e.g. "already mapped". Never NULL. */

@@ -8,6 +8,10 @@
  * none it fails with PAGING_GATHER_FULL: having changed nothing, or, resumable, as far as it got
  * (with room for PAGE_TABLE_MAX_LEVELS frames it always gets further).
  *
+ * Break-before-make flushes once for each leaf or contiguous group that it breaks, whatever room
+ * there is. Where many leaves of a live table are to change so, unmapping them all, finishing the
+ * gather and mapping them again takes one flush.
+ *
  * What a gather still names is not mapped anew until it has been flushed. Within an operation the
  * library sees to that (break-before-make, with `flush`); from one operation to the next it is the
  * caller's to finish the gather after what unmaps and before what maps in the same place. On Arm
@@ -53,9 +57,12 @@ struct tlb_gather {
 	/* The caller fills these in; all else starts as zero. */
 	struct tlb_range *ranges;
 	size_t range_capacity;
+	/* Without `flush`, room for PAGE_TABLE_MAX_LEVELS or more: a resumable operation that has
+	 * less may answer PAGING_GATHER_FULL with nothing done, however often. */
 	struct frame *frames;
 	size_t frame_capacity;
-	struct frame_allocator *owner; /* where the frames go back to */
+	/* Where the frames go back to; NULL only with no capacity for any. */
+	struct frame_allocator *owner;
 	/* Invalidates what the gather asks for, on every CPU that may hold it, and returns when
 	 * that is complete. May be NULL. It leaves the gather alone: the library resets it. */
 	void (*flush)(const struct tlb_gather *gather, void *context);

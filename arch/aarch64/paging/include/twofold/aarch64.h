@@ -33,7 +33,7 @@ extern const struct page_table_format aarch64_stage1_4k_lpa2;
 extern const struct page_table_format aarch64_stage1_16k_lpa2;
 
 #define AARCH64_EL2            (UINT32_C(1) << 0) /* one privilege level: no `user`, one XN bit */
-#define AARCH64_UPPER          (UINT32_C(1) << 1) /* input addresses end at 2^64 */
+#define AARCH64_UPPER          (UINT32_C(1) << 1) /* input addresses end at 2^64; not with EL2 */
 #define AARCH64_HARDWARE_DIRTY (UINT32_C(1) << 2) /* TCR.HD (VTCR.HD) is set: DBM, clean leaves */
 #define AARCH64_BTI            (UINT32_C(1) << 3) /* FEAT_BTI: `guarded` */
 

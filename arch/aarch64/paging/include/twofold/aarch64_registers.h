@@ -39,7 +39,7 @@ struct aarch64_cpu {
  * stays where the CPU has it: only for who handles what comes of it, see there.
  * REGISTER_WRONG_TABLE; REGISTER_MISSING of the granule, or of LPA2 with it; REGISTER_TOO_SMALL of
  * VARange, at stage 2 of PARange; REGISTER_ARGUMENT where no CPU has that many input bits with the
- * format.
+ * format, and of features that exclude each other, or belong to the other stage.
  */
 enum register_status aarch64_config(const struct aarch64_cpu *cpu, struct page_table_config *config,
 				    struct register_refusal *refusal);

@@ -2,8 +2,8 @@
 /*
  * From a gather to the instructions that invalidate what it asks for, barriers included (Arm ARM
  * DDI 0487, D8.14; C5.5 for the operands). Planning is a pure function; aarch64_tlb_execute.h has
- * what executes an instruction on the CPU. A gather that asks for nothing gives no instruction; what
- * a new mapping takes is aarch64_tlb_after_map.
+ * what executes an instruction on the CPU. A gather that asks for nothing gives no instruction;
+ * what a new mapping takes is aarch64_tlb_after_map.
  *
  *	stage 1:  DSB ISHST; TLBI ...IS; DSB ISH; ISB
  *	stage 2:  DSB ISHST; TLBI IPAS2...IS; DSB ISH; TLBI VMALLE1IS; DSB ISH; ISB
@@ -75,7 +75,8 @@ enum register_status aarch64_tlb_plan(const struct aarch64_tlb *tlb,
 
 /*
  * After a new mapping, which no gather names: DSB ISHST; ISB. Without the first a walk, on any CPU,
- * may not see the descriptor yet; without the second this one may have begun a walk before. As
+ * may not see the descriptor yet; without the second this one may have begun a walk before.
+ * REGISTER_WRONG_TABLE as above. As
  * above but for the table's `local`; for tables of either stage.
  */
 enum register_status aarch64_tlb_after_map(const struct aarch64_tlb *tlb, aarch64_tlb_emit emit,
