@@ -163,6 +163,11 @@ static void print_summary(const struct dump *dump, const struct page_table *tabl
 	put_text(&line, "; ");
 	put_number(&line, statistics.tables, 0);
 	put_text(&line, statistics.tables == 1 ? " table" : " tables");
+	if (statistics.annotated != 0) {
+		put_text(&line, ", ");
+		put_number(&line, statistics.annotated, 0);
+		put_text(&line, " annotated");
+	}
 	print_line(dump, &line);
 }
 

@@ -205,3 +205,28 @@ FORMAT_TEST(dump, runs)
 	}
 	world_close(&world);
 }
+
+/* They are no mappings, but the last line counts them. */
+FORMAT_TEST(dump, annotations)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+	struct page_table_op op = { 0 };
+	const struct dump *dump;
+	const char *last;
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	world_map(&world, virt, 0, granule);
+	REQUIRE(page_table_annotate(&world.table, virt + granule, 3 * granule, 7, &op) == PAGING_OK,
+		"annotate");
+	dump = dump_of(&world);
+	last = dump->lines[dump->count - 1];
+	REQUIRE(dump->count == 2 && strstr(last, "; ") != NULL &&
+			strcmp(last + strlen(last) - strlen(" tables, 3 annotated"),
+			       " tables, 3 annotated") == 0,
+		"%zu lines, the last: %s", dump->count, last);
+	world_resync(&world);
+	world_close(&world);
+}

@@ -22,7 +22,8 @@ typedef void (*page_dump_line)(void *context, const char *line);
  * permissions, user/global, type (with ! where the guest's has no say: ignore_pat), accessed/dirty;
  * and what is not as usual: key=N, sw=N (software bits), inner, outer or none (shareability),
  * no-ve (suppress_ve), guarded, modified. Execute is x, or said apart p (privileged), u (user), X
- * (both). Then a last line with the number of leaves of each size and of tables. PAGING_OK always.
+ * (both). Then a last line with the number of leaves of each size, of tables, and of annotated
+ * entries if there are any. PAGING_OK always.
  */
 enum paging_status page_table_dump(const struct page_table *table, page_dump_line line,
 				   void *context);
