@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The command: from arguments to an exit status. */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "arch.h"
 #include "config_json.h"
@@ -100,6 +103,21 @@ static int act(const struct options *options, const struct config *config)
 	return run(config);
 }
 
+/*
+ * A standard file that we were started without is one from now on, or else what is opened next
+ * would have its number, and messages would be written to KVM or to the guest's memory. For reading
+ * only: who writes to it is told that it cannot be written, as without it.
+ */
+static bool open_standard_files(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		/* The lowest number that is free, and so this one. */
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDONLY) != fd)
+			return false;
+	}
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	struct failure failure;
@@ -108,6 +126,8 @@ int main(int argc, char **argv)
 	int status;
 
 	stats_start(&machine.stats);
+	if (!open_standard_files())
+		return STATUS_HOST;
 	config_init(&config);
 	if (options_parse(&options, argc, argv, &failure) &&
 	    options_configure(&options, &config, &failure))

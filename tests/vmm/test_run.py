@@ -145,6 +145,30 @@ def reader_leaves():
     child.stderr.close()
 
 
+@suite.point("without standard files nothing else has their numbers, and the verdict stands")
+def no_standard_files():
+    need_kvm()
+    serial = os.path.join(vmm.scratch, "serial")
+    close = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", vmm.path, *EXIT, *LIMIT, "--serial"]
+    with subprocess.Popen([*close, f"file:{serial}", vmm.kernel("spin")]) as child:
+        deadline = time.monotonic() + 20
+        while not (os.path.exists(serial) and os.path.getsize(serial)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        seen = [os.readlink(f"/proc/{child.pid}/fd/{number}") for number in range(3)]
+        child.terminate()
+    equal(seen, ["/dev/null"] * 3, "files 0 to 2")
+    equal(subprocess.run([*close, "null", vmm.kernel("hello")], check=False).returncode, 33, "status")
+
+
+@suite.point("without standard output the console cannot be written: status 6")
+def no_standard_output():
+    need_kvm()
+    done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", vmm.path, *LIMIT, vmm.kernel("hello")],
+                          stderr=subprocess.PIPE, check=False)
+    equal((done.returncode, done.stderr),
+          (6, b"vmm: the console cannot be written: Bad file descriptor\n"), "status and stderr")
+
+
 @suite.point("--serial file:PATH takes the output")
 def serial_file():
     path = os.path.join(vmm.scratch, "serial")
