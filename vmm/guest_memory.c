@@ -400,10 +400,13 @@ static void print_line(void *context, const char *line)
 	(void)fprintf(context, "%s\n", line);
 }
 
-void guest_memory_dump(const struct guest_memory *memory)
+bool guest_memory_dump(const struct guest_memory *memory, struct failure *failure)
 {
 	(void)page_table_dump(&memory->table, print_line, stdout);
 	(void)puts("KVM enforces: read and write (a write to r-x memory leaves the guest); execute "
 		   "and memory type are decided by KVM's own tables");
-	(void)fflush(stdout);
+	/* Now, for the guest's output follows. An error before that is in ferror() only. */
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return fail(failure, STATUS_HOST, "standard output cannot be written");
+	return true;
 }

@@ -141,7 +141,7 @@ void guest_fault_text(const struct guest_fault *fault, char *text, size_t size);
 /* Bytes of the file that have been touched by anybody. */
 uint64_t guest_memory_resident(const struct guest_memory *memory);
 
-/* Prints the table, and what KVM enforces of it. */
-void guest_memory_dump(const struct guest_memory *memory);
+/* Prints the table, and what KVM enforces of it, on standard output: all of it is out then. */
+bool guest_memory_dump(const struct guest_memory *memory, struct failure *failure);
 
 #endif

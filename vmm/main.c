@@ -42,9 +42,8 @@ static int run(const struct config *config)
 
 	good = kernel_open(&kernel, config, &failure) &&
 	       machine_init(&machine, config, &kernel, &failure);
-	if (good && config->dump_stage2)
-		guest_memory_dump(&machine.memory);
-	good = good && machine_run(&machine, &failure);
+	good = good && (!config->dump_stage2 || guest_memory_dump(&machine.memory, &failure)) &&
+	       machine_run(&machine, &failure);
 	stats_end(&machine.stats);
 	kernel_release(&kernel);
 	if (good && machine.ending.text[0] != '\0')
@@ -63,10 +62,9 @@ static int dump_only(const struct config *config)
 {
 	struct failure failure;
 	struct kernel kernel;
-	bool good = machine_describe(&machine, config, &failure);
+	bool good = machine_describe(&machine, config, &failure) &&
+		    (!config->dump_stage2 || guest_memory_dump(&machine.memory, &failure));
 
-	if (good && config->dump_stage2)
-		guest_memory_dump(&machine.memory);
 	kernel_none(&kernel, config);
 	good = good && (!config->dump_dtb || arch_boot_data(&machine, &kernel, &failure));
 	machine_destroy(&machine);
@@ -128,6 +126,9 @@ int main(int argc, char **argv)
 	stats_start(&machine.stats);
 	if (!open_standard_files())
 		return STATUS_HOST;
+	/* A file that may not grow (ulimit -f) is an error of who writes to it, and not our death.
+	 */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	config_init(&config);
 	if (options_parse(&options, argc, argv, &failure) &&
 	    options_configure(&options, &config, &failure))
@@ -136,7 +137,7 @@ int main(int argc, char **argv)
 		status = complain(&failure);
 	config_free(&config);
 	/* What was printed may not have got there: a full disk, a reader that left. */
-	if (fflush(stdout) != 0 && status == 0) {
+	if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {
 		(void)fputs("vmm: standard output cannot be written\n", stderr);
 		status = STATUS_HOST;
 	}

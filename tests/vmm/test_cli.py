@@ -243,11 +243,27 @@ def full_disk():
 
     if not os.path.exists("/dev/full"):
         raise Skipped("no /dev/full")
-    for option in ("--help", "--version", "--print-config"):
+    kernel = vmm.file("k", __import__("images").GOOD)
+    for options in (["--help"], ["--version"], ["--print-config"], ["--dump-stage2"],
+                    ["--dump-stage2", kernel]):
         with open("/dev/full", "wb") as full:
-            done = subprocess.run([vmm.path, option], stdout=full, stderr=subprocess.PIPE,
+            done = subprocess.run([vmm.path, *options], stdout=full, stderr=subprocess.PIPE,
                                   check=False)
-        check(done.returncode != 0 and done.stderr, f"{option}: status {done.returncode}")
+        equal(done.returncode, 6, f"{options}: status")
+        check(done.stderr.endswith(b"standard output cannot be written\n"), f"{done.stderr}")
+
+
+@suite.point("a limit of the size of files is an error, and no death: status 6")
+def file_size_limit():
+    import resource
+    import subprocess
+
+    done = subprocess.run(
+        [vmm.path, "--dump-stage2"], capture_output=True, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)))
+    equal((done.returncode, done.stderr),
+          (6, b"vmm: no memory file of 256 MiB for the guest: File too large\n"),
+          "status and stderr")
 
 
 def no_kvm(device, pattern):
