@@ -44,7 +44,7 @@ static bool open_output(struct console *console, const struct config *config,
 		console->output =
 			open(config->serial_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 		if (console->output < 0)
-			return fail(failure, STATUS_USAGE, "--serial: %s: cannot be written: %s",
+			return fail(failure, STATUS_HOST, "--serial: %s: cannot be written: %s",
 				    config->serial_file, strerror(errno));
 		console->own_output = true;
 		return true;

@@ -29,7 +29,7 @@ struct dirty_log {
 	size_t count, room;
 };
 
-/* After the first slots were made. Does nothing if the configuration wants no log. */
+/* Before the run. Does nothing if the configuration wants no log. */
 bool dirty_log_start(struct dirty_log *log, struct machine *machine, struct failure *failure);
 
 /* Ends a round, and reports it; log->ranges is what was dirty. */

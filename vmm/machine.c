@@ -98,6 +98,8 @@ bool machine_init(struct machine *machine, const struct config *config, struct k
 	if (!describe(machine, config, &has_vm, &absent, failure) ||
 	    !load_memory(machine, kernel, failure) ||
 	    !console_init(&machine->console, config, failure) ||
+	    !stats_open(&machine->stats, config, failure) ||
+	    !dirty_log_start(&machine->dirty_log, machine, failure) ||
 	    !arch_devices_init(machine, failure) ||
 	    (config->memory_control &&
 	     !memory_control_init(&machine->memory_control, machine, failure)))
@@ -109,7 +111,6 @@ bool machine_init(struct machine *machine, const struct config *config, struct k
 	}
 	memory_slots_init(&machine->slots, machine->vm_fd, config->dirty_log != DIRTY_LOG_OFF);
 	return memory_slots_update(&machine->slots, &machine->memory, failure) == SLOTS_DONE &&
-	       dirty_log_start(&machine->dirty_log, machine, failure) &&
 	       vcpus_init(&machine->vcpus, machine, kernel, failure);
 }
 
@@ -134,6 +135,7 @@ void machine_destroy(struct machine *machine)
 	if (machine->kvm_fd >= 0)
 		(void)close(machine->kvm_fd);
 	dirty_log_destroy(&machine->dirty_log);
+	stats_destroy(&machine->stats);
 	console_destroy(&machine->console);
 	guest_memory_destroy(&machine->memory);
 }

@@ -51,6 +51,15 @@ void stats_start(struct stats *stats)
 	stats->exec_ns = now(CLOCK_MONOTONIC) - now(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+bool stats_open(struct stats *stats, const struct config *config, struct failure *failure)
+{
+	if (config->stats != STATS_JSON)
+		return true;
+	stats->file = fopen(config->stats_file, "we");
+	return stats->file || fail(failure, STATUS_HOST, "--stats: %s: cannot be written: %s",
+				   config->stats_file, strerror(errno));
+}
+
 void stats_first_instruction(struct stats *stats)
 {
 	stats->first_instruction_ns = now(CLOCK_MONOTONIC);
@@ -167,20 +176,15 @@ static json_t *whole_json(const struct machine *machine)
 
 static bool report_json(const struct machine *machine, struct failure *failure)
 {
-	const char *path = machine->config->stats_file;
-	FILE *file = fopen(path, "we");
-	json_t *json;
-	bool good;
+	FILE *file = machine->stats.file;
+	json_t *json = whole_json(machine);
+	bool good = json && json_dumpf(json, file, JSON_INDENT(2)) == 0;
 
-	if (!file)
-		return fail(failure, STATUS_HOST, "--stats: %s: cannot be written: %s", path,
-			    strerror(errno));
-	json = whole_json(machine);
-	good = json && json_dumpf(json, file, JSON_INDENT(2)) == 0 && fputc('\n', file) != EOF;
 	json_decref(json);
-	if (fclose(file) != 0 || !good)
-		return fail(failure, STATUS_HOST, "--stats: %s: cannot be written", path);
-	return true;
+	(void)fputc('\n', file);
+	return (good && fflush(file) == 0 && !ferror(file)) ||
+	       fail(failure, STATUS_HOST, "--stats: %s: cannot be written",
+		    machine->config->stats_file);
 }
 
 bool stats_report(const struct machine *machine, struct failure *failure)
@@ -195,4 +199,11 @@ bool stats_report(const struct machine *machine, struct failure *failure)
 	default:
 		return true;
 	}
+}
+
+void stats_destroy(struct stats *stats)
+{
+	if (stats->file)
+		(void)fclose(stats->file);
+	stats->file = NULL;
 }

@@ -177,10 +177,15 @@ def serial_file():
         equal(file.read(), "hello\n", "file")
 
 
-@suite.point("--serial file:PATH that cannot be written: status 2")
-def serial_file_bad():
-    vmm.refuses([vmm.kernel("hello"), "--serial", "file:/nonexistent/x"],
-                "--serial: /nonexistent/x: cannot be written: No such file or directory")
+def unwritable(option, value):
+    """Refused before anything runs, and where there is no KVM too."""
+    vmm.refuses(["--kvm-device", "/nonexistent", vmm.kernel("hello"), f"{option}={value}"],
+                f"{option}: /nonexistent/x: cannot be written: No such file or directory", status=6)
+
+
+for option, value in (("--serial", "file:/nonexistent/x"), ("--stats", "json:/nonexistent/x"),
+                      ("--dirty-log", "json:/nonexistent/x")):
+    suite.add(f"{option}={value}, which cannot be written: status 6", unwritable, option, value)
 
 
 def piped_input(kernel, options):
@@ -385,13 +390,12 @@ def stats_json():
     check(memory["page_table_bytes"] % 4096 == 0 and memory["page_table_bytes"] > 0, str(memory))
 
 
-@suite.point("--stats=json:FILE that cannot be written: status 6")
-def stats_json_bad():
+@suite.point("--stats=json:FILE on a full disk: status 6")
+def stats_json_full():
     need_kvm()
-    seen = vmm.run(*EXIT, "--stats=json:/nonexistent/x", vmm.kernel("hello"))
-    equal(seen.status, 6, "status")
-    equal(seen.err, "vmm: --stats: /nonexistent/x: cannot be written: No such file or directory\n",
-          "stderr")
+    seen = vmm.run(*EXIT, "--stats=json:/dev/full", vmm.kernel("hello"))
+    equal((seen.status, seen.out, seen.err),
+          (6, "hello\n", "vmm: --stats: /dev/full: cannot be written\n"), "status and output")
 
 
 WRITTEN = {0x500, 0x601, 0x602, 0xFFF}  # pages that the test kernel writes to
@@ -411,14 +415,6 @@ def dirty_log():
         pages |= set(range(first, first + entry["size"] // 4096))
     equal(len(pages), rounds[0]["pages"], "number of pages")
     check(WRITTEN <= pages <= WRITTEN | READ, f"pages {sorted(map(hex, pages))}")
-
-
-@suite.point("--dirty-log=json:FILE that cannot be written: status 6")
-def dirty_log_bad():
-    need_kvm()
-    seen = vmm.run(*EXIT, "--dirty-log=json:/nonexistent/x", vmm.kernel("hello"))
-    equal((seen.status, seen.err), (6, "vmm: --dirty-log: /nonexistent/x: cannot be written: No such "
-                                       "file or directory\n"), "status and stderr")
 
 
 @suite.point("--memory-control where there is memory: status 2")
