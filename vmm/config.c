@@ -2,6 +2,7 @@
 /* The settings of a machine: defaults, the parsing of each from text, and what each may be. */
 #include "config.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,17 +71,25 @@ bool config_check_memory_mib(uint64_t mib, struct failure *failure)
 	return true;
 }
 
+static bool not_a_size(const char *text, bool too_large, struct failure *failure)
+{
+	if (too_large)
+		return fail(failure, STATUS_USAGE,
+			    "\"%s\" is too much; expected at most %" PRIu64 " MiB", text,
+			    MAX_MEMORY_MIB);
+	return fail(failure, STATUS_USAGE,
+		    "\"%s\" is not a size; expected a number of MiB, or one with K, M, G or T, "
+		    "such as 512M",
+		    text);
+}
+
 bool config_set_memory(struct config *config, const char *text, struct failure *failure)
 {
 	const char *size = strncmp(text, "size=", 5) == 0 ? text + 5 : text;
 	uint64_t bytes;
 
 	if (!parse_size(size, MIB, &bytes))
-		return fail(
-			failure, STATUS_USAGE,
-			"\"%s\" is not a size; expected a number of MiB, or one with K, M, G or "
-			"T, such as 512M",
-			text);
+		return not_a_size(text, errno == ERANGE, failure);
 	if (bytes % MIB != 0)
 		return fail(failure, STATUS_USAGE,
 			    "\"%s\" is not a whole number of MiB; expected one, such as 512M",
@@ -221,10 +230,10 @@ bool config_set_timeout(struct config *config, const char *text, struct failure 
 
 	if (!parse_milliseconds(text, &milliseconds) || milliseconds == 0 ||
 	    milliseconds > MAX_TIMEOUT_MS)
-		return fail(
-			failure, STATUS_USAGE,
-			"\"%s\" is not a time limit; expected seconds above 0, such as 30 or 0.5",
-			text);
+		return fail(failure, STATUS_USAGE,
+			    "\"%s\" is not a time limit; expected seconds above 0 and up to "
+			    "%" PRIu64 ", such as 30 or 0.5",
+			    text, MAX_TIMEOUT_MS / 1000);
 	config->timeout_ms = milliseconds;
 	return true;
 }

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -427,6 +428,7 @@ static bool read_rom_write(struct reader *reader, const json_t *value,
 static bool read_timeout(struct reader *reader, const json_t *value, const struct json_place *place,
 			 void *target)
 {
+	double seconds = json_number_value(value);
 	char text[64];
 
 	(void)target;
@@ -436,8 +438,10 @@ static bool read_timeout(struct reader *reader, const json_t *value, const struc
 	if (json_is_integer(value))
 		(void)snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT,
 			       json_integer_value(value));
+	else if (fabs(seconds) < 1e12)
+		(void)snprintf(text, sizeof(text), "%.3f", seconds);
 	else
-		(void)snprintf(text, sizeof(text), "%.3f", json_real_value(value));
+		(void)snprintf(text, sizeof(text), "%g", seconds); /* and not 300 digits */
 	return config_set_timeout(reader->config, text, reader->failure) || locate(reader, place);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Numbers as people type them. Each function takes the whole string or nothing: no sign, no blanks,
- * no junk at the end, no wrapping round.
+ * no junk at the end, no wrapping round. If it is nothing errno says why: EINVAL, or ERANGE for
+ * what is written as it should be and is too large.
  */
 #ifndef VMM_NUMBER_H
 #define VMM_NUMBER_H

@@ -12,7 +12,8 @@ vmm = Vmm(sys.argv[1])
 suite = Suite()
 
 SIZE = "is not a size; expected a number of MiB, or one with K, M, G or T, such as 512M"
-LIMIT = "is not a time limit; expected seconds above 0, such as 30 or 0.5"
+TOO_MUCH = "is too much; expected at most 67108864 MiB"
+LIMIT = "is not a time limit; expected seconds above 0 and up to 31536000, such as 30 or 0.5"
 PORTS = "ports within 0x0-0xffff"
 
 BAD = [
@@ -56,12 +57,14 @@ BAD = [
     (["-m", "1.5G"], f'--memory: "1.5G" {SIZE}'),
     (["-m", "size="], f'--memory: "size=" {SIZE}'),
     (["-m", "size=1G,backing=thp"], f'--memory: "size=1G,backing=thp" {SIZE}'),
-    (["-m", "99999999999999999999"], f'--memory: "99999999999999999999" {SIZE}'),
-    (["-m", "17592186044416M"], f'--memory: "17592186044416M" {SIZE}'),
+    (["-m", "99999999999999999999x"], f'--memory: "99999999999999999999x" {SIZE}'),
+    (["-m", "99999999999999999999"], f'--memory: "99999999999999999999" {TOO_MUCH}'),
+    (["-m", "16777216T"], f'--memory: "16777216T" {TOO_MUCH}'),
+    (["-m", "17592186044416M"], f'--memory: "17592186044416M" {TOO_MUCH}'),
     (["-m", "1536K"], '--memory: "1536K" is not a whole number of MiB; expected one, such as 512M'),
     (["-m", "0"], "--memory: 0 is no memory; expected at least 1 MiB"),
     (["-m", "0G"], "--memory: 0 is no memory; expected at least 1 MiB"),
-    (["-m", "65T"], "--memory: 68157440 MiB is too much; expected at most 67108864 MiB"),
+    (["-m", "65T"], f"--memory: 68157440 MiB {TOO_MUCH}"),
     (["-smp", "256"], "--smp: 256 vCPUs; expected 1 to 255"),
     (["-c", "0"], "--smp: 0 vCPUs; expected 1 to 255"),
     (["-c", "two"], '--smp: "two" is not a number of vCPUs; expected 1 to 255'),
@@ -77,6 +80,8 @@ BAD = [
     (["--timeout", ".5"], f'--timeout: ".5" {LIMIT}'),
     (["--timeout", "0.0001"], f'--timeout: "0.0001" {LIMIT}'),
     (["--timeout", "1e3"], f'--timeout: "1e3" {LIMIT}'),
+    (["--timeout", "31536000.001"], f'--timeout: "31536000.001" {LIMIT}'),
+    (["--timeout", "100000000"], f'--timeout: "100000000" {LIMIT}'),
     (["--timeout", "99999999999999999999"], f'--timeout: "99999999999999999999" {LIMIT}'),
     (["--irqchip", "kernel"],
      '--irqchip: "kernel" is not an interrupt controller; expected none, split or full'),
@@ -175,6 +180,7 @@ GOOD = [
     (["--timeout", "0.25"], "timeout", 0.25),
     (["--timeout=1.5"], "timeout", 1.5),
     (["--timeout", "0.001"], "timeout", 0.001),
+    (["--timeout", "31536000"], "timeout", 31536000),
     (["--stats"], "stats", "text"),
     (["--stats=json:/s"], "stats", "json:/s"),
     (["--dirty-log"], "dirty-log", "text"),

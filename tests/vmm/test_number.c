@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers as people type them: what is taken, and what is not. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <inttypes.h>
 
 #include "number.h"
@@ -74,6 +75,29 @@ Test(number, size)
 	takes_size("16777215T", 1, 16777215 * TIB);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		cr_expect(!parse_size(bad[i], MIB, &value), "\"%s\"", bad[i]);
+}
+
+/* Nothing but a number that is too large is called so. */
+Test(number, too_large)
+{
+	static const struct {
+		const char *text;
+		int error;
+	} cases[] = {
+		{ "", EINVAL },
+		{ "T", EINVAL },
+		{ "16777216TB", EINVAL },
+		{ "99999999999999999999x", EINVAL },
+		{ "16777216T", ERANGE },
+		{ "36893488147419103232", ERANGE },
+		{ "0x10000000000000000K", ERANGE },
+	};
+	uint64_t value;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		cr_expect(!parse_size(cases[i].text, MIB, &value), "\"%s\"", cases[i].text);
+		cr_expect(errno == cases[i].error, "\"%s\": %d", cases[i].text, errno);
+	}
 }
 
 static void takes_seconds(const char *text, uint64_t expected)
