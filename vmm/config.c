@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "arch.h"
+#include "kvm.h"
 #include "number.h"
 
 #define DEFAULT_MEMORY (256 * MIB)
@@ -41,7 +42,7 @@ void config_init(struct config *config)
 	config->irqchip = IRQCHIP_NOT_SAID;
 	config->serial = SERIAL_STDIO;
 	config->escape = true;
-	config_set_string(&config->kvm_device, "/dev/kvm");
+	config_set_string(&config->kvm_device, KVM_DEVICE);
 }
 
 void config_free(struct config *config)

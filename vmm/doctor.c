@@ -78,11 +78,22 @@ static void advise_permission(const char *path)
 			status.st_mode & 0777, status.st_uid, group, path, path);
 }
 
+/* Of this machine's KVM a file that --kvm-device names says nothing. */
+static void advise_device(const char *path)
+{
+	if (strcmp(path, KVM_DEVICE) != 0)
+		doctor_advice(
+			"give --kvm-device a KVM device, or leave it out: then it is " KVM_DEVICE);
+}
+
 static void explain_no_kvm(const char *path, int error)
 {
 	if (error == EACCES || error == EPERM) {
 		doctor_line("no", "KVM: %s is there, but you may not use it", path);
 		advise_permission(path);
+	} else if (strcmp(path, KVM_DEVICE) != 0) {
+		doctor_line("no", "KVM: %s: %s", path, strerror(error));
+		advise_device(path);
 	} else if (error == ENOENT) {
 		doctor_line("no", "KVM: there is no %s", path);
 		arch_doctor_no_kvm();
@@ -106,8 +117,10 @@ static int open_kvm(const char *path)
 	}
 	(void)close(fd);
 	fd = kvm_open(path, &failure);
-	if (fd < 0)
+	if (fd < 0) {
 		doctor_line("no", "KVM: %s", failure.text);
+		advise_device(path);
+	}
 	return fd;
 }
 

@@ -30,6 +30,10 @@ static bool check_kvm(int fd, const char *path, struct failure *failure)
 	};
 	int version = ioctl(fd, KVM_GET_API_VERSION, 0UL);
 
+	if (version < 0)
+		return fail(failure, STATUS_NO_KVM,
+			    "%s: is not a KVM device: %s; expected one, such as " KVM_DEVICE, path,
+			    strerror(errno));
 	if (version != KVM_API_VERSION)
 		return fail(failure, STATUS_NO_KVM, "%s: KVM API version %d; expected %d", path,
 			    version, KVM_API_VERSION);
@@ -42,13 +46,22 @@ static bool check_kvm(int fd, const char *path, struct failure *failure)
 	return true;
 }
 
+/* That a device of another name is not there does not mean that there is no KVM. */
+static void explain(const char *path, int error, struct failure *failure)
+{
+	bool usual = strcmp(path, KVM_DEVICE) == 0;
+
+	(void)fail(failure, STATUS_NO_KVM, "%s: %s; \"vmm doctor%s%s\" says what to do", path,
+		   usual && error == ENOENT ? "there is no KVM on this machine" : strerror(error),
+		   usual ? "" : " --kvm-device ", usual ? "" : path);
+}
+
 int kvm_open(const char *path, struct failure *failure)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0) {
-		(void)fail(failure, STATUS_NO_KVM, "%s: %s; \"vmm doctor\" says what to do", path,
-			   errno == ENOENT ? "there is no KVM on this machine" : strerror(errno));
+		explain(path, errno, failure);
 		return -1;
 	}
 	if (!check_kvm(fd, path, failure)) {

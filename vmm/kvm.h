@@ -5,7 +5,9 @@
 
 #include "failure.h"
 
-/* An open /dev/kvm that has what this VMM needs, or -1. */
+#define KVM_DEVICE "/dev/kvm"
+
+/* An open KVM device that has what this VMM needs, or -1. */
 int kvm_open(const char *path, struct failure *failure);
 
 int kvm_create_vm(int kvm_fd, struct failure *failure);

@@ -277,24 +277,36 @@ def no_kvm(device, pattern):
     vmm.refuses(["--kvm-device", device, kernel], re.compile(pattern), status=4)
 
 
+NOT_KVM = "is not a KVM device: Inappropriate ioctl for device; expected one, such as /dev/kvm"
 suite.add("status 4 where there is no KVM", no_kvm, "/nonexistent/kvm",
-          '/nonexistent/kvm: there is no KVM on this machine; "vmm doctor" says what to do')
-suite.add("status 4 where the device is something else", no_kvm, "/dev/null",
-          "/dev/null: KVM API version -1; expected 12")
+          "/nonexistent/kvm: No such file or directory; "
+          '"vmm doctor --kvm-device /nonexistent/kvm" says what to do')
+suite.add("status 4 where the device is something else", no_kvm, "/dev/null", f"/dev/null: {NOT_KVM}")
+suite.add("status 4 where the device is a file", no_kvm, sys.argv[0], f"{sys.argv[0]}: {NOT_KVM}")
 suite.add("status 4 where it cannot be opened", no_kvm, "/dev",
-          '/dev: Is a directory; "vmm doctor" says what to do')
+          '/dev: Is a directory; "vmm doctor --kvm-device /dev" says what to do')
 
 
-@suite.point("doctor says what is wrong and what to do, status 4")
+@suite.point("doctor says what is wrong with a device, and what to do, status 4")
 def doctor_without():
-    seen = vmm.run("doctor", "--kvm-device", "/nonexistent/kvm")
+    for device, text in (("/nonexistent/kvm", "No such file or directory"),
+                         ("/dev", "Is a directory"), ("/dev/null", NOT_KVM)):
+        seen = vmm.run("doctor", "--kvm-device", device)
+        equal((seen.status, seen.err), (4, ""), "status and stderr")
+        check(seen.out.startswith(f"no   KVM: {device}: {text}\n     -> give --kvm-device a KVM "
+                                  "device, or leave it out"), seen.out)
+        check("firmware" not in seen.out, seen.out)
+        check(seen.out.rstrip().splitlines()[-1].startswith("Guests cannot run here"), seen.out)
+
+
+@suite.point("doctor says what to do where there is no /dev/kvm, status 4")
+def doctor_without_kvm():
+    if os.path.exists("/dev/kvm"):
+        raise Skipped("there is a /dev/kvm")
+    seen = vmm.run("doctor")
     equal((seen.status, seen.err), (4, ""), "status and stderr")
-    check("no   KVM: there is no /nonexistent/kvm" in seen.out, seen.out)
+    check("no   KVM: there is no /dev/kvm" in seen.out, seen.out)
     check("qemu-system-x86_64 -accel tcg" in seen.out, seen.out)
-    check(seen.out.rstrip().splitlines()[-1].startswith("Guests cannot run here"), seen.out)
-    seen = vmm.run("doctor", "--kvm-device", "/dev/null")
-    equal(seen.status, 4, "status")
-    check("no   KVM: /dev/null: KVM API version -1; expected 12" in seen.out, seen.out)
 
 
 @suite.point("doctor says how to get permission, status 4")
