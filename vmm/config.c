@@ -34,6 +34,14 @@ void config_set_string(char **slot, const char *text)
 	*slot = copy_string(text);
 }
 
+bool config_set_path(char **slot, const char *text, struct failure *failure)
+{
+	if (text[0] == '\0')
+		return fail(failure, STATUS_USAGE, "\"\" is not a path; expected one");
+	config_set_string(slot, text);
+	return true;
+}
+
 void config_init(struct config *config)
 {
 	memset(config, 0, sizeof(*config));
@@ -121,6 +129,16 @@ bool config_set_vcpus(struct config *config, const char *text, struct failure *f
 		return false;
 	config->vcpus = count;
 	return true;
+}
+
+bool config_check_command_line(const struct config *config, struct failure *failure)
+{
+	size_t length = config->command_line ? strlen(config->command_line) : 0;
+
+	if (length <= CONFIG_MAX_COMMAND_LINE)
+		return true;
+	return fail(failure, STATUS_USAGE, "command line of %zu bytes; expected at most %d", length,
+		    CONFIG_MAX_COMMAND_LINE);
 }
 
 /* Several vCPUs start and wake each other by their interrupt controllers. */

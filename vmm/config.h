@@ -9,7 +9,8 @@
 
 #include "failure.h"
 
-#define CONFIG_MAX_REGIONS 32
+#define CONFIG_MAX_REGIONS      32
+#define CONFIG_MAX_COMMAND_LINE 4095 /* without its NUL */
 
 #define DEBUG_EXIT_IOSIZE 4
 
@@ -112,6 +113,8 @@ bool config_check(const struct config *config, struct failure *failure);
 /* The pieces that a file gives as numbers. */
 bool config_check_memory_mib(uint64_t mib, struct failure *failure);
 bool config_check_vcpus(uint64_t count, struct failure *failure);
+/* What was put into config->command_line. */
+bool config_check_command_line(const struct config *config, struct failure *failure);
 bool config_set_debug_exit(struct config *config, uint64_t iobase, uint64_t iosize,
 			   struct failure *failure);
 /* Takes region->file over if it succeeds. */
@@ -125,5 +128,7 @@ bool config_region_kind(const char *name, enum region_kind *kind);
 
 /* Replaces *slot by a copy of `text`. */
 void config_set_string(char **slot, const char *text);
+/* ... which must not be empty. */
+bool config_set_path(char **slot, const char *text, struct failure *failure);
 
 #endif

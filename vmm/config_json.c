@@ -217,7 +217,7 @@ static bool read_boot_args(struct reader *reader, const json_t *value,
 	if (!json_is_string(value))
 		return bad(reader, place, "a string");
 	config_set_string(&reader->config->command_line, json_string_value(value));
-	return true;
+	return config_check_command_line(reader->config, reader->failure) || locate(reader, place);
 }
 
 static bool read_boot_source(struct reader *reader, const json_t *value,

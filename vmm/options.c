@@ -54,44 +54,33 @@ struct option {
 
 static bool set_kernel(struct config *config, const char *text, struct failure *failure)
 {
-	(void)failure;
-	config_set_string(&config->kernel, text);
-	return true;
+	return config_set_path(&config->kernel, text, failure);
 }
 
 static bool set_append(struct config *config, const char *text, struct failure *failure)
 {
-	(void)failure;
 	config_set_string(&config->command_line, text);
-	return true;
+	return config_check_command_line(config, failure);
 }
 
 static bool set_initrd(struct config *config, const char *text, struct failure *failure)
 {
-	(void)failure;
-	config_set_string(&config->initrd, text);
-	return true;
+	return config_set_path(&config->initrd, text, failure);
 }
 
 static bool set_dtb(struct config *config, const char *text, struct failure *failure)
 {
-	(void)failure;
-	config_set_string(&config->dtb, text);
-	return true;
+	return config_set_path(&config->dtb, text, failure);
 }
 
 static bool set_dump_dtb(struct config *config, const char *text, struct failure *failure)
 {
-	(void)failure;
-	config_set_string(&config->dump_dtb, text);
-	return true;
+	return config_set_path(&config->dump_dtb, text, failure);
 }
 
 static bool set_kvm_device(struct config *config, const char *text, struct failure *failure)
 {
-	(void)failure;
-	config_set_string(&config->kvm_device, text);
-	return true;
+	return config_set_path(&config->kvm_device, text, failure);
 }
 
 static bool set_memory_control(struct config *config, const char *text, struct failure *failure)
@@ -331,7 +320,7 @@ bool options_parse(struct options *options, int argc, char **argv, struct failur
 	return choose_action(options, failure);
 }
 
-static void append_arguments(struct config *config, char **arguments)
+static bool append_arguments(struct config *config, char **arguments, struct failure *failure)
 {
 	for (; *arguments; arguments++) {
 		const char *before = config->command_line ? config->command_line : "";
@@ -346,6 +335,8 @@ static void append_arguments(struct config *config, char **arguments)
 		free(config->command_line);
 		config->command_line = whole;
 	}
+	return config_check_command_line(config, failure) ||
+	       fail_prefix(failure, "arguments after --");
 }
 
 bool options_configure(const struct options *options, struct config *config,
@@ -353,6 +344,8 @@ bool options_configure(const struct options *options, struct config *config,
 {
 	const char *file = options->values[OPT_CONFIG];
 
+	if (file && file[0] == '\0')
+		return fail(failure, STATUS_USAGE, "--config: \"\" is not a path; expected one");
 	if (file && !config_load(config, file, failure))
 		return false;
 	for (int i = 0; i < OPTIONS; i++) {
@@ -362,8 +355,8 @@ bool options_configure(const struct options *options, struct config *config,
 		    !option->set(config, options->values[i], failure))
 			return fail_prefix(failure, "--%s", option->name);
 	}
-	if (options->arguments)
-		append_arguments(config, options->arguments);
+	if (options->arguments && !append_arguments(config, options->arguments, failure))
+		return false;
 	config_complete(config);
 	return true;
 }

@@ -128,7 +128,7 @@ static void halted(struct vcpu *vcpu)
 	end_where(vcpu, STATUS_HALTED, "halted",
 		  vcpu->run->if_flag
 			  ? "the guest halted, and there is no interrupt controller to wake it"
-			  : "the guest halted with interrupts off");
+			  : "the guest halted for good");
 }
 
 static void handle_exit(struct vcpu *vcpu)

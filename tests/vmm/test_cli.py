@@ -119,6 +119,10 @@ BAD = [
     (["doctor", "-m", "1"], '--memory: "vmm doctor" takes no option but --kvm-device PATH'),
     (["--config", "/nonexistent/x.json"],
      "--config: /nonexistent/x.json: cannot be opened: No such file or directory"),
+    *[([*options, ""], f'--{name}: "" is not a path; expected one')
+      for options, name in ((["-nographic"], "kernel"), (["-k"], "kernel"), (["-i"], "initrd"),
+                            (["--dtb"], "dtb"), (["--dump-dtb"], "dump-dtb"),
+                            (["--config"], "config"), (["--kvm-device"], "kvm-device"))],
     (["--config", "/"], re.compile(r"--config: /: cannot be (read|opened.*)")),
 ]
 

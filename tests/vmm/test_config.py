@@ -69,6 +69,9 @@ BAD = {
                       "boot-source.initrd_path: expected a path"),
     "arguments are no string": ('{"boot-source": {"boot_args": ["a"]}}', 1,
                                 "boot-source.boot_args: expected a string"),
+    "arguments are too long": (
+        '{"boot-source": {"boot_args": "' + "x" * 4096 + '"}}', 1,
+        "boot-source.boot_args: command line of 4096 bytes; expected at most 4095"),
     "memory is a string": ('{"machine-config": {"mem_size_mib": "1G"}}', 1,
                            "machine-config.mem_size_mib: expected a number of MiB"),
     "memory is a real": ('{"machine-config": {"mem_size_mib": 1.5}}', 1,

@@ -86,17 +86,10 @@ suite.add(
     f"initrd {big}: {31 * 2**20} bytes are too big for the free memory beside the kernel; "
     "more memory (-m) is needed",
 )
-suite.add(
-    "refused: a command line that is too long",
-    refuses_files,
-    [good, "-p", "x" * 4096],
-    f"kernel {good}: command line of 4096 bytes; expected at most 4095",
-)
-suite.add(
-    "refused: arguments that make the command line too long",
-    refuses_files,
-    [good, "-p", "x" * 4000, "--", "y" * 95],
-    f"kernel {good}: command line of 4096 bytes; expected at most 4095",
-)
+LONG = "command line of 4096 bytes; expected at most 4095"
+suite.add("refused: a command line that is too long", refuses_files, [good, "-p", "x" * 4096],
+          f"--append: {LONG}")
+suite.add("refused: arguments that make the command line too long", refuses_files,
+          [good, "-p", "x" * 4000, "--", "y" * 90, "zzzz"], f"arguments after --: {LONG}")
 
 suite.run()

@@ -45,7 +45,7 @@ for command in ("b 80", "w 80", "l ff"):
 suite.add("debug exit by the configuration's arguments", ends, "exit", [*EXIT, "-p", "b", "--", "11"],
           35)
 suite.add("without the device its port is nobody's, and the guest halts", ends, "hello", [], 46,
-          "hello\n", "the guest halted with interrupts off; " + WHERE.format("(.*)"))
+          "hello\n", "the guest halted for good; " + WHERE.format("(.*)"))
 suite.add("the device at another port is not at this one", ends, "hello",
           ["--device", "isa-debug-exit,iobase=0x501"], 46, "hello\n", "the guest halted .*")
 suite.add("reset: status 32", ends, "reset", EXIT, 32, "", "the guest asked for a reset")
@@ -53,7 +53,7 @@ suite.add("crash: status 34", ends, "panic", EXIT, 34, "", "the guest reported a
 suite.add("triple fault: status 38, with the instruction", ends, "triple", EXIT, 38, "",
           "triple fault; " + WHERE.format("0f 0b .*"))
 suite.add("halt with interrupts off: status 46", ends, "halt", EXIT, 46, "halting\n",
-          "the guest halted with interrupts off; " + WHERE.format("eb fd .*"))
+          "the guest halted for good; " + WHERE.format("eb fd .*"))
 suite.add("halt with interrupts on and no controller: status 46", ends, "halt", [*EXIT, "-p", "i"],
           46, "halting\n",
           "the guest halted, and there is no interrupt controller to wake it; .*")

@@ -18,9 +18,8 @@
 #include "machine.h"
 #include "memory_runs.h"
 
-#define MAX_COMMAND_LINE 4095 /* without its NUL, as on x86_64 */
 /* For what is added to a tree of the user's. */
-#define TREE_BUFFER      (DEVICE_TREE_MAX_SIZE + 0x4000)
+#define TREE_BUFFER (DEVICE_TREE_MAX_SIZE + 0x4000)
 
 /* An Image is one segment, as an ELF file has them. */
 static bool parse_image(struct kernel *kernel, const void *bytes, size_t length,
@@ -72,9 +71,6 @@ bool arch_kernel_parse(struct kernel *kernel, const void *bytes, size_t length,
 {
 	const uint8_t *first = bytes;
 
-	if (strlen(kernel->command_line) > MAX_COMMAND_LINE)
-		return fail(failure, STATUS_USAGE, "command line of %zu bytes; expected at most %d",
-			    strlen(kernel->command_line), MAX_COMMAND_LINE);
 	if (arm_image_is(bytes, length))
 		return parse_image(kernel, bytes, length, failure);
 	if (length >= SELFMAG && memcmp(bytes, ELFMAG, SELFMAG) == 0)

@@ -12,13 +12,12 @@
 #include "x86_layout.h"
 
 /* The boot data is one block, put together here and loaded as a whole. */
-#define MAX_COMMAND_LINE 4095 /* without its NUL */
-#define MAX_MEMORY_MAP   256
+#define MAX_MEMORY_MAP 256
 struct boot_block {
 	struct pvh_start_info info;
 	struct pvh_module module;
 	struct pvh_memory map[MAX_MEMORY_MAP];
-	char command_line[MAX_COMMAND_LINE + 1];
+	char command_line[CONFIG_MAX_COMMAND_LINE + 1];
 };
 _Static_assert(sizeof(struct boot_block) <= BOOT_DATA_SIZE, "the boot data has room for it");
 
@@ -63,9 +62,6 @@ bool arch_kernel_parse(struct kernel *kernel, const void *bytes, size_t length,
 			    "PVH entry 0x%" PRIx64
 			    " is in no loaded ELF segment; expected it in one",
 			    kernel->entry);
-	if (strlen(kernel->command_line) > MAX_COMMAND_LINE)
-		return fail(failure, STATUS_USAGE, "command line of %zu bytes; expected at most %d",
-			    strlen(kernel->command_line), MAX_COMMAND_LINE);
 	return true;
 }
 
