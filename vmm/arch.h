@@ -27,8 +27,9 @@ struct arch_board {
 };
 extern const struct arch_board arch_board;
 
-/* Refuses what a configuration can say and this architecture does not have. */
-bool arch_config_check(const struct config *config, struct failure *failure);
+/* Refuse what a configuration can say and this architecture does not have. */
+bool arch_has_irqchip(enum irqchip irqchip, struct failure *failure);
+bool arch_has_device_tree(struct failure *failure);
 
 /* How many bits a guest-physical address has; kvm_fd is -1 if there is no KVM to ask. */
 uint8_t arch_address_bits(int kvm_fd);

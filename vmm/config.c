@@ -53,10 +53,16 @@ void config_init(struct config *config)
 	config_set_string(&config->kvm_device, KVM_DEVICE);
 }
 
+void config_free_region(struct memory_region *region)
+{
+	free(region->file);
+	free(region->origin);
+}
+
 void config_free(struct config *config)
 {
 	for (size_t i = 0; i < config->region_count; i++)
-		free(config->regions[i].file);
+		config_free_region(&config->regions[i]);
 	free(config->kernel);
 	free(config->command_line);
 	free(config->initrd);
@@ -155,7 +161,7 @@ bool config_check(const struct config *config, struct failure *failure)
 			    "--smp %" PRIu64 " with --irqchip none: nothing can start the second "
 			    "vCPU; expected an interrupt controller, or --smp 1",
 			    config->vcpus);
-	return arch_config_check(config, failure);
+	return true;
 }
 
 static const char *const irqchip_names[] = { "none", "split", "full", NULL };
@@ -204,6 +210,8 @@ bool config_set_irqchip(struct config *config, const char *text, struct failure 
 		return fail(failure, STATUS_USAGE,
 			    "\"%s\" is not an interrupt controller; expected none, split or full",
 			    text);
+	if (!arch_has_irqchip((enum irqchip)found, failure))
+		return false;
 	config->irqchip = (enum irqchip)found;
 	return true;
 }

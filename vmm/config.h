@@ -50,7 +50,8 @@ struct memory_region {
 	uint64_t base;
 	uint64_t size;
 	enum region_kind kind;
-	char *file; /* what is in it at the start; NULL: zeros */
+	char *file;   /* what is in it at the start; NULL: zeros */
+	char *origin; /* where it was asked for: "FILE:LINE: KEY" */
 };
 
 struct debug_exit_config {
@@ -117,9 +118,10 @@ bool config_check_vcpus(uint64_t count, struct failure *failure);
 bool config_check_command_line(const struct config *config, struct failure *failure);
 bool config_set_debug_exit(struct config *config, uint64_t iobase, uint64_t iosize,
 			   struct failure *failure);
-/* Takes region->file over if it succeeds. */
+/* Takes the region's strings over if it succeeds. */
 bool config_add_region(struct config *config, const struct memory_region *region,
 		       struct failure *failure);
+void config_free_region(struct memory_region *region);
 
 const char *config_irqchip_name(enum irqchip irqchip);
 const char *config_rom_write_name(enum rom_write policy);

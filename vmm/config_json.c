@@ -46,14 +46,26 @@ static void place_name(const struct json_place *place, char *name, size_t size)
 		(void)snprintf(name + used, size - used, "[%zu]", place->index);
 }
 
+/* File, line and key; NULL if out of memory. */
+static char *origin(const struct reader *reader, const struct json_place *place)
+{
+	char name[256], *text = NULL;
+
+	place_name(place, name, sizeof(name));
+	if (asprintf(&text, "%s:%u: %s", reader->path,
+		     json_position_line(reader->text, reader->length, place), name) < 0)
+		return NULL;
+	return text;
+}
+
 /* Puts file, line and key before what the failure says. */
 static bool locate(struct reader *reader, const struct json_place *place)
 {
-	char name[256];
+	char *text = origin(reader, place);
 
-	place_name(place, name, sizeof(name));
-	return fail_prefix(reader->failure, "%s:%u: %s", reader->path,
-			   json_position_line(reader->text, reader->length, place), name);
+	(void)fail_prefix(reader->failure, "%s", text ? text : reader->path);
+	free(text);
+	return false;
 }
 
 static bool bad(struct reader *reader, const struct json_place *place, const char *expected)
@@ -207,7 +219,8 @@ static bool read_dtb(struct reader *reader, const json_t *value, const struct js
 		     void *target)
 {
 	(void)target;
-	return read_path(reader, value, place, &reader->config->dtb);
+	return read_path(reader, value, place, &reader->config->dtb) &&
+	       (arch_has_device_tree(reader->failure) || locate(reader, place));
 }
 
 static bool read_boot_args(struct reader *reader, const json_t *value,
@@ -322,15 +335,17 @@ static bool read_region(struct reader *reader, const json_t *value, const struct
 					       { "file", read_region_file },
 					       { NULL, NULL } };
 	static const char *const required[] = { "base", "size", "kind", NULL };
-	struct memory_region region = { .file = NULL };
+	struct memory_region region = { .file = NULL, .origin = origin(reader, place) };
 
+	if (!region.origin)
+		return fail(reader->failure, STATUS_HOST, "out of memory");
 	if (read_object(reader, value, place, fields, &region) &&
 	    require(reader, value, place, required)) {
 		if (config_add_region(reader->config, &region, reader->failure))
 			return true;
 		(void)locate(reader, place);
 	}
-	free(region.file);
+	config_free_region(&region);
 	return false;
 }
 
@@ -485,7 +500,8 @@ static bool read_dump_dtb(struct reader *reader, const json_t *value,
 			  const struct json_place *place, void *target)
 {
 	(void)target;
-	return read_path(reader, value, place, &reader->config->dump_dtb);
+	return read_path(reader, value, place, &reader->config->dump_dtb) &&
+	       (arch_has_device_tree(reader->failure) || locate(reader, place));
 }
 
 static bool read_kvm_device(struct reader *reader, const json_t *value,

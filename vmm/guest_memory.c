@@ -147,7 +147,7 @@ static bool make_shape(struct guest_memory *memory, const struct config *config,
 	}
 	for (size_t i = 0; i < config->region_count; i++) {
 		if (!add_region(memory, &config->regions[i], failure))
-			return fail_prefix(failure, "memory region %zu (%s)", i,
+			return fail_prefix(failure, "%s: %s", config->regions[i].origin,
 					   config_region_name(config->regions[i].kind));
 	}
 	return true;

@@ -299,7 +299,7 @@ bool regions_load(const struct guest_memory *memory, const struct config *config
 {
 	for (size_t i = 0; i < config->region_count; i++) {
 		if (config->regions[i].file && !load_region(memory, &config->regions[i], failure))
-			return fail_prefix(failure, "memory region %zu", i);
+			return fail_prefix(failure, "%s", config->regions[i].origin);
 	}
 	return true;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch.h"
 #include "config_json.h"
 
 enum option_id {
@@ -70,12 +71,12 @@ static bool set_initrd(struct config *config, const char *text, struct failure *
 
 static bool set_dtb(struct config *config, const char *text, struct failure *failure)
 {
-	return config_set_path(&config->dtb, text, failure);
+	return config_set_path(&config->dtb, text, failure) && arch_has_device_tree(failure);
 }
 
 static bool set_dump_dtb(struct config *config, const char *text, struct failure *failure)
 {
-	return config_set_path(&config->dump_dtb, text, failure);
+	return config_set_path(&config->dump_dtb, text, failure) && arch_has_device_tree(failure);
 }
 
 static bool set_kvm_device(struct config *config, const char *text, struct failure *failure)

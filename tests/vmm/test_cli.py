@@ -119,6 +119,8 @@ BAD = [
     (["doctor", "-m", "1"], '--memory: "vmm doctor" takes no option but --kvm-device PATH'),
     (["--config", "/nonexistent/x.json"],
      "--config: /nonexistent/x.json: cannot be opened: No such file or directory"),
+    (["--dtb", "x"], "--dtb: a machine of x86_64 has no device tree"),
+    (["--dump-dtb", "x"], "--dump-dtb: a machine of x86_64 has no device tree"),
     *[([*options, ""], f'--{name}: "" is not a path; expected one')
       for options, name in ((["-nographic"], "kernel"), (["-k"], "kernel"), (["-i"], "initrd"),
                             (["--dtb"], "dtb"), (["--dump-dtb"], "dump-dtb"),

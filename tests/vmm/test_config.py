@@ -7,6 +7,7 @@ import re
 import sys
 
 from harness import Suite, Vmm, check, equal
+from images import GOOD
 
 vmm = Vmm(sys.argv[1])
 suite = Suite()
@@ -69,6 +70,10 @@ BAD = {
                       "boot-source.initrd_path: expected a path"),
     "arguments are no string": ('{"boot-source": {"boot_args": ["a"]}}', 1,
                                 "boot-source.boot_args: expected a string"),
+    "a device tree": ('{"boot-source": {\n"dtb_path": "x"}}', 2,
+                      "boot-source.dtb_path: a machine of x86_64 has no device tree"),
+    "a device tree to write": ('{"dump-dtb": "x"}', 1,
+                               "dump-dtb: a machine of x86_64 has no device tree"),
     "arguments are too long": (
         '{"boot-source": {"boot_args": "' + "x" * 4096 + '"}}', 1,
         "boot-source.boot_args: command line of 4096 bytes; expected at most 4095"),
@@ -278,19 +283,27 @@ def override():
 # Memory that cannot be: found when the machine is put together.
 def refused_memory(options, content, text):
     path = vmm.file("memory.json", content)
-    vmm.refuses(["--config", path, "--dump-stage2", *options], text)
+    vmm.refuses(["--config", path, "--dump-stage2", *options],
+                re.compile(re.escape(f"{path}:2: memory-regions[0]: ram: ") + text))
 
 
 suite.add("refused: RAM on top of RAM", refused_memory, ["-m", "32"],
           region(base='"0x1ff0000"', size='"128K"'),
-          re.compile(r"memory region 0 \(ram\): there is RAM already, at 0x[0-9a-f]+-0x1ffffff; "
-                     r"expected free addresses"))
+          r"there is RAM already, at 0x[0-9a-f]+-0x1ffffff; expected free addresses")
 suite.add("refused: a region beyond the guest's addresses", refused_memory, [],
           region(base='"0xffffffff0000"', size='"128K"'),
-          re.compile(r"memory region 0 \(ram\): .*"))
+          ".*")
 suite.add("refused: a region larger than a file", refused_memory, [],
           region(size='"0x7ffffffffffff000"'),
-          "memory region 0 (ram): 0x7ffffffffffff000 bytes do not fit in a file")
+          "0x7ffffffffffff000 bytes do not fit in a file")
+
+
+@suite.point("refused: a region whose file is not there")
+def missing_content():
+    path = vmm.file("memory.json", region(more=', "file": "nosuch"'))
+    vmm.refuses(["--config", path, vmm.file("k", GOOD)],
+                f"{path}:2: memory-regions[0]: file {vmm.scratch}/nosuch: cannot be opened: No such "
+                "file or directory")
 
 
 @suite.point("ROM and holes take the place of RAM, and neighbours stay")

@@ -251,7 +251,7 @@ def rom_too_large():
     path = vmm.file("big.json", json.dumps({"memory-regions": [
         {"base": "4G", "size": "4K", "kind": "rom", "file": big}]}))
     vmm.refuses(["--config", path, vmm.kernel("hello")],
-                f"memory region 0: file {big}: its 4097 bytes do not fit in 0x1000")
+                f"{path}:1: memory-regions[0]: file {big}: its 4097 bytes do not fit in 0x1000")
 
 
 def misplaced(regions, text):

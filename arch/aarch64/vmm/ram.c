@@ -26,12 +26,18 @@ const struct arch_board arch_board = {
 	.debug_exit_units = "bytes",
 };
 
-bool arch_config_check(const struct config *config, struct failure *failure)
+bool arch_has_irqchip(enum irqchip irqchip, struct failure *failure)
 {
-	if (config->irqchip == IRQCHIP_SPLIT)
+	if (irqchip == IRQCHIP_SPLIT)
 		return fail(failure, STATUS_USAGE,
-			    "--irqchip split: a machine of AArch64 has a whole GIC or nothing; "
-			    "expected none or full");
+			    "split: a machine of AArch64 has a whole GIC or nothing; expected none "
+			    "or full");
+	return true;
+}
+
+bool arch_has_device_tree(struct failure *failure)
+{
+	(void)failure;
 	return true;
 }
 

@@ -16,12 +16,16 @@ const struct arch_board arch_board = {
 	.debug_exit_units = "ports",
 };
 
-bool arch_config_check(const struct config *config, struct failure *failure)
+bool arch_has_irqchip(enum irqchip irqchip, struct failure *failure)
 {
-	if (config->dtb || config->dump_dtb)
-		return fail(failure, STATUS_USAGE, "--%s: a machine of x86_64 has no device tree",
-			    config->dtb ? "dtb" : "dump-dtb");
+	(void)irqchip;
+	(void)failure;
 	return true;
+}
+
+bool arch_has_device_tree(struct failure *failure)
+{
+	return fail(failure, STATUS_USAGE, "a machine of x86_64 has no device tree");
 }
 
 /* EPT's width. What the host's CPU has may be less, and then KVM refuses the memory slot. */
