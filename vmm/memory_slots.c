@@ -13,8 +13,8 @@
 #include "memory_runs.h"
 
 #define LOG_WORD_PAGES UINT64_C(64)
-/* KVM_CLEAR_DIRTY_LOG counts pages in 32 bits. */
-#define CLEAR_PAGES    (UINT64_C(1) << 30)
+/* KVM takes no slot of 2^31 pages or more; a power of two leaves huge pages in one piece. */
+#define SLOT_SIZE_MAX  (GUEST_PAGE << 30)
 
 static int kvm_call(int fd, unsigned long request, void *argument)
 {
@@ -47,10 +47,20 @@ struct wanted {
 static bool want(void *context, const struct memory_run *run)
 {
 	struct wanted *wanted = context;
+	uint64_t size;
 
-	if (wanted->count == wanted->limit)
-		return false;
-	wanted->slots[wanted->count++] = (struct memory_slot){ .run = *run };
+	for (uint64_t done = 0; done < run->size; done += size) {
+		struct memory_run part = { .address = run->address + done,
+					   .offset = run->offset + done,
+					   .writable = run->writable };
+
+		size = SLOT_SIZE_MAX - part.address % SLOT_SIZE_MAX;
+		size = size < run->size - done ? size : run->size - done;
+		part.size = size;
+		if (wanted->count == wanted->limit)
+			return false;
+		wanted->slots[wanted->count++] = (struct memory_slot){ .run = part };
+	}
 	return true;
 }
 
@@ -95,21 +105,13 @@ static bool set_region(const struct memory_slots *slots, const struct guest_memo
 static bool clear_log(const struct memory_slots *slots, const struct memory_slot *slot,
 		      uint64_t *bits)
 {
-	uint64_t pages = slot->run.size / GUEST_PAGE;
+	struct kvm_clear_dirty_log clear = {
+		.slot = slot->number,
+		.num_pages = (uint32_t)(slot->run.size / GUEST_PAGE),
+		.dirty_bitmap = bits,
+	};
 
-	for (uint64_t first = 0; first < pages; first += CLEAR_PAGES) {
-		uint64_t count = pages - first < CLEAR_PAGES ? pages - first : CLEAR_PAGES;
-		struct kvm_clear_dirty_log clear = {
-			.slot = slot->number,
-			.num_pages = (uint32_t)count,
-			.first_page = first,
-			.dirty_bitmap = bits + first / LOG_WORD_PAGES,
-		};
-
-		if (slots->call(slots->vm_fd, KVM_CLEAR_DIRTY_LOG, &clear) != 0)
-			return false;
-	}
-	return true;
+	return slots->call(slots->vm_fd, KVM_CLEAR_DIRTY_LOG, &clear) == 0;
 }
 
 static bool mark_word(struct guest_memory *memory, uint64_t address, uint64_t word)

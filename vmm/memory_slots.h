@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * KVM's memory slots, derived from the guest memory's table: each run of it (memory_runs.h) is one
- * slot. When the table has changed the slots follow, by the fewest calls: a slot that is still a
- * run is left alone, and since KVM lets no slot change its size or its right to be written, the
- * others are deleted and made again. vCPUs must be out of KVM_RUN meanwhile.
+ * slot, or some if it is larger than KVM takes. When the table has changed the slots follow, by the
+ * fewest calls: a slot that is still a run is left alone, and since KVM lets no slot change its
+ * size or its right to be written, the others are deleted and made again. vCPUs must be out of
+ * KVM_RUN meanwhile.
  */
 #ifndef VMM_MEMORY_SLOTS_H
 #define VMM_MEMORY_SLOTS_H

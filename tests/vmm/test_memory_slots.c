@@ -20,6 +20,7 @@
 #define ROM_PAGES  4
 #define HOLE_FIRST 1100
 #define HOLE_PAGES 2
+#define SLOT_PAGES INT32_MAX /* at most, in one of KVM's slots */
 
 struct played_slot {
 	struct kvm_userspace_memory_region region; /* memory_size 0: none */
@@ -65,6 +66,8 @@ static int play_region(const struct kvm_userspace_memory_region *region)
 		return 0;
 	}
 	cr_assert_eq(slot->region.memory_size, 0, "slot %u is there", region->slot);
+	cr_assert_leq(region->memory_size / GUEST_PAGE, SLOT_PAGES, "slot %u is too large",
+		      region->slot);
 	for (unsigned int i = 0; i < MEMORY_SLOTS_MAX; i++)
 		cr_assert(kvm.slots[i].region.memory_size == 0 ||
 				  !overlap(&kvm.slots[i].region, region),
@@ -133,19 +136,24 @@ static void add_region(uint64_t first, uint64_t pages, enum region_kind kind)
 	cr_assert(config_add_region(&config, &region, &failure), "%s", failure.text);
 }
 
-static void set_up(void)
+static void make_slots(void)
 {
 	struct failure failure;
 
-	config_init(&config);
-	config.memory = PAGES * GUEST_PAGE;
-	add_region(ROM_FIRST, ROM_PAGES, REGION_ROM);
-	add_region(HOLE_FIRST, HOLE_PAGES, REGION_HOLE);
 	cr_assert(guest_memory_init(&memory, &config, 48, &failure), "%s", failure.text);
 	memset(&kvm, 0, sizeof(kvm));
 	memory_slots_init(&slots, -1, true);
 	slots.call = play;
 	update(SLOTS_DONE);
+}
+
+static void set_up(void)
+{
+	config_init(&config);
+	config.memory = PAGES * GUEST_PAGE;
+	add_region(ROM_FIRST, ROM_PAGES, REGION_ROM);
+	add_region(HOLE_FIRST, HOLE_PAGES, REGION_HOLE);
+	make_slots();
 }
 
 static void tear_down(void)
@@ -316,6 +324,28 @@ Test(memory_slots, a_refusal_is_undone)
 	}
 	/* Three logs, four slots that go and three that come. */
 	cr_expect_eq(refused, 3 + 4 + 3);
+}
+
+/* More memory than one slot takes is in several, without a gap but the hole for devices. */
+Test(memory_slots, as_large_as_kvm_takes)
+{
+	uint64_t end = 0, ram = 0;
+
+	tear_down();
+	config_init(&config);
+	config.memory = 9 * TIB;
+	make_slots();
+	for (uint32_t i = 0; i < slots.count; i++) {
+		const struct memory_run *run = &slots.slots[i].run;
+
+		cr_expect(run->address == end || run->address == 4 * GIB);
+		cr_expect_eq(place_of(run->address / GUEST_PAGE),
+			     (uint64_t)(uintptr_t)(memory.host + run->offset));
+		end = run->address + run->size;
+		ram += run->size;
+	}
+	cr_expect_eq(ram, 9 * TIB);
+	cr_expect_eq(slots.count, 4, "below the hole, and to 4, 8 and 9 TiB: %u", slots.count);
 }
 
 Test(memory_slots, too_many_pieces)
