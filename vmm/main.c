@@ -124,10 +124,12 @@ int main(int argc, char **argv)
 	int status;
 
 	stats_start(&machine.stats);
-	if (!open_standard_files())
+	if (!open_standard_files()) {
+		(void)fputs("vmm: /dev/null cannot be opened in place of a closed standard file\n",
+			    stderr);
 		return STATUS_HOST;
-	/* A file that may not grow (ulimit -f) is an error of who writes to it, and not our death.
-	 */
+	}
+	/* A file that may not grow (ulimit -f) is an error of who writes to it. */
 	(void)signal(SIGXFSZ, SIG_IGN);
 	config_init(&config);
 	if (options_parse(&options, argc, argv, &failure) &&
