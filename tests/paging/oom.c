@@ -1,127 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Running out of memory at each single allocation of each operation: atomic, nothing has changed
- * and every frame is back; resumable, exactly `done` bytes are done and a retry does the rest.
- */
+/* Running out of memory at each single allocation of each operation (shortage.h). */
 #include <inttypes.h>
 
+#include <twofold/page_batch.h>
+#include <twofold/page_cursor.h>
+
 #include "require.h"
+#include "shortage.h"
 #include "suite.h"
-#include "world.h"
-
-/* An operation, on a table that holds the mappings of a preparation. */
-struct scenario {
-	struct model_op before[3]; /* size 0: none */
-	struct model_op op;
-};
-
-static void prepare(struct world *world, const struct scenario *scenario)
-{
-	for (size_t i = 0; i < 3 && scenario->before[i].size != 0; i++)
-		world_must(world, &scenario->before[i]);
-}
-
-/* Does what is left of a resumable operation, with memory again. */
-static void finish(struct world *world, const struct model_op *what, uint64_t done)
-{
-	struct model_op rest = *what;
-
-	if (done == what->size)
-		return;
-	rest.virt += done;
-	rest.phys += done;
-	rest.size -= done;
-	world_must(world, &rest);
-}
-
-static void require_part_done(struct world *world, const struct model_op *what, uint64_t done)
-{
-	struct model after = { 0 };
-
-	REQUIRE(done < what->size, "no memory, yet done is 0x%" PRIx64, done);
-	model_apply(&world->model, what, done);
-	model_init(&after, world->format);
-	world_read(world, &after);
-	REQUIRE(model_same_translation(&world->model, &after),
-		"the table is not what 0x%" PRIx64 " bytes done make", done);
-	model_drop(&after);
-	world_resync(world);
-	world_check(world); /* no empty table, no table that is not in the tree */
-}
-
-/* Allocation `n` of the operation fails. False: it has fewer. */
-static bool fail_at(const struct format_case *format, const struct scenario *scenario, uint64_t n,
-		    bool after, uint32_t mode)
-{
-	struct model whole = { 0 };
-	struct model_op what = scenario->op;
-	struct page_table_op op = { 0 };
-	struct memory_snapshot *before;
-	enum paging_status status;
-	struct world world;
-	bool failed;
-
-	what.mode |= mode;
-	world_open(&world, format, MEMORY_BY_OFFSET);
-	prepare(&world, scenario);
-	model_init(&whole, format);
-	model_copy(&whole, &world.model);
-	model_apply(&whole, &what, what.size);
-	before = memory_snapshot_take(world.memory);
-	memory_fail_at(world.memory, n, after);
-	op.frames = world_frames(&world);
-	status = world_do(&world, &what, &op);
-	failed = world.memory->failures != 0;
-	memory_fail_at(world.memory, 0, false);
-	REQUIRE(status == (failed ? PAGING_NO_MEMORY : PAGING_OK), "failing at %" PRIu64 ": %s", n,
-		status_name(status));
-	if (failed && !(mode & PAGING_RESUMABLE)) {
-		REQUIRE(what.kind == MODEL_MAP_TO || op.done == 0, "done is 0x%" PRIx64, op.done);
-		memory_snapshot_require(world.memory, before);
-		world_check(&world);
-		finish(&world, &what, 0);
-	} else if (failed) {
-		require_part_done(&world, &what, op.done);
-		finish(&world, &what, op.done);
-	} else {
-		world_resync(&world);
-	}
-	REQUIRE(model_same_translation(&world.model, &whole), "the retry came to something else");
-	memory_snapshot_drop(before);
-	model_drop(&whole);
-	world_close(&world);
-	return failed;
-}
-
-/* At every allocation, alone and with all that follow. Returns how many there are. */
-static uint64_t fail_everywhere(const struct format_case *format, const struct scenario *scenario,
-				uint32_t mode)
-{
-	for (uint64_t n = 1;; n++) {
-		bool once = fail_at(format, scenario, n, false, mode);
-		bool on = fail_at(format, scenario, n, true, mode);
-
-		REQUIRE(once == on, "allocation %" PRIu64 " is made or not", n);
-		if (!once)
-			return n - 1;
-		REQUIRE(n < 100, "it does not end");
-	}
-}
-
-static void every_mode(const struct format_case *format, const struct scenario *scenario,
-		       uint64_t at_least)
-{
-	static const uint32_t modes[] = { 0, PAGING_RESUMABLE };
-
-	for (size_t i = 0; i < 2; i++) {
-		uint64_t count;
-
-		if (scenario->op.kind == MODEL_MAP_TO && modes[i] != 0)
-			continue;
-		count = fail_everywhere(format, scenario, modes[i]);
-		REQUIRE(count >= at_least, "only %" PRIu64 " allocations are made", count);
-	}
-}
 
 static struct model_op operation(enum model_kind kind, virt_addr virt, phys_addr phys,
 				 uint64_t size)
@@ -164,51 +50,78 @@ FORMAT_TEST(oom, the_root_out_of_reach)
 	memory_destroy(memory);
 }
 
-FORMAT_TEST(oom, map_to)
+static void map_to_scenarios(const struct format_case *format)
 {
 	uint64_t granule = format_granule(format);
 	virt_addr virt = format_middle(format);
-	struct scenario scenario = { .op = operation(MODEL_MAP_TO, virt, granule, granule) };
+	struct shortage scenario = { .op = operation(MODEL_MAP_TO, virt, granule, granule) };
 
-	every_mode(format, &scenario, format->levels - 1);
+	shortage_in_every_mode(format, &scenario, format->levels - 1);
 	for (unsigned int level = 1; level < format->levels; level++) { /* some tables are there */
 		scenario.before[0] =
 			operation(MODEL_MAP, virt + format->level_size[level], 0, granule);
-		every_mode(format, &scenario, level);
+		shortage_in_every_mode(format, &scenario, level);
 	}
 }
 
+FORMAT_TEST(oom, map_to)
+{
+	map_to_scenarios(format);
+}
+
 /* Ranges that touch tables of every level on both sides of a border. */
-FORMAT_TEST(oom, map)
+static void map_scenarios(const struct format_case *format)
 {
 	uint64_t granule = format_granule(format);
 	virt_addr virt = format_middle(format);
 
 	for (unsigned int level = 1; level < format->levels; level++) {
 		virt_addr border = virt + format->level_size[level];
-		struct scenario scenario = { .op = operation(MODEL_MAP, border - 3 * granule,
+		struct shortage scenario = { .op = operation(MODEL_MAP, border - 3 * granule,
 							     granule, 7 * granule) };
 
-		every_mode(format, &scenario, level);
+		shortage_in_every_mode(format, &scenario, level);
 		scenario.before[0] = operation(MODEL_MAP, border + 4 * granule, 0, granule);
-		every_mode(format, &scenario, 1);
+		shortage_in_every_mode(format, &scenario, 1);
 	}
 }
 
+FORMAT_TEST(oom, map)
+{
+	map_scenarios(format);
+}
+
 /* Small leaves, large leaves, small leaves. */
-FORMAT_TEST(oom, map_mixed_leaves)
+static void mixed_leaves_scenarios(const struct format_case *format)
 {
 	uint64_t granule = format_granule(format);
 	virt_addr virt = format_middle(format);
 
 	for (uint64_t size = format_largest_leaf(format); size > granule;
 	     size = format_next_smaller_leaf(format, size)) {
-		struct scenario scenario = { .op = operation(MODEL_MAP, virt - 2 * granule,
+		struct shortage scenario = { .op = operation(MODEL_MAP, virt - 2 * granule,
 							     4 * size - 2 * granule,
 							     2 * size + 5 * granule) };
 
-		every_mode(format, &scenario, 2);
+		shortage_in_every_mode(format, &scenario, 2);
 	}
+}
+
+FORMAT_TEST(oom, map_mixed_leaves)
+{
+	mixed_leaves_scenarios(format);
+}
+
+/* What splitting a leaf takes: a group of pages is split where it stands. */
+static uint64_t tables_to_split(const struct format_case *format, uint64_t size)
+{
+	return size > format->level_size[1] || !format_is_group(format, size);
+}
+
+static void two_leaves(struct shortage *scenario, virt_addr virt, uint64_t size)
+{
+	scenario->before[0] = operation(MODEL_MAP, virt, 0, size);
+	scenario->before[1] = operation(MODEL_MAP, virt + size, size, size);
 }
 
 static void split_scenarios(const struct format_case *format, enum model_kind kind)
@@ -218,25 +131,23 @@ static void split_scenarios(const struct format_case *format, enum model_kind ki
 
 	for (uint64_t size = format_largest_leaf(format); size > granule;
 	     size = format_next_smaller_leaf(format, size)) {
-		/* A group of pages is split where it stands. */
-		uint64_t tables = size > format->level_size[1] || !format_is_group(format, size);
-		struct scenario scenario = { .op = operation(kind, virt, 0, granule) };
+		uint64_t tables = tables_to_split(format, size);
+		struct shortage scenario = { .op = operation(kind, virt, 0, granule) };
 
-		scenario.before[0] = operation(MODEL_MAP, virt, 0, size);
-		scenario.before[1] = operation(MODEL_MAP, virt + size, size, size);
+		two_leaves(&scenario, virt, size);
 		scenario.op.flags.write = 0;
 		scenario.op.mode = PAGING_SPLIT;
-		every_mode(format, &scenario, tables);
+		shortage_in_every_mode(format, &scenario, tables);
 		scenario.op.virt = virt + size / 2 + granule; /* both leaves, in part */
 		scenario.op.size = size;
-		every_mode(format, &scenario, 2 * tables);
+		shortage_in_every_mode(format, &scenario, 2 * tables);
 		scenario.op.virt = virt + granule; /* one, at both ends */
 		scenario.op.size = size - 2 * granule;
-		every_mode(format, &scenario, tables);
+		shortage_in_every_mode(format, &scenario, tables);
 		scenario.op.virt = virt - 5 * granule; /* from a hole */
 		scenario.op.size = size + 6 * granule;
 		scenario.op.mode |= PAGING_SKIP_HOLES;
-		every_mode(format, &scenario, tables);
+		shortage_in_every_mode(format, &scenario, tables);
 	}
 }
 
@@ -272,14 +183,14 @@ FORMAT_TEST(oom, annotate)
 
 	for (unsigned int level = 1; level < format->levels; level++) {
 		virt_addr border = virt + format->level_size[level];
-		struct scenario scenario = { .op = annotation(border - 3 * granule, 7 * granule,
+		struct shortage scenario = { .op = annotation(border - 3 * granule, 7 * granule,
 							      0x5a) };
 
-		every_mode(format, &scenario, level);
+		shortage_in_every_mode(format, &scenario, level);
 		scenario.before[0] = annotation(border, format->level_size[level], 0x77);
-		every_mode(format, &scenario, level);
+		shortage_in_every_mode(format, &scenario, level);
 		scenario.before[0] = annotation(border + 4 * granule, granule, 0x77);
-		every_mode(format, &scenario, 1);
+		shortage_in_every_mode(format, &scenario, 1);
 	}
 }
 
@@ -291,21 +202,230 @@ FORMAT_TEST(oom, in_an_annotated_entry)
 
 	for (unsigned int level = 1; level < format->levels; level++) {
 		uint64_t span = format->level_size[level];
-		struct scenario scenario = { .op = operation(MODEL_MAP, virt + span / 2, 0,
+		struct shortage scenario = { .op = operation(MODEL_MAP, virt + span / 2, 0,
 							     3 * granule) };
 
 		scenario.before[0] = annotation(virt, 2 * span, 0x123456789);
-		every_mode(format, &scenario, level);
+		shortage_in_every_mode(format, &scenario, level);
 		scenario.op.kind = MODEL_MAP_TO;
 		scenario.op.size = granule;
-		every_mode(format, &scenario, level);
+		shortage_in_every_mode(format, &scenario, level);
 		scenario.op = annotation(virt + span - granule, 2 * granule, 0);
 		scenario.op.mode = PAGING_SPLIT;
-		every_mode(format, &scenario, UINT64_C(2) * level);
+		shortage_in_every_mode(format, &scenario, UINT64_C(2) * level);
 		scenario.op = annotation(virt + granule, span - 2 * granule, 0);
 		scenario.op.mode = PAGING_SPLIT;
-		every_mode(format, &scenario, UINT64_C(2) * level - 1);
+		shortage_in_every_mode(format, &scenario, UINT64_C(2) * level - 1);
 	}
+}
+
+static enum paging_status call_write_protect(struct world *world, const struct model_op *what,
+					     struct page_table_op *op)
+{
+	return page_table_write_protect(&world->table, what->virt, what->size, op);
+}
+
+/* As protecting does it, to flags that differ in this from those that are there. */
+static const struct shortage_way write_protect = { call_write_protect, model_apply };
+
+/* Two leaves, where they meet. */
+FORMAT_TEST(oom, write_protect_with_split)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+
+	for (uint64_t size = format_largest_leaf(format); size > granule;
+	     size = format_next_smaller_leaf(format, size)) {
+		struct shortage scenario = { .way = &write_protect };
+
+		scenario.op = operation(MODEL_PROTECT, virt + size - granule, 0, 2 * granule);
+		scenario.op.flags.write = 0;
+		scenario.op.mode = PAGING_SPLIT;
+		two_leaves(&scenario, virt, size);
+		shortage_in_every_mode(format, &scenario, 2 * tables_to_split(format, size));
+	}
+}
+
+static enum paging_status call_split(struct world *world, const struct model_op *what,
+				     struct page_table_op *op)
+{
+	return page_table_split(&world->table, what->virt, what->size, what->leaf_sizes, op);
+}
+
+static void apply_nothing(struct model *model, const struct model_op *what, uint64_t bytes)
+{
+	(void)model;
+	(void)what;
+	(void)bytes;
+}
+
+static const struct shortage_way split = { call_split, apply_nothing };
+
+/* All or nothing on a live table, resumable on one that nobody walks. */
+static void in_both_ways(const struct format_case *format, struct shortage *scenario,
+			 uint64_t at_least)
+{
+	scenario->live = true;
+	shortage_in_mode(format, scenario, 0, at_least);
+	scenario->live = false;
+	shortage_in_mode(format, scenario, PAGING_RESUMABLE, at_least);
+}
+
+/* Two leaves, where they meet. */
+FORMAT_TEST(oom, split)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+
+	for (uint64_t size = format_largest_leaf(format); size > granule;
+	     size = format_next_smaller_leaf(format, size)) {
+		uint64_t tables = tables_to_split(format, size);
+		struct shortage scenario = { .way = &split };
+
+		scenario.op = operation(MODEL_MAP, virt + size - granule, 0, 2 * granule);
+		scenario.op.leaf_sizes = granule;
+		two_leaves(&scenario, virt, size);
+		in_both_ways(format, &scenario, 2 * tables);
+	}
+}
+
+static enum paging_status call_replace(struct world *world, const struct model_op *what,
+				       struct page_table_op *op)
+{
+	op->mode |= PAGING_REPLACE;
+	return page_table_map(&world->table, what->virt, what->phys, what->size, what->flags, op);
+}
+
+static void apply_replace(struct model *model, const struct model_op *what, uint64_t bytes)
+{
+	struct model_op unmap = *what;
+
+	if (bytes == 0)
+		return;
+	unmap.kind = MODEL_UNMAP;
+	unmap.mode = PAGING_SPLIT | PAGING_SKIP_HOLES;
+	model_apply(model, &unmap, bytes);
+	model_apply(model, what, bytes);
+}
+
+static const struct shortage_way replace = { call_replace, apply_replace };
+
+/* Parts of two leaves; and a leaf in place of a table, with parts of what is before and behind. */
+FORMAT_TEST(oom, replace)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+
+	for (uint64_t size = format_largest_leaf(format); size > granule;
+	     size = format_next_smaller_leaf(format, size)) {
+		uint64_t tables = tables_to_split(format, size);
+		struct shortage scenario = { .way = &replace };
+
+		scenario.op =
+			operation(MODEL_MAP, virt + size - granule, size - granule, 3 * granule);
+		scenario.op.flags.write = 0;
+		two_leaves(&scenario, virt, size);
+		in_both_ways(format, &scenario, 2 * tables);
+		scenario.op = operation(MODEL_MAP, virt - 2 * granule, 2 * size - 2 * granule,
+					size + 4 * granule);
+		scenario.before[0] = operation(MODEL_MAP, virt + granule, 0, 3 * granule);
+		in_both_ways(format, &scenario, tables);
+	}
+}
+
+/* Leaves of what->leaf_sizes, one by one. */
+static enum paging_status call_cursor_map(struct world *world, const struct model_op *what,
+					  struct page_table_op *op)
+{
+	enum paging_status status;
+	struct page_cursor cursor;
+	uint64_t done = 0;
+
+	status = page_cursor_open(&cursor, &world->table, what->virt, op);
+	REQUIRE(status == PAGING_OK, "open: %s", status_name(status));
+	while (status == PAGING_OK && done < what->size) {
+		status = page_cursor_map(&cursor, what->phys + done, what->leaf_sizes, what->flags);
+		done += status == PAGING_OK ? what->leaf_sizes : 0;
+	}
+	page_cursor_close(&cursor);
+	op->done = done;
+	return status;
+}
+
+static const struct shortage_way cursor_map = { call_cursor_map, model_apply };
+
+/* A leaf of each size, which is there wholly or not at all, and pages over borders of tables. */
+FORMAT_TEST(oom, cursor_map)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+
+	for (uint64_t size = format_largest_leaf(format); size != 0;
+	     size = format_next_smaller_leaf(format, size)) {
+		struct shortage scenario = { .op = operation(MODEL_MAP, virt, size, size),
+					     .way = &cursor_map };
+
+		scenario.op.leaf_sizes = size;
+		shortage_in_mode(format, &scenario, 0, size == granule ? format->levels - 1 : 0);
+	}
+	for (unsigned int level = 1; level < format->levels; level++) {
+		virt_addr border = virt + format->level_size[level];
+		struct shortage scenario = { .way = &cursor_map };
+
+		scenario.op = operation(MODEL_MAP, border - 2 * granule, granule, 4 * granule);
+		scenario.op.leaf_sizes = granule;
+		shortage_in_mode(format, &scenario, PAGING_RESUMABLE, level);
+		scenario.live = true;
+		scenario.before[0] = operation(MODEL_MAP, border + 4 * granule, 0, granule);
+		shortage_in_mode(format, &scenario, PAGING_RESUMABLE, 1);
+	}
+}
+
+#define BATCH_MAX 8
+
+static enum paging_status call_batch(struct world *world, const struct model_op *what,
+				     struct page_table_op *op)
+{
+	uint64_t granule = format_granule(world->format);
+	struct page_pair pages[BATCH_MAX];
+	size_t count = what->size / granule, done;
+	enum paging_status status;
+
+	REQUIRE(count <= BATCH_MAX, "too many pages");
+	for (size_t i = 0; i < count; i++)
+		pages[i] = (struct page_pair){ what->virt + i * granule, what->phys + i * granule };
+	status = page_table_map_batch(&world->table, pages, count, what->flags, op->frames, &done);
+	op->done = done * granule;
+	return status;
+}
+
+static const struct shortage_way batch = { call_batch, model_apply };
+
+FORMAT_TEST(oom, map_batch)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+
+	for (unsigned int level = 1; level < format->levels; level++) {
+		virt_addr border = virt + format->level_size[level];
+		struct shortage scenario = { .way = &batch };
+
+		scenario.op = operation(MODEL_MAP, border - 3 * granule, granule, 7 * granule);
+		shortage_in_mode(format, &scenario, PAGING_RESUMABLE, level);
+		scenario.before[0] = operation(MODEL_MAP, border + 4 * granule, 0, granule);
+		shortage_in_mode(format, &scenario, PAGING_RESUMABLE, 1);
+	}
+}
+
+/* Its own ways to map, and the map that is all or nothing. */
+FORMAT_TEST(oom, parallel_tables)
+{
+	struct format_case parallel = *format;
+
+	parallel.config.parallel = true;
+	map_to_scenarios(&parallel);
+	map_scenarios(&parallel);
+	mixed_leaves_scenarios(&parallel);
 }
 
 /* What needs no table asks for none. */
