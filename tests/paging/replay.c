@@ -4,9 +4,9 @@
  * afterwards, never to anything half made, and never back again.
  */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "recorder.h"
 #include "require.h"
 #include "suite.h"
 #include "trap.h"
@@ -14,210 +14,41 @@
 
 /* To stop at a change of each of more leaves than this takes too long. */
 #define MANY_LEAVES 1100
-#define PROBES      48
-#define STORES_MAX  40000
-#define STORE_BYTES 64    /* the widest store there is */
-#define READS       16384 /* more than twice as many as all probes read: groups have 128 entries */
 
-/* What a walker makes of an address: its translation, or no translation and what stands there. */
-struct sight {
-	phys_addr phys;
-	uint64_t hole; /* the descriptor: 0, or an annotation */
-	unsigned int type;
-	uint8_t faults[WORLD_ACCESSES];
-	bool dirty;
-};
-
-struct replay {
+/* What the model does, as the recorder calls it. */
+struct modelled {
 	struct world *world;
-	struct trap trap;
-	virt_addr probes[PROBES];
-	size_t probe_count;
-	struct sight (*history)[PROBES]; /* [0] is before the operation */
-	size_t seen;
-	bool breaks;           /* there are groups, which are broken before they are made again */
-	phys_addr read[READS]; /* the words that the last look read, as a hash table; 0: none */
+	const struct model_op *what;
 };
 
-/* Which slot has that word, or is free for it. */
-static size_t slot_of(const struct replay *replay, phys_addr word)
+static enum paging_status call_modelled(void *context)
 {
-	size_t slot = (size_t)((word >> 3) * UINT64_C(0x9e3779b97f4a7c15) >> 52) % READS;
+	const struct modelled *modelled = context;
+	struct page_table_op op = { .frames = world_frames(modelled->world) };
 
-	while (replay->read[slot] != 0 && replay->read[slot] != word)
-		slot = (slot + 1) % READS;
-	return slot;
+	return world_do(modelled->world, modelled->what, &op);
 }
 
-static uint64_t read_and_note(void *context, uint64_t address)
-{
-	struct replay *replay = context;
-
-	replay->read[slot_of(replay, address)] = address;
-	return memory_read(replay->world->memory, address);
-}
-
-static struct sight look(struct replay *replay, virt_addr virt)
-{
-	const struct world *world = replay->world;
-	struct walk_memory memory = { .read = read_and_note, .context = replay };
-	struct sight sight = { 0 };
-
-	for (unsigned int i = 0; i < WORLD_ACCESSES; i++) {
-		struct walk_result result = world->format->translate(
-			world->format, world->table.root, &memory, virt, world_accesses[i]);
-
-		sight.faults[i] = (uint8_t)result.fault;
-		if (result.fault == WALK_OK || result.fault == WALK_DENIED) {
-			sight.phys = result.phys;
-			sight.type = result.type;
-			sight.dirty = result.dirty;
-		} else if (result.fault == WALK_NOT_PRESENT) {
-			sight.hole = result.descriptor;
-		}
-	}
-	return sight;
-}
-
-static bool same(const struct sight *a, const struct sight *b)
-{
-	return a->phys == b->phys && a->hole == b->hole && a->type == b->type &&
-	       a->dirty == b->dirty && memcmp(a->faults, b->faults, sizeof(a->faults)) == 0;
-}
-
-/* Whether the last two sights are the same for each probe. */
-static bool nothing_changed(const struct replay *replay)
-{
-	const struct sight *now = replay->history[replay->seen];
-	const struct sight *before = replay->history[replay->seen - 1];
-
-	for (size_t i = 0; i < replay->probe_count; i++) {
-		if (!same(&now[i], &before[i]))
-			return false;
-	}
-	return true;
-}
-
-static void look_at_all(struct replay *replay)
-{
-	REQUIRE(replay->seen < STORES_MAX, "too many stores");
-	memset(replay->read, 0, sizeof(replay->read));
-	for (size_t i = 0; i < replay->probe_count; i++)
-		replay->history[replay->seen][i] = look(replay, replay->probes[i]);
-	/* Most stores fill a table that is not linked yet: the sight is the same, and kept once. */
-	if (replay->seen == 0 || !nothing_changed(replay))
-		replay->seen++;
-}
-
-static void after_store(struct trap *trap, phys_addr address)
-{
-	struct replay *replay = trap->context;
-
-	/* Who reads none of the words that it wrote sees what was there before. */
-	for (uint64_t word = 0; word < STORE_BYTES; word += 8) {
-		if (replay->read[slot_of(replay, address + word)] != 0) {
-			look_at_all(replay);
-			return;
-		}
-	}
-}
-
-static void add_probe(struct replay *replay, virt_addr virt)
-{
-	struct input_range ranges[2];
-	unsigned int count = format_ranges(replay->world->format, ranges);
-
-	for (unsigned int i = 0; i < count; i++) {
-		if (virt >= ranges[i].first && virt <= ranges[i].last &&
-		    replay->probe_count < PROBES)
-			replay->probes[replay->probe_count++] = virt;
-	}
-}
-
-/* Borders and insides of the range at every scale, and of what is mapped already. */
-static void choose_probes(struct replay *replay, const struct model_op *what)
-{
-	const struct format_case *format = replay->world->format;
-	const struct model *model = &replay->world->model;
-	virt_addr last = what->virt + what->size - 1;
-
-	replay->probe_count = 0;
-	add_probe(replay, what->virt);
-	add_probe(replay, what->virt - 1);
-	add_probe(replay, last);
-	add_probe(replay, last + 1);
-	add_probe(replay, what->virt + what->size / 2);
-	for (unsigned int level = 0; level < format->levels; level++) {
-		add_probe(replay, what->virt + format->level_size[level]);
-		add_probe(replay, what->virt - format->level_size[level]);
-		add_probe(replay, last + format->level_size[level]);
-		add_probe(replay, addr_align_down(what->virt, format->level_size[level]));
-	}
-	for (size_t i = 0; i < model->count; i += model->count / 8 + 1) {
-		add_probe(replay, model->leaves[i].virt);
-		add_probe(replay, model->leaves[i].virt + model->leaves[i].size - 1);
-	}
-}
-
-/* Old until it is new, and then new. */
-static void check_history(const struct replay *replay)
-{
-	size_t end = replay->seen - 1;
-
-	for (size_t i = 0; i < replay->probe_count; i++) {
-		const struct sight *old = &replay->history[0][i], *new = &replay->history[end][i];
-		bool changed = false;
-
-		for (size_t t = 1; t <= end; t++) {
-			const struct sight *now = &replay->history[t][i];
-
-			if (replay->breaks && now->faults[0] != WALK_OK &&
-			    now->faults[0] != WALK_DENIED)
-				continue; /* broken, and not made yet */
-			REQUIRE(same(now, old) || same(now, new),
-				"0x%" PRIx64
-				" is neither old nor new in between: fault %d, phys 0x%" PRIx64,
-				replay->probes[i], now->faults[0], now->phys);
-			REQUIRE(!changed || same(now, new), "0x%" PRIx64 " is back to what it was",
-				replay->probes[i]);
-			changed = !same(now, old);
-		}
-	}
-}
-
-/* The operation with every store watched. It may fail if `failing`; then nothing may ever show. */
+/* The operation with every store watched. Memory may fail; then nothing may ever show. */
 static void replay_op(struct world *world, const struct model_op *what, uint64_t fail_at)
 {
-	static struct replay replay;
-	struct page_table_op op = { .frames = world_frames(world) };
-	enum paging_status status;
+	struct modelled modelled = { .world = world, .what = what };
+	struct recorder_call call = { call_modelled, &modelled, format_has_groups(world->format) };
+	struct recorder_probes probes;
+	struct recording record;
 
-	memset(&replay, 0, sizeof(replay));
-	replay.world = world;
-	replay.breaks = format_has_groups(world->format);
-	replay.history = calloc(STORES_MAX, sizeof(*replay.history));
-	REQUIRE(replay.history != NULL, "no memory");
-	choose_probes(&replay, what);
-	look_at_all(&replay);
-	replay.trap = (struct trap){ .memory = world->memory,
-				     .after = after_store,
-				     .format = world->format,
-				     .context = &replay };
+	recorder_choose(&probes, world, what->virt, what->size);
 	memory_fail_at(world->memory, fail_at, false);
-	trap_begin(&replay.trap);
-	status = world_do(world, what, &op);
-	trap_end(&replay.trap);
+	record = recorder_watch(world, &probes, &call);
 	memory_fail_at(world->memory, 0, false);
-	check_history(&replay);
 	if (fail_at == 0) {
-		REQUIRE(status == PAGING_OK, "%s", status_name(status));
-		REQUIRE(replay.trap.stores != 0, "no store was seen");
+		REQUIRE(record.status == PAGING_OK, "%s", status_name(record.status));
+		REQUIRE(record.stores != 0, "no store was seen");
 		model_apply(&world->model, what, what->size);
 	} else {
-		REQUIRE(status == PAGING_NO_MEMORY, "%s", status_name(status));
-		REQUIRE(replay.seen == 1, "a failing operation shows %zu states", replay.seen);
+		REQUIRE(record.status == PAGING_NO_MEMORY, "%s", status_name(record.status));
+		REQUIRE(record.states == 1, "a failing operation shows %zu states", record.states);
 	}
-	free(replay.history);
 	world_check(world);
 }
 
