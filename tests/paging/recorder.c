@@ -2,7 +2,6 @@
 #include "recorder.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "require.h"
@@ -25,11 +24,14 @@ struct recorder {
 	struct world *world;
 	struct trap trap;
 	const struct recorder_probes *probes;
-	struct sight (*history)[RECORDER_PROBES]; /* [0] is before the operation */
-	size_t seen;
+	size_t seen;           /* in `history` */
 	bool breaks;           /* entries may be made invalid on the way */
 	phys_addr read[READS]; /* the words that the last look read, as a hash table; 0: none */
 };
+
+/* What was seen; [0] is before the operation. Most of it is never touched, and stays no memory: as
+ * calloc does it under MALLOC_PERTURB_, that would be most of the time these tests take. */
+static struct sight history[STORES_MAX][RECORDER_PROBES];
 
 /* Which slot has that word, or is free for it. */
 static size_t slot_of(const struct recorder *recorder, phys_addr word)
@@ -82,8 +84,8 @@ static bool same(const struct sight *a, const struct sight *b)
 /* Whether the last two sights are the same for each probe. */
 static bool nothing_changed(const struct recorder *recorder)
 {
-	const struct sight *now = recorder->history[recorder->seen];
-	const struct sight *before = recorder->history[recorder->seen - 1];
+	const struct sight *now = history[recorder->seen];
+	const struct sight *before = history[recorder->seen - 1];
 
 	for (size_t i = 0; i < recorder->probes->count; i++) {
 		if (!same(&now[i], &before[i]))
@@ -97,7 +99,7 @@ static void look_at_all(struct recorder *recorder)
 	REQUIRE(recorder->seen < STORES_MAX, "too many stores");
 	memset(recorder->read, 0, sizeof(recorder->read));
 	for (size_t i = 0; i < recorder->probes->count; i++)
-		recorder->history[recorder->seen][i] = look(recorder, recorder->probes->virt[i]);
+		history[recorder->seen][i] = look(recorder, recorder->probes->virt[i]);
 	/* Most stores fill a table that is not linked yet: the sight is the same, and kept once. */
 	if (recorder->seen == 0 || !nothing_changed(recorder))
 		recorder->seen++;
@@ -169,12 +171,11 @@ static void check_history(const struct recorder *recorder)
 	size_t end = recorder->seen - 1;
 
 	for (size_t i = 0; i < recorder->probes->count; i++) {
-		const struct sight *old = &recorder->history[0][i],
-				   *new = &recorder->history[end][i];
+		const struct sight *old = &history[0][i], *new = &history[end][i];
 		bool changed = false;
 
 		for (size_t t = 1; t <= end; t++) {
-			const struct sight *now = &recorder->history[t][i];
+			const struct sight *now = &history[t][i];
 
 			if (is_broken(recorder, now))
 				continue;
@@ -199,8 +200,6 @@ struct recording recorder_watch(struct world *world, const struct recorder_probe
 	recorder.world = world;
 	recorder.probes = probes;
 	recorder.breaks = call->breaks;
-	recorder.history = calloc(STORES_MAX, sizeof(*recorder.history));
-	REQUIRE(recorder.history != NULL, "no memory");
 	look_at_all(&recorder);
 	recorder.trap = (struct trap){ .memory = world->memory,
 				       .after = after_store,
@@ -212,6 +211,5 @@ struct recording recorder_watch(struct world *world, const struct recorder_probe
 	check_history(&recorder);
 	record.stores = recorder.trap.stores;
 	record.states = recorder.seen;
-	free(recorder.history);
 	return record;
 }
