@@ -103,7 +103,7 @@ test:
 
 # Operations for each configuration of each format, and seconds for each fuzz target.
 LONG_OPS := 1000000
-LONG_SEED := $(shell date +%s)
+LONG_SEED = $(shell date +%s)
 FUZZ_SECONDS := 600
 SHARD := 1/1
 

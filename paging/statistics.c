@@ -3,6 +3,7 @@
 #include "twofold/statistics.h"
 
 #include "engine/encoder.h"
+#include "root_frame.h"
 
 static bool count_visit(void *context, const struct page_visit *visit)
 {
@@ -27,15 +28,6 @@ static bool count_visit(void *context, const struct page_visit *visit)
 	return true;
 }
 
-/* Entries of the root: what all input addresses take of entries at that level. */
-static uint64_t root_entries(const struct page_table *table, uint64_t granule)
-{
-	unsigned int granule_shift = (unsigned int)__builtin_ctzll(granule);
-	unsigned int shift = granule_shift + (table->levels - 1u) * (granule_shift - 3);
-
-	return UINT64_C(1) << (table->input_bits - shift);
-}
-
 void page_table_statistics(const struct page_table *table, struct page_statistics *statistics)
 {
 	const unsigned int kinds = PAGE_VISIT_LEAF | PAGE_VISIT_TABLE | PAGE_VISIT_ANNOTATION;
@@ -43,7 +35,6 @@ void page_table_statistics(const struct page_table *table, struct page_statistic
 	uint64_t granule = table->leaf_sizes & -table->leaf_sizes;
 	struct input_range ranges[2];
 	unsigned int count = page_table_ranges(table, ranges);
-	uint64_t root_bytes;
 
 	/* Member by member: an initializer of this size takes a call of memset. */
 	for (unsigned int shift = 0; shift < 64; shift++)
@@ -58,8 +49,6 @@ void page_table_statistics(const struct page_table *table, struct page_statistic
 	for (unsigned int i = 0; i < count; i++)
 		(void)page_table_walk(table, ranges[i].first, ranges[i].last - ranges[i].first + 1,
 				      kinds, count_visit, statistics);
-	root_bytes = root_entries(table, granule) * sizeof(uint64_t);
-	if (root_bytes < 64) /* as page_table_init asks for it */
-		root_bytes = 64;
-	statistics->table_bytes = (statistics->tables - 1) * granule + root_bytes;
+	statistics->table_bytes = (statistics->tables - 1) * granule +
+				  root_frame_bytes(table, (unsigned int)__builtin_ctzll(granule));
 }

@@ -34,10 +34,15 @@ void config_set_string(char **slot, const char *text)
 	*slot = copy_string(text);
 }
 
+bool config_check_path(const char *text, struct failure *failure)
+{
+	return text[0] != '\0' || fail(failure, STATUS_USAGE, "\"\" is not a path; expected one");
+}
+
 bool config_set_path(char **slot, const char *text, struct failure *failure)
 {
-	if (text[0] == '\0')
-		return fail(failure, STATUS_USAGE, "\"\" is not a path; expected one");
+	if (!config_check_path(text, failure))
+		return false;
 	config_set_string(slot, text);
 	return true;
 }

@@ -131,6 +131,7 @@ bool config_region_kind(const char *name, enum region_kind *kind);
 /* Replaces *slot by a copy of `text`. */
 void config_set_string(char **slot, const char *text);
 /* ... which must not be empty. */
+bool config_check_path(const char *text, struct failure *failure);
 bool config_set_path(char **slot, const char *text, struct failure *failure);
 
 #endif

@@ -345,8 +345,8 @@ bool options_configure(const struct options *options, struct config *config,
 {
 	const char *file = options->values[OPT_CONFIG];
 
-	if (file && file[0] == '\0')
-		return fail(failure, STATUS_USAGE, "--config: \"\" is not a path; expected one");
+	if (file && !config_check_path(file, failure))
+		return fail_prefix(failure, "--config");
 	if (file && !config_load(config, file, failure))
 		return false;
 	for (int i = 0; i < OPTIONS; i++) {

@@ -9,6 +9,7 @@
 #include "format.h"
 #include "held.h"
 #include "recent.h"
+#include "root_frame.h"
 
 /* Leaves of the granule, and of each larger size up to some size that a table of this many levels
  * can have, since a leaf that is split must find leaves one level down; and groups of those, no
@@ -27,15 +28,6 @@ static inline bool leaf_sizes_valid(const struct encoder *e, struct page_table *
 		}
 	}
 	return level > 0 && sizes == 0;
-}
-
-/* A root of a few entries still wants a frame that a base register can point to: 64 bytes, on Arm
- * (TTBR, VTTBR). */
-static ALWAYS_INLINE uint64_t root_bytes(const struct encoder *e, const struct page_table *table)
-{
-	uint64_t bytes = table_bytes(e, table, top_level(table));
-
-	return bytes < 64 ? 64 : bytes;
 }
 
 /* One bit between the output address and the end of a descriptor's address field (bit 51). */
@@ -110,7 +102,7 @@ table_init(const struct encoder *e, const struct page_table_format *format,
 
 	if (status != PAGING_OK)
 		return status;
-	bytes = root_bytes(e, table);
+	bytes = root_frame_bytes(table, level_shift(e, 0));
 	if (!frames || !frames->allocate(frames, FRAME_ROOT, bytes, &frame))
 		return PAGING_NO_MEMORY;
 	if (frame.start >> table->output_bits != 0) {
@@ -140,7 +132,7 @@ static inline enum paging_status table_adopt(const struct encoder *e,
 
 	if (status != PAGING_OK)
 		return status;
-	if (!addr_is_aligned(root, root_bytes(e, table)))
+	if (!addr_is_aligned(root, root_frame_bytes(table, level_shift(e, 0))))
 		return PAGING_UNALIGNED;
 	if (root >> table->output_bits != 0)
 		return PAGING_OUTPUT_RANGE;
@@ -178,7 +170,8 @@ static inline void table_destroy(const struct encoder *e, struct page_table *tab
 		cursor_ascend(table, &c);
 		frames->free(frames, FRAME_TABLE, frame);
 	}
-	frame = (struct frame){ .start = table->root, .size = root_bytes(e, table) };
+	frame = (struct frame){ .start = table->root,
+				.size = root_frame_bytes(table, level_shift(e, 0)) };
 	cursor_close(table, &c);
 	frames->free(frames, FRAME_ROOT, frame);
 	table->tables = 0;

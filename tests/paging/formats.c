@@ -342,16 +342,21 @@ struct input_range format_first_range(const struct format_case *format)
 	return ranges[0];
 }
 
-bool format_has_input(const struct format_case *format, virt_addr virt)
+bool format_has_inputs(const struct format_case *format, virt_addr first, virt_addr last)
 {
 	struct input_range ranges[2];
 	unsigned int count = format_ranges(format, ranges);
 
 	for (unsigned int i = 0; i < count; i++) {
-		if (virt >= ranges[i].first && virt <= ranges[i].last)
+		if (first >= ranges[i].first && last <= ranges[i].last)
 			return true;
 	}
 	return false;
+}
+
+bool format_has_input(const struct format_case *format, virt_addr virt)
+{
+	return format_has_inputs(format, virt, virt);
 }
 
 virt_addr format_middle(const struct format_case *format)

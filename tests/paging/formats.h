@@ -78,7 +78,9 @@ const struct format_case *format_case_named(const char *name);
 unsigned int format_ranges(const struct format_case *format, struct input_range ranges[2]);
 /* The first of them, and an address around its middle that begins an entry of the root table. */
 struct input_range format_first_range(const struct format_case *format);
-/* Whether it is an input address of the table. */
+/* Whether these, from the first to the last, are input addresses of the table; and whether it is.
+ */
+bool format_has_inputs(const struct format_case *format, virt_addr first, virt_addr last);
 bool format_has_input(const struct format_case *format, virt_addr virt);
 virt_addr format_middle(const struct format_case *format);
 /* The highest output address. */

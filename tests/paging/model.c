@@ -175,18 +175,6 @@ static const struct model_leaf *first_mapped(const struct model *model, virt_add
 
 /* Rules of error */
 
-static bool input_ok(const struct format_case *format, virt_addr first, virt_addr last)
-{
-	struct input_range ranges[2];
-	unsigned int count = format_ranges(format, ranges);
-
-	for (unsigned int i = 0; i < count; i++) {
-		if (first >= ranges[i].first && last <= ranges[i].last)
-			return true;
-	}
-	return false;
-}
-
 static bool output_ok(const struct format_case *format, phys_addr first, uint64_t size)
 {
 	return first <= format_output_last(format) &&
@@ -208,7 +196,7 @@ static enum paging_status check_arguments(const struct format_case *format,
 		return PAGING_UNALIGNED;
 	if (op->size == 0 || op->virt + op->size - 1 < op->virt)
 		return PAGING_BAD_SIZE;
-	if (!input_ok(format, op->virt, op->virt + op->size - 1))
+	if (!format_has_inputs(format, op->virt, op->virt + op->size - 1))
 		return PAGING_INPUT_RANGE;
 	if (op->kind == MODEL_ANNOTATE)
 		own = 0;

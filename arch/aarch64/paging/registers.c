@@ -3,6 +3,8 @@
  * the registers of both stages share. */
 #include "registers.h"
 
+#include "root_frame.h"
+
 static const uint8_t pa_bits[] = { 32, 36, 40, 42, 44, 48, 52 };
 
 #define PA_SIZES (sizeof(pa_bits) / sizeof(pa_bits[0]))
@@ -251,20 +253,10 @@ enum register_status arm_check_walk(const struct aarch64_cpu *cpu, const struct 
 	return REGISTER_OK;
 }
 
-/* The root's bytes, not less than the 64 that are left of BADDR when it holds 52 bits. */
-static uint64_t root_alignment(const struct page_table *table)
-{
-	unsigned int shift = kind_granule(table->format->kind);
-	unsigned int top = shift + (shift - 3) * (table->levels - 1u);
-	uint64_t bytes = UINT64_C(8) << (table->input_bits - top);
-
-	return bytes < 64 ? 64 : bytes;
-}
-
 enum register_status arm_root(const struct page_table *table, const struct aarch64_walk *walk,
 			      const char *name, uint64_t *ttbr, struct register_refusal *refusal)
 {
-	uint64_t alignment = root_alignment(table);
+	uint64_t alignment = root_frame_bytes(table, kind_granule(table->format->kind));
 	uint64_t low = table->root & UINT64_C(0x0000ffffffffffff);
 
 	if (!addr_is_aligned(table->root, alignment))

@@ -76,8 +76,7 @@ enum register_status aarch64_tlb_plan(const struct aarch64_tlb *tlb,
 /*
  * After a new mapping, which no gather names: DSB ISHST; ISB. Without the first a walk, on any CPU,
  * may not see the descriptor yet; without the second this one may have begun a walk before.
- * REGISTER_WRONG_TABLE as above. As
- * above but for the table's `local`; for tables of either stage.
+ * Of `tlb`, `table` (of either stage) and `local` matter. REGISTER_WRONG_TABLE as above.
  */
 enum register_status aarch64_tlb_after_map(const struct aarch64_tlb *tlb, aarch64_tlb_emit emit,
 					   void *context);
