@@ -200,6 +200,26 @@ static inline bool check_groups(const struct encoder *e, const struct page_table
 	return check_group(e, table, c, index, count, check);
 }
 
+/* Over entries that hold nothing, as walk_skip. Where there are groups, to the first entry of one
+ * that holds something: by it they are looked at. */
+static inline void check_skip(const struct encoder *e, const struct page_table *table,
+			      struct page_cursor *c)
+{
+	const uint64_t *entries = cursor_entry(table, e, c);
+	uint64_t left = walk_left(e, table, c), empty = 0;
+
+	while (empty != left && entry_load(&entries[empty]) == 0)
+		empty++;
+	if (e->contiguous != 0) {
+		uint64_t index = level_index(e, table, c->level, c->input);
+		uint64_t first = addr_align_down(index + empty, hinted_entries(e, table, c->level));
+
+		empty = first > index ? first - index : 0;
+	}
+	if (empty != 0)
+		c->input = cursor_entry_start(e, c) + (empty << level_shift(e, c->level));
+}
+
 /* Tables */
 
 /* The table that the cursor has just come to, by the entry that `v` is about. */
@@ -285,6 +305,7 @@ static ALWAYS_INLINE enum paging_status check_range_entries(const struct encoder
 	for (;;) {
 		bool entered;
 
+		check_skip(e, table, &c);
 		if (!check_groups(e, table, &c, start, check)) {
 			status = PAGING_STOPPED;
 			break;

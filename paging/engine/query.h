@@ -314,6 +314,19 @@ static inline bool walk_show(const struct encoder *e, const struct page_table *t
 	return visitor(context, &visit);
 }
 
+/* How many entries follow the cursor's in its table that the range touches. */
+static inline uint64_t walk_left(const struct encoder *e, const struct page_table *table,
+				 const struct page_cursor *c)
+{
+	uint64_t size = level_size(e, c->level);
+	uint64_t range = (addr_align_down(c->last, size) - addr_align_down(c->input, size)) >>
+			 level_shift(e, c->level);
+	uint64_t entries =
+		level_entries(e, table, c->level) - 1 - level_index(e, table, c->level, c->input);
+
+	return range < entries ? range : entries;
+}
+
 /* Over entries that are not present (with `notes`: nor annotated), as far as the table and the
  * range go: to the last of them. */
 static inline void walk_skip(const struct encoder *e, const struct page_table *table,
@@ -321,14 +334,10 @@ static inline void walk_skip(const struct encoder *e, const struct page_table *t
 {
 	uint64_t size = level_size(e, c->level);
 	uint64_t input = addr_align_down(c->input, size);
-	uint64_t index = level_index(e, table, c->level, input);
-	uint64_t left = (addr_align_down(c->last, size) - input) >> level_shift(e, c->level);
-	const uint64_t *entry = c->tables[c->level] + index;
+	const uint64_t *entry = cursor_entry(table, e, c);
 	const uint64_t *end;
 
-	if (left > level_entries(e, table, c->level) - 1 - index)
-		left = level_entries(e, table, c->level) - 1 - index;
-	for (end = entry + left; entry != end; entry++) {
+	for (end = entry + walk_left(e, table, c); entry != end; entry++) {
 		uint64_t d = entry_load(entry);
 
 		if (e->is_present(table, d, c->level) || (notes && d != 0))

@@ -50,6 +50,7 @@ void world_open(struct world *world, const struct format_case *format, enum memo
 
 	require_story_begin("%s", format->name);
 	world->format = format;
+	world->checks = 0;
 	world->memory = memory_create(base, reach);
 	world->memory->root_bytes = format->root_bytes;
 	world->memory->table_bytes = format->table_bytes;
@@ -599,8 +600,9 @@ void world_check(struct world *world)
 {
 	uint64_t tables = world_check_tree(world, false);
 	struct model seen = { 0 };
-	/* Through the hook each look costs system calls. */
-	size_t step = world->model.count / (world->memory->reach == MEMORY_BY_HOOK ? 2 : 24) + 1;
+	/* Not more leaves than the rest is worth; through the hook a look costs system calls. */
+	size_t step = world->model.count / (world->memory->reach == MEMORY_BY_HOOK ? 2 : 8) + 1;
+	size_t phase = (size_t)(world->checks++ % step);
 
 	model_init(&seen, world->format);
 	world_read(world, &seen);
@@ -615,7 +617,7 @@ void world_check(struct world *world)
 	REQUIRE(world->memory->live == tables, "%" PRIu64 " frames are out, %" PRIu64 " are tables",
 		world->memory->live, tables);
 	for (size_t i = 0; i < world->model.count; i++) {
-		if (i % step == 0 || i + 2 > world->model.count)
+		if (i % step == phase || i + 2 > world->model.count)
 			probe_around(world, &world->model.leaves[i]);
 	}
 	world_probe(world, 0);

@@ -15,6 +15,7 @@ struct world {
 	struct page_table table;
 	struct model model;
 	struct model told; /* of what PAGING_TELL has shown, in its order */
+	uint64_t checks;   /* how often world_check looked: each time at other leaves */
 };
 
 /* An empty table in a memory that ends at the last output address. */
