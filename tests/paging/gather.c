@@ -107,6 +107,32 @@ FORMAT_TEST(gather, pages_and_tables_by_turns)
 }
 
 /* A leaf of each size whose tables stay. */
+/* Tables become leaves, and the table that these are in does too: a frame that goes away has leaves
+ * now where tables were that went before it. */
+FORMAT_TEST(gather, collapse_over_several_levels)
+{
+	uint64_t size = format_largest_leaf(format), granule = format_granule(format);
+	virt_addr virt = addr_align_down(format_middle(format), size);
+	struct model_op what = operation(MODEL_PROTECT, virt, size, 0);
+	struct page_table_op op = { 0 };
+	struct flush_watch watch;
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	world_map(&world, virt, 0, size);
+	REQUIRE(page_table_split(&world.table, virt, granule, granule, &op) == PAGING_OK,
+		"no split");
+	world_resync(&world);
+	flush_watch_begin(&watch, &world, WATCH_RANGES, 1, true);
+	op.gather = &watch.gather;
+	REQUIRE(page_table_collapse(&world.table, virt, size, &op) == PAGING_OK, "no collapse");
+	world_resync(&world);
+	REQUIRE(world.model.count == 1, "%zu leaves", world.model.count);
+	flush_watch_end(&watch, &what);
+	world_close(&world);
+}
+
 FORMAT_TEST(gather, one_leaf)
 {
 	virt_addr virt = format_middle(format);

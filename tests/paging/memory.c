@@ -320,6 +320,16 @@ void memory_may_free(struct test_memory *memory, phys_addr address)
 	memory->units[unit_of(memory, address)].may_free = true;
 }
 
+bool memory_has_gone(const struct test_memory *memory, phys_addr address)
+{
+	const struct memory_unit *unit;
+
+	if (address < memory->base || address - memory->base >= MEMORY_BYTES)
+		return false;
+	unit = &memory->units[unit_of(memory, address)];
+	return unit->state == MEMORY_FREED || (unit->state == MEMORY_LIVE && unit->may_free);
+}
+
 void memory_walk_begin(struct test_memory *memory)
 {
 	memory->walks++;

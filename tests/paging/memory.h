@@ -87,6 +87,8 @@ void memory_fail_at(struct test_memory *memory, uint64_t n, bool after);
 
 /* No walker reads that frame any more: it may be freed though it is guarded. */
 void memory_may_free(struct test_memory *memory, phys_addr address);
+/* Whether that frame was freed, or may be. */
+bool memory_has_gone(const struct test_memory *memory, phys_addr address);
 /* A walk of the whole tree begins; it comes to that frame; it is over, and no walker that begins
  * anew reads any other of the guarded frames. */
 void memory_walk_begin(struct test_memory *memory);
