@@ -34,8 +34,8 @@ help:
 	@echo 'make build    build everything (the same as plain make)'
 	@echo 'make test-long  the tests that take hours: random operations by the million,'
 	@echo '              long fuzzing, the sanitized tests on every configuration, Linux as guest on'
-	@echo '              more CPU models of Bochs, all mutants of the library'
-	@echo '              (variables: LONG_OPS, FUZZ_SECONDS, SHARD=1/8: one part of eight of the mutants)'
+	@echo '              more CPU models of Bochs, all mutants of the library (variables: LONG_OPS,'
+	@echo '              FUZZ_SECONDS, MUTANTS=100: so many of them, SHARD=1/8: one part of eight)'
 	@echo 'make mutation the mutants alone'
 	@echo 'make fuzz     fuzz for FUZZ_SECONDS (default: 600) a target'
 	@echo 'make bench    measure the library, the guest and the VMM: build/bench/report.html, results.json'
@@ -106,6 +106,7 @@ LONG_OPS := 1000000
 LONG_SEED = $(shell date +%s)
 FUZZ_SECONDS := 600
 SHARD := 1/1
+MUTANTS :=
 
 fuzz:
 	@configs/install-packages build test
@@ -121,8 +122,8 @@ test-long: fuzz
 mutation:
 	@configs/install-packages build
 	@configs/configure-build "$(BUILD)" $(MESON_OPTIONS)
-	$(call build,tests/paging/test-paging tests/parallel/test-parallel)
-	@tests/mutation/mutate --shard $(SHARD) . "$(BUILD)"
+	$(call build,tests/mutation/one-process tests/parallel/test-parallel)
+	@tests/mutation/mutate --shard $(SHARD) $(if $(MUTANTS),--seed $(LONG_SEED) --count $(MUTANTS)) . "$(BUILD)"
 
 BENCH :=
 

@@ -197,6 +197,35 @@ Test(layout_aarch64, table_entries)
 	layout_require_tables("s2-4k-48", 0xf800000000000003, 0x3);
 }
 
+/* Each MemAttr that another writer may have put there, those that are reserved too. */
+static void require_memattr(const char *name)
+{
+	struct page_mapping mapping;
+	struct world world;
+	phys_addr entry;
+	uint64_t d;
+
+	world_open(&world, format_case_named(name), MEMORY_BY_OFFSET);
+	world_map(&world, 0, PAGE_SIZE_4K, PAGE_SIZE_4K);
+	entry = world_translate(&world, 0, world_accesses[0]).entry;
+	d = memory_read(world.memory, entry) & ~UINT64_C(0x3c);
+	for (unsigned int i = 0; i < 16; i++) {
+		uint64_t other = d | i << 2;
+
+		memcpy(memory_at(world.memory, entry, 8), &other, 8);
+		REQUIRE(page_table_query(&world.table, 0, &mapping) == PAGING_OK &&
+				mapping.flags.type == (unsigned int)world.format->type(i),
+			"MemAttr %u is type %u", i, mapping.flags.type);
+	}
+	world_close(&world);
+}
+
+Test(layout_aarch64, stage2_types_of_others)
+{
+	require_memattr("s2-4k-40");
+	require_memattr("s2-4k-48");
+}
+
 /* A reader beside a writer: an entry that is another leaf by now says nothing about the group. */
 Test(layout_aarch64, group_in_change)
 {
