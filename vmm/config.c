@@ -72,6 +72,7 @@ void config_free(struct config *config)
 	free(config->command_line);
 	free(config->initrd);
 	free(config->dtb);
+	free(config->config_file);
 	free(config->serial_file);
 	free(config->stats_file);
 	free(config->dirty_log_file);
@@ -166,7 +167,7 @@ bool config_check(const struct config *config, struct failure *failure)
 			    "--smp %" PRIu64 " with --irqchip none: nothing can start the second "
 			    "vCPU; expected an interrupt controller, or --smp 1",
 			    config->vcpus);
-	return true;
+	return config_check_files(config, failure);
 }
 
 static const char *const irqchip_names[] = { "none", "split", "full", NULL };

@@ -62,6 +62,7 @@ struct debug_exit_config {
 
 /* Every pointer is the configuration's own (malloc), or NULL. */
 struct config {
+	char *config_file; /* that some of it was read from */
 	char *kernel;
 	char *command_line;
 	char *initrd;
@@ -110,6 +111,8 @@ bool config_set_device(struct config *config, const char *text, struct failure *
 void config_complete(struct config *config);
 /* Refuses settings that do not go together. */
 bool config_check(const struct config *config, struct failure *failure);
+/* ... of them, that a file is written which another setting names. */
+bool config_check_files(const struct config *config, struct failure *failure);
 
 /* The pieces that a file gives as numbers. */
 bool config_check_memory_mib(uint64_t mib, struct failure *failure);

@@ -562,6 +562,7 @@ bool config_load(struct config *config, const char *path, struct failure *failur
 	struct reader reader = { .config = config, .path = path, .failure = failure };
 	bool good = read_file(&reader) && parse(&reader);
 
+	config_set_string(&config->config_file, path);
 	free(reader.text);
 	return good;
 }

@@ -278,6 +278,31 @@ def file_size_limit():
           "status and stderr")
 
 
+@suite.point("a file that is read, or written already, is not written: status 2")
+def files_kept():
+    kernel = vmm.file("kept/k", __import__("images").GOOD)
+    other, new = vmm.file("kept/initrd", "x"), os.path.join(vmm.scratch, "kept/new")
+    config = vmm.file("kept/config.json", "{}")
+    link = os.path.join(vmm.scratch, "kept/link")
+    os.symlink("k", link)
+    for options, text in (
+            (["--serial", f"file:{kernel}"], f"--serial: {kernel}: it is the file of the kernel"),
+            ([f"--stats=json:{link}"], f"--stats: {link}: it is the file of the kernel"),
+            (["--initrd", other, f"--dirty-log=json:{other}"],
+             f"--dirty-log: {other}: it is the file of --initrd"),
+            (["--config", config, f"--stats=json:{config}"],
+             f"--stats: {config}: it is the file of --config"),
+            (["--serial", f"file:{new}", f"--stats=json:{new}"],
+             f"--stats: {new}: it is the file of --serial")):
+        vmm.refuses([kernel, *options], f"{text} too; expected another one")
+    with open(kernel, "rb") as file:
+        check(file.read() == __import__("images").GOOD, "the kernel is lost")
+    check(not os.path.exists(new), f"{new} is there")
+    # What is not kept can be shared.
+    vmm.refuses([kernel, "--stats=json:/dev/null", "--dirty-log=json:/dev/null",
+                 "--kvm-device", "/nonexistent/kvm"], re.compile("/nonexistent/kvm: .*"), status=4)
+
+
 def no_kvm(device, pattern):
     kernel = vmm.file("k", __import__("images").GOOD)
     vmm.refuses(["--kvm-device", device, kernel], re.compile(pattern), status=4)
