@@ -109,6 +109,53 @@ Test(frame_pool, last_in_first_out_for_each_size)
 	region_close(&region, BYTES);
 }
 
+struct hook {
+	struct region *region;
+	uint64_t size; /* that must be asked for; 0: any */
+	unsigned int open, maps;
+};
+
+static void *hook_map(void *context, phys_addr start, uint64_t size)
+{
+	struct hook *hook = context;
+
+	REQUIRE(hook->size == 0 || size == hook->size, "0x%llx bytes of a frame of 0x%llx",
+		(unsigned long long)size, (unsigned long long)hook->size);
+	hook->open++;
+	hook->maps++;
+	return hook->region->bytes + GUARD + (start - BASE);
+}
+
+static void hook_unmap(void *context, phys_addr start, void *pointer)
+{
+	struct hook *hook = context;
+
+	REQUIRE(pointer == hook->region->bytes + GUARD + (start - BASE), "another pointer");
+	hook->open--;
+}
+
+/* It comes to a free frame, all of it, through the access hook. */
+Test(frame_pool, through_the_hook)
+{
+	struct region region;
+	struct hook hook = { .region = &region };
+	struct table_access access = { .map = hook_map, .unmap = hook_unmap, .context = &hook };
+	struct frame frame, again;
+
+	region_open(&region, BYTES);
+	frame_pool_init(&region.pool, BASE, BASE + BYTES, &access);
+	for (uint64_t size = PAGE_SIZE_4K; size <= PAGE_SIZE_2M; size *= 2) {
+		hook.size = 0; /* what alignment passes over is smaller */
+		cr_assert(take(&region, size, &frame));
+		hook.size = size;
+		hook.maps = 0;
+		give(&region, frame);
+		cr_assert(take(&region, size, &again) && again.start == frame.start);
+		cr_assert(hook.maps == 2 && hook.open == 0);
+	}
+	region_close(&region, BYTES);
+}
+
 Test(frame_pool, refuses_sizes_that_it_does_not_have)
 {
 	static const uint64_t sizes[] = { PAGE_SIZE_4K + 1, 3 * PAGE_SIZE_4K, 2 * PAGE_SIZE_2M,
