@@ -162,6 +162,20 @@ Test(registers_aarch64, tcr_of_52_bits)
 	expect_stage1(&most, &table, NULL, 0, &plain, 0x41200040, 0, UINT64_C(0x157590b510));
 }
 
+/* Bits 47:7 of this root's address are where they are, 51:48 are TTBR's 5:2. */
+Test(registers_aarch64, each_bit_of_the_root)
+{
+	struct page_table table;
+
+	for (unsigned int bit = 7; bit < 52; bit++) {
+		uint64_t root = UINT64_C(1) << bit;
+
+		open_table(&table, &s1_4k_lpa2, 52, 52, 0, root);
+		expect_stage1(&most, &table, NULL, 0, &plain, bit < 48 ? root : root >> 46, 0,
+			      UINT64_C(0x08000016b58c350c));
+	}
+}
+
 Test(registers_aarch64, tcr_el2)
 {
 	struct aarch64_walk walk = { .noncacheable = true, .accessed = true };
