@@ -231,6 +231,29 @@ static void unmap_live(struct book *book, uint64_t first, uint64_t end, size_t f
 	world_check(world);
 }
 
+/* All but one, half, a quarter, ... of the entries: with a hole behind them a table is not full. */
+FORMAT_TEST(full_tables, part_of_one_is_not_full)
+{
+	struct book book;
+
+	if (too_large(format) || !book_open(&book, format, 1, MEMORY_BY_OFFSET))
+		return;
+	for (uint64_t part = 1; part <= book.entries; part *= 2) {
+		uint64_t count = part == 1 ? book.entries - 1 : book.entries / part;
+
+		map_unseen(&book, 0, count);
+		for (unsigned int kind = MODEL_UNMAP; kind <= MODEL_PROTECT; kind++) {
+			struct model_op what = pages((enum model_kind)kind, &book, 0, book.entries);
+			enum paging_status status = world_step(&book.world, &what);
+
+			REQUIRE(status == PAGING_NOT_MAPPED, "%s with %" PRIu64 " entries",
+				status_name(status), count);
+		}
+		world_unmap(&book.world, book_at(&book, 0), count * format_granule(format), 0);
+	}
+	book_close(&book);
+}
+
 FORMAT_TEST(full_tables, are_unmapped_live)
 {
 	static const size_t capacities[] = { 0, 1, 2, 3, 4, 5, 8, 64 };
