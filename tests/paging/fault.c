@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Faults explained: register values written by hand from the manuals, and what they say. */
 #include <inttypes.h>
+#include <string.h>
 
 #include <criterion/criterion.h>
 
@@ -181,6 +182,26 @@ Test(fault, aarch64_stage1)
 	REQUIRE(aarch64_explain_stage1(0x96000410, LINEAR, &seen) && seen.virt == 0 &&
 			seen.virt_exact == 0,
 		"FAR is not valid");
+}
+
+/* All of DFSC: address size, translation, access flag, permission, others that are defined. */
+Test(fault, aarch64_each_status)
+{
+	static const char statuses[] = "AAAATTTTFFFFPPPPoo-oooooo--ooooo"
+				       "-o-ooooooA-T----oo--oo----------";
+	static const char letters[] = "ATFPo-";
+	static const enum fault_cause causes[] = { FAULT_ADDRESS_SIZE, FAULT_NOT_MAPPED,
+						   FAULT_ACCESS_FLAG,  FAULT_PERMISSION,
+						   FAULT_OTHER,        FAULT_UNKNOWN };
+	struct page_fault seen;
+
+	for (unsigned int status = 0; status < 64; status++) {
+		enum fault_cause cause = causes[strchr(letters, statuses[status]) - letters];
+
+		REQUIRE(aarch64_explain_stage1(0x96000000 | status, LINEAR, &seen) &&
+				seen.cause == cause,
+			"status 0x%x: cause %u", status, seen.cause);
+	}
 }
 
 /* HPFAR_EL2 bits 43:4 are IPA bits 51:12. */
