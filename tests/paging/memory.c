@@ -35,10 +35,15 @@ static void fill(const struct test_memory *memory, phys_addr start, uint64_t siz
 		words[i] = word_at(start + 8 * i);
 }
 
+static bool contains(const struct test_memory *memory, phys_addr address)
+{
+	return address >= memory->base && address - memory->base < MEMORY_BYTES;
+}
+
 static size_t unit_of(const struct test_memory *memory, phys_addr address)
 {
-	REQUIRE(address >= memory->base && address - memory->base < MEMORY_BYTES,
-		"0x%llx is outside of the memory", (unsigned long long)address);
+	REQUIRE(contains(memory, address), "0x%llx is outside of the memory",
+		(unsigned long long)address);
 	return (size_t)((address - memory->base) / MEMORY_UNIT);
 }
 
@@ -324,7 +329,7 @@ bool memory_has_gone(const struct test_memory *memory, phys_addr address)
 {
 	const struct memory_unit *unit;
 
-	if (address < memory->base || address - memory->base >= MEMORY_BYTES)
+	if (!contains(memory, address))
 		return false;
 	unit = &memory->units[unit_of(memory, address)];
 	return unit->state == MEMORY_FREED || (unit->state == MEMORY_LIVE && unit->may_free);
@@ -355,7 +360,7 @@ bool memory_is_live(const struct test_memory *memory, phys_addr address)
 {
 	size_t unit;
 
-	if (address < memory->base || address - memory->base >= MEMORY_BYTES)
+	if (!contains(memory, address))
 		return false;
 	unit = unit_of(memory, address);
 	return memory->units[unit].state == MEMORY_LIVE_TAIL ||
