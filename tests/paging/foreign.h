@@ -35,6 +35,7 @@ struct foreign {
 	uint64_t shown;
 };
 
+bool foreign_is_arm(const struct format_case *format);
 /* Whether a table of that format can have groups of leaves of the level. */
 bool foreign_has(const struct format_case *format, unsigned int level);
 /* A table with such a group, spoilt. False: a group of that level cannot be. */

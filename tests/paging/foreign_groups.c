@@ -45,13 +45,18 @@ static unsigned int group_entries(const struct format_case *format, unsigned int
 	return format_granule(format) == 0x1000 ? 16 : 32;
 }
 
+bool foreign_is_arm(const struct format_case *format)
+{
+	return strncmp(format->name, "s1-", 3) == 0 || strncmp(format->name, "s2-", 3) == 0;
+}
+
 bool foreign_has(const struct format_case *format, unsigned int level)
 {
 	uint64_t size = format->level_size[level] * group_entries(format, level);
 
 	/* Two groups fit into what the leaves can lead to. */
-	return (strncmp(format->name, "s1-", 3) == 0 || strncmp(format->name, "s2-", 3) == 0) &&
-	       level < format->levels && format_has_leaf(format, format->level_size[level]) &&
+	return foreign_is_arm(format) && level < format->levels &&
+	       format_has_leaf(format, format->level_size[level]) &&
 	       format_entries(format, level) >= group_entries(format, level) &&
 	       format_output_last(format) / 2 >= size;
 }

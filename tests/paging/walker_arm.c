@@ -195,9 +195,9 @@ static void read_leaf(const struct walker_arm_cpu *cpu, struct walk_result *resu
 	result->accessed = bit(d, 10);
 	result->global = cpu->stage == 1 && !cpu->el2 && !bit(d, 11);
 	result->guarded = cpu->stage == 1 && bit(d, 50);
-	/* Written to: hardware has given the write permission that DBM lets it give. A leaf without
-	 * one keeps the dirty state in bit 55, which is software's. */
-	result->dirty = cpu->hd && (bit(d, 55) || bit(d, 7) == (cpu->stage == 2));
+	/* Written to: hardware has given the write permission that DBM lets it give. Where it gives
+	 * none the dirty state is in bit 55, which is software's. */
+	result->dirty = cpu->hd && (bit(d, 55) || (bit(d, 51) && bit(d, 7) == (cpu->stage == 2)));
 }
 
 /* D8.7.1: how many entries at this level make a contiguous group. */

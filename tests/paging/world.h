@@ -14,8 +14,9 @@ struct world {
 	struct test_memory *memory;
 	struct page_table table;
 	struct model model;
-	struct model told; /* of what PAGING_TELL has shown, in its order */
-	uint64_t checks;   /* how often world_check looked: each time at other leaves */
+	struct model told;    /* of what PAGING_TELL has shown, in its order */
+	uint64_t checks;      /* how often world_check was to look: each time at other leaves */
+	uint64_t check_every; /* it looks each time; or, where that takes too long, less often */
 };
 
 /* An empty table in a memory that ends at the last output address. */

@@ -155,13 +155,14 @@ static ALWAYS_INLINE uint64_t stage1_decode_execute(bool user_page, bool user_fe
 static ALWAYS_INLINE uint64_t stage1_decode_write(const struct page_table *table, uint64_t a,
 						  struct inherited above)
 {
-	uint64_t written = ~a >> 7 & 1;
-	uint64_t write = written;
+	uint64_t write = ~a >> 7 & 1;
 	uint64_t dirty = 0;
 
 	if ((table->features & AARCH64_HARDWARE_DIRTY) != 0) {
-		write |= a >> 51 & 1;
-		dirty = written | (a >> 55 & 1);
+		uint64_t managed = a >> 51 & 1;
+
+		dirty = (write & managed) | (a >> 55 & 1);
+		write |= managed;
 	}
 	write &= ~(above.any >> 62);
 	return write << FLAG_WRITE | dirty << FLAG_DIRTY;

@@ -155,8 +155,10 @@ static ALWAYS_INLINE uint64_t stage2_decode_write(const struct page_table *table
 	uint64_t dirty = 0;
 
 	if ((table->features & AARCH64_HARDWARE_DIRTY) != 0) {
-		dirty = write | (a >> 55 & 1);
-		write |= a >> 51 & 1;
+		uint64_t managed = a >> 51 & 1;
+
+		dirty = (write & managed) | (a >> 55 & 1);
+		write |= managed;
 	}
 	return write << FLAG_WRITE | dirty << FLAG_DIRTY;
 }
