@@ -60,7 +60,7 @@ static ALWAYS_INLINE uint64_t leaf_changed(const struct encoder *e, const struct
 		return e->without_write(old);
 	attributes = leaf_attributes(e, table, old, level);
 	if (change->kind == CHANGE_PROTECT)
-		attributes = e->keep(change->attributes, attributes);
+		attributes = e->keep(table, change->attributes, attributes);
 	else
 		attributes = (attributes & ~e->software(e->software_bits)) | change->attributes;
 	return e->leaf(attributes, leaf_address(e, table, old, level), level) |

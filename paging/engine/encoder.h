@@ -22,6 +22,16 @@
 #define SELDOM        __attribute__((noinline, cold))
 #define UNLIKELY(x)   __builtin_expect(!!(x), 0)
 
+static ALWAYS_INLINE uint64_t bits_if(bool condition, uint64_t bits)
+{
+	return condition ? bits : 0;
+}
+
+static ALWAYS_INLINE bool table_has(const struct page_table *table, uint32_t feature)
+{
+	return (table->features & feature) != 0;
+}
+
 /* In a mask of enum page_rule. */
 #define RULE(rule) (UINT64_C(1) << (rule))
 
@@ -88,7 +98,7 @@ struct encoder {
 				    struct inherited inherited);
 
 	/* `attributes` for a leaf that had `old` until now: accessed and dirty as they were. */
-	uint64_t (*keep)(uint64_t attributes, uint64_t old);
+	uint64_t (*keep)(const struct page_table *table, uint64_t attributes, uint64_t old);
 
 	/* flags.software: the bits there are, and where they lie in an attribute word. */
 	uint16_t software_bits;

@@ -196,7 +196,7 @@ static inline void group_rewrite(const struct encoder *e, const struct page_tabl
 	if (gather)
 		break_range(e, table, gather, start, start + (span - 1), level_size(e, level),
 			    false, is_global(e, old));
-	attributes = e->keep(attributes, leaf_attributes(e, table, old, level));
+	attributes = e->keep(table, attributes, leaf_attributes(e, table, old, level));
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t leaf = e->leaf(attributes, phys + (i << level_shift(e, level)), level);
 

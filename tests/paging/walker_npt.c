@@ -62,8 +62,9 @@ static void see_leaf(const struct walker_npt_cpu *cpu, unsigned int level, uint6
 	result->phys = (address_of(cpu, leaf, &result->modified) & ~inside) | (address & inside);
 	result->type = (unsigned int)(cpu->pat >> (8 * index) & 0xff);
 	result->accessed = field(leaf, 5, 5) != 0;
-	/* A leaf without W keeps its dirty state in bit 58, which the CPU ignores. */
-	result->dirty = (field(leaf, 1, 1) ? field(leaf, 6, 6) : field(leaf, 58, 58)) != 0;
+	/* A leaf without W keeps its dirty state in bit 58, which the CPU ignores; others' need
+	 * not. */
+	result->dirty = (field(leaf, 6, 6) | field(leaf, 58, 58)) != 0;
 }
 
 struct walk_result walker_npt_translate(const struct walker_npt_cpu *cpu, uint64_t ncr3,

@@ -73,9 +73,10 @@ static void read_leaf(const struct walker_x86_cpu *cpu, unsigned int level, uint
 	result->type = (unsigned int)bits(cpu->pat, 8 * index + 7, 8 * index);
 	result->accessed = bits(leaf, 5, 5) != 0;
 	/* D in a leaf without W would be a shadow-stack page to a CPU with CET (SDM vol. 3A 4.6.1),
-	 * so such a leaf keeps its dirty state in bit 58, which every CPU ignores. */
+	 * so such a leaf keeps its dirty state in bit 58, which every CPU ignores; with others' it
+	 * may be in either. */
 	result->shadow_stack = !bits(leaf, 1, 1) && bits(leaf, 6, 6);
-	result->dirty = bits(leaf, 1, 1) ? bits(leaf, 6, 6) != 0 : bits(leaf, 58, 58) != 0;
+	result->dirty = bits(leaf, 6, 6) != 0 || bits(leaf, 58, 58) != 0;
 	result->global = cpu->pge && bits(leaf, 8, 8) != 0;
 	result->key = cpu->pke ? (unsigned int)bits(leaf, 62, 59) : 0;
 }

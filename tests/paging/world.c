@@ -377,7 +377,7 @@ bool world_granted(const struct format_case *format, struct page_flags flags,
 	return !stranger && (access.kind == WALK_READ ? flags.read : flags.write);
 }
 
-static void probe_leaf(struct world *world, virt_addr virt, const struct page_mapping *mapping)
+void world_probe_leaf(struct world *world, virt_addr virt, const struct page_mapping *mapping)
 {
 	struct page_flags flags = mapping->flags;
 	char text[64];
@@ -399,8 +399,7 @@ static void probe_leaf(struct world *world, virt_addr virt, const struct page_ma
 			"0x%" PRIx64 ": memory type %u, query %s", virt, seen.type,
 			flags_text(flags, text));
 		REQUIRE(seen.accessed == !flags.idle && seen.dirty == flags.dirty &&
-				!seen.shadow_stack && seen.global == flags.global &&
-				seen.key == flags.protection_key &&
+				seen.global == flags.global && seen.key == flags.protection_key &&
 				seen.ignore_pat == flags.ignore_pat &&
 				seen.suppress_ve == flags.suppress_ve &&
 				seen.guarded == flags.guarded && seen.share == flags.share &&
@@ -487,7 +486,9 @@ void world_probe(struct world *world, virt_addr virt)
 	REQUIRE(mapping.annotation == 0, "0x%" PRIx64 " is mapped and annotated", virt);
 	REQUIRE(page_flags_equal(mapping.flags, leaf->flags), "query 0x%" PRIx64 ": %s, model %s",
 		virt, flags_text(mapping.flags, text), flags_text(leaf->flags, wanted));
-	probe_leaf(world, virt, &mapping);
+	world_probe_leaf(world, virt, &mapping);
+	REQUIRE(!world_translate(world, virt, world_accesses[0]).shadow_stack,
+		"0x%" PRIx64 " is a shadow stack", virt);
 }
 
 /* Every address at which something may begin or end to be true around a leaf. */

@@ -55,7 +55,9 @@ void world_check(struct world *world);
 /* Fails unless the structure is sound; counts its tables. world_check does it too, and allows no
  * empty table. */
 uint64_t world_check_tree(struct world *world, bool may_be_empty);
-/* The independent MMU and page_table_query agree about `virt`, and the model with both. */
+/* The independent MMU says of a leaf what page_table_query did. */
+void world_probe_leaf(struct world *world, virt_addr virt, const struct page_mapping *mapping);
+/* They agree about `virt`, and the model with both. */
 void world_probe(struct world *world, virt_addr virt);
 /* Makes the model what the table is, as the walk shows it. */
 void world_resync(struct world *world);

@@ -51,13 +51,13 @@ static ALWAYS_INLINE uint64_t arm_share(struct page_flags flags)
 	}
 }
 
-/* What the attributes of memory of that type say in the flags' word of shareability. */
-static ALWAYS_INLINE uint64_t arm_decode_share(unsigned int type, uint64_t a)
+/* What attributes say in the flags' word of shareability. */
+static ALWAYS_INLINE uint64_t arm_decode_share(bool device, uint64_t a)
 {
 	uint64_t share = a & ARM_SHARE_MASK;
 
 	/* Device memory is outer shareable whatever SH says. */
-	if (share == ARM_SHARE_INNER << ARM_SHARE || arm_is_device(type))
+	if (share == ARM_SHARE_INNER << ARM_SHARE || device)
 		return 0;
 	if (share == ARM_SHARE_OUTER << ARM_SHARE)
 		return (uint64_t)SHARE_OUTER << FLAG_SHARE;
@@ -105,7 +105,7 @@ static ALWAYS_INLINE phys_addr arm_output(unsigned int granule_shift, bool lpa2,
 static ALWAYS_INLINE uint64_t arm_leaf(unsigned int granule_shift, bool lpa2, uint64_t attributes,
 				       phys_addr phys, unsigned int level)
 {
-	uint64_t type = level == 0 ? ARM_TABLE : 0;
+	uint64_t type = bits_if(level == 0, ARM_TABLE);
 
 	return attributes | type | arm_address(granule_shift, lpa2, phys);
 }
@@ -163,7 +163,7 @@ static ALWAYS_INLINE uint64_t arm_broken(unsigned int granule_shift, bool lpa2, 
 					 unsigned int level, uint64_t own_table, uint64_t own_leaf)
 {
 	unsigned int leaf_shift = granule_shift + level * (granule_shift - 3);
-	uint64_t no_address = lpa2 ? 0 : ARM_BITS(49, 48);
+	uint64_t no_address = bits_if(!lpa2, ARM_BITS(49, 48));
 	uint64_t rules = 0;
 
 	if ((descriptor & ARM_VALID) == 0)
@@ -191,7 +191,7 @@ static ALWAYS_INLINE uint64_t arm_broken(unsigned int granule_shift, bool lpa2, 
  * while none of them is valid (split.h, group_rewrite). */
 static ALWAYS_INLINE bool arm_break_before_make(const struct page_table *table)
 {
-	return (table->features & AARCH64_BBM2) == 0;
+	return !table_has(table, AARCH64_BBM2);
 }
 
 /* Table entries have 58:51 and 7:2 ignored in every form: 14 bits, for up to 8192 entries. */
@@ -226,7 +226,7 @@ static ALWAYS_INLINE uint64_t arm_count_down(uint64_t descriptor)
  * state no leaf has it; and only software sets it. */
 static ALWAYS_INLINE bool arm_write_plain(const struct page_table *table)
 {
-	return (table->features & AARCH64_HARDWARE_DIRTY) == 0;
+	return !table_has(table, AARCH64_HARDWARE_DIRTY);
 }
 
 static ALWAYS_INLINE bool arm_count_down_left(uint64_t *descriptor)

@@ -23,22 +23,27 @@
 #define NO_USER_TABLE   (UINT64_C(1) << 61) /* APTable[0] */
 #define READ_ONLY_TABLE (UINT64_C(1) << 62) /* APTable[1] */
 
-#define NO_INDEX 0xff
+#define NO_INDEX UINT8_MAX
 
 #define FEATURES (AARCH64_EL2 | AARCH64_UPPER | AARCH64_HARDWARE_DIRTY | AARCH64_BTI | AARCH64_BBM2)
 
 /* MAIR bytes by enum memory_type (D8.5.3, MAIR_EL1). No byte says MEMORY_WRITE_PROTECTED. */
-static const uint8_t mair_bytes[MEMORY_TYPES] = {
+static const uint8_t mair_bytes[] = {
 	[MEMORY_NORMAL] = 0xff, [MEMORY_WRITE_THROUGH] = 0xbb, [MEMORY_NONCACHEABLE] = 0x44,
 	[MEMORY_DEVICE] = 0x04, [MEMORY_DEVICE_WEAK] = 0x0c,   [MEMORY_DEVICE_STRICT] = 0x00,
 };
 
-/* table->index_types: the type that each index stands for, in 4 bits each; 7 is none. */
-static ALWAYS_INLINE void stage1_note_type(struct page_table *table, unsigned int index,
-					   unsigned int type)
+/* table->index_types: 4 bits for each index, the type that it stands for, or none (MEMORY_TYPES),
+ * and whether it is a device's, with a name or without. */
+#define INDEX_DEVICE 8u
+
+static ALWAYS_INLINE unsigned int stage1_type_of(unsigned int byte)
 {
-	table->index_types &= ~(UINT32_C(0xf) << (4 * index));
-	table->index_types |= type << (4 * index);
+	unsigned int type = 0;
+
+	while (type < MEMORY_TYPES && (type == MEMORY_WRITE_PROTECTED || mair_bytes[type] != byte))
+		type++;
+	return type;
 }
 
 static ALWAYS_INLINE enum paging_status stage1_configure(struct page_table *table,
@@ -52,16 +57,16 @@ static ALWAYS_INLINE enum paging_status stage1_configure(struct page_table *tabl
 	table->upper = (config->features & AARCH64_UPPER) != 0;
 	/* The first MAIR byte that says each type. */
 	table->type_index = UINT64_MAX;
-	table->index_types = UINT32_MAX;
+	table->index_types = 0;
 	for (unsigned int i = 8; i-- != 0;) {
-		for (unsigned int type = 0; type < MEMORY_TYPES; type++) {
-			if (type == MEMORY_WRITE_PROTECTED ||
-			    mair_bytes[type] != (config->memory_attributes >> (8 * i) & 0xff))
-				continue;
-			table->type_index &= ~(UINT64_C(0xff) << (8 * type));
-			table->type_index |= (uint64_t)i << (8 * type);
-			stage1_note_type(table, i, type);
-		}
+		unsigned int byte = (uint8_t)(config->memory_attributes >> (8 * i));
+		unsigned int type = stage1_type_of(byte);
+
+		table->index_types |= (type | (byte < 0x10 ? INDEX_DEVICE : 0)) << (4 * i);
+		if (type == MEMORY_TYPES)
+			continue;
+		table->type_index &= ~((uint64_t)UINT8_MAX << (8 * type));
+		table->type_index |= (uint64_t)i << (8 * type);
 	}
 	return arm_configure(table, config, granule_shift, lpa2, 0);
 }
@@ -69,7 +74,7 @@ static ALWAYS_INLINE enum paging_status stage1_configure(struct page_table *tabl
 static ALWAYS_INLINE bool stage1_expressible(const struct page_table *table,
 					     struct page_flags flags, bool lpa2)
 {
-	bool el2 = (table->features & AARCH64_EL2) != 0;
+	bool el2 = table_has(table, AARCH64_EL2);
 	bool apart = flags.execute_privileged || flags.execute_user;
 
 	if (!flags.read || flags.ignore_pat || flags.suppress_ve || flags.protection_key != 0 ||
@@ -86,16 +91,16 @@ static ALWAYS_INLINE bool stage1_expressible(const struct page_table *table,
 	/* ... and EL1 never fetches from what EL0 can write. */
 	if (flags.execute_privileged && flags.user && flags.write)
 		return false;
-	if (flags.dirty && (table->features & AARCH64_HARDWARE_DIRTY) == 0)
+	if (flags.dirty && !table_has(table, AARCH64_HARDWARE_DIRTY))
 		return false;
-	if (flags.guarded && (table->features & AARCH64_BTI) == 0)
+	if (flags.guarded && !table_has(table, AARCH64_BTI))
 		return false;
 	/* With LPA2 shareability is the table's, in TCR. */
 	if (lpa2 && flags.share != SHARE_DEFAULT)
 		return false;
 	if (arm_is_device(flags.type) && flags.share != SHARE_DEFAULT)
 		return false;
-	return (table->type_index >> (8 * flags.type) & 0xff) != NO_INDEX &&
+	return (uint8_t)(table->type_index >> (8 * flags.type)) != NO_INDEX &&
 	       (flags.software & ~ARM_SOFTWARE) == 0;
 }
 
@@ -104,10 +109,10 @@ static ALWAYS_INLINE bool stage1_expressible(const struct page_table *table,
 static ALWAYS_INLINE uint64_t stage1_write(bool managed, bool write, bool dirty)
 {
 	if (!write)
-		return READ_ONLY | (dirty ? ARM_WAS_DIRTY : 0);
+		return READ_ONLY | bits_if(dirty, ARM_WAS_DIRTY);
 	if (!managed)
 		return 0;
-	return ARM_DBM | (dirty ? 0 : READ_ONLY);
+	return ARM_DBM | bits_if(!dirty, READ_ONLY);
 }
 
 static ALWAYS_INLINE uint64_t stage1_execute(struct page_flags flags)
@@ -115,27 +120,27 @@ static ALWAYS_INLINE uint64_t stage1_execute(struct page_flags flags)
 	bool user = flags.execute_user || (flags.execute && flags.user);
 	bool privileged = flags.execute_privileged || (flags.execute && !flags.user);
 
-	return (user ? 0 : UXN) | (privileged ? 0 : PXN);
+	return bits_if(!user, UXN) | bits_if(!privileged, PXN);
 }
 
 static ALWAYS_INLINE bool stage1_encode(const struct page_table *table, struct page_flags flags,
 					uint64_t *attributes, bool lpa2)
 {
-	bool managed = (table->features & AARCH64_HARDWARE_DIRTY) != 0;
+	bool managed = table_has(table, AARCH64_HARDWARE_DIRTY);
 	uint64_t a = ARM_VALID;
 
 	if (!stage1_expressible(table, flags, lpa2))
 		return false;
-	a |= (table->type_index >> (8 * flags.type) & 0xff) << INDEX_SHIFT;
-	a |= flags.idle ? 0 : ARM_ACCESSED;
+	a |= (uint64_t)(uint8_t)(table->type_index >> (8 * flags.type)) << INDEX_SHIFT;
+	a |= bits_if(!flags.idle, ARM_ACCESSED);
 	a |= lpa2 ? 0 : arm_share(flags);
 	a |= stage1_write(managed, flags.write, flags.dirty);
-	a |= flags.guarded ? GUARDED : 0;
+	a |= bits_if(flags.guarded, GUARDED);
 	a |= arm_software(flags.software);
-	if ((table->features & AARCH64_EL2) != 0)
-		a |= USER | (flags.execute ? 0 : UXN);
+	if (table_has(table, AARCH64_EL2))
+		a |= USER | bits_if(!flags.execute, UXN);
 	else
-		a |= (flags.user ? USER : 0) | (flags.global ? 0 : NOT_GLOBAL) |
+		a |= bits_if(flags.user, USER) | bits_if(!flags.global, NOT_GLOBAL) |
 		     stage1_execute(flags);
 	*attributes = a;
 	return true;
@@ -158,7 +163,7 @@ static ALWAYS_INLINE uint64_t stage1_decode_write(const struct page_table *table
 	uint64_t write = ~a >> 7 & 1;
 	uint64_t dirty = 0;
 
-	if ((table->features & AARCH64_HARDWARE_DIRTY) != 0) {
+	if (table_has(table, AARCH64_HARDWARE_DIRTY)) {
 		uint64_t managed = a >> 51 & 1;
 
 		dirty = (write & managed) | (a >> 55 & 1);
@@ -171,19 +176,19 @@ static ALWAYS_INLINE uint64_t stage1_decode_write(const struct page_table *table
 static ALWAYS_INLINE struct page_flags stage1_decode(const struct page_table *table, uint64_t a,
 						     struct inherited above, bool lpa2)
 {
-	unsigned int type = table->index_types >> (a & UINT64_C(7) << INDEX_SHIFT) & 7;
+	unsigned int type = table->index_types >> (a & UINT64_C(7) << INDEX_SHIFT) & 0xf;
 	uint64_t never; /* UXN and PXN; the bits of tables are 6 higher */
-	uint64_t word = UINT64_C(1) << FLAG_READ | (uint64_t)type << FLAG_TYPE |
+	uint64_t word = UINT64_C(1) << FLAG_READ | (uint64_t)(type & 7) << FLAG_TYPE |
 			stage1_decode_write(table, a, above) | move_bit(~a, 10, FLAG_IDLE) |
 			(a >> ARM_SOFTWARE_SHIFT & ARM_SOFTWARE) << FLAG_SOFTWARE;
 	bool user;
 
-	if ((table->features & AARCH64_BTI) != 0)
+	if (table_has(table, AARCH64_BTI))
 		word |= move_bit(a, 50, FLAG_GUARDED);
 	if (!lpa2)
-		word |= arm_decode_share(type, a);
+		word |= arm_decode_share((type & INDEX_DEVICE) != 0, a);
 	never = (a & (UXN | PXN)) | (above.any >> 6 & (UXN | PXN));
-	if ((table->features & AARCH64_EL2) != 0)
+	if (table_has(table, AARCH64_EL2))
 		return flags_of_word(word | move_bit(~never, 54, FLAG_EXECUTE));
 	user = (a & USER) != 0 && (above.any & NO_USER_TABLE) == 0;
 	word |= (uint64_t)user << FLAG_USER | move_bit(~a, 11, FLAG_GLOBAL);
@@ -194,15 +199,18 @@ static ALWAYS_INLINE struct page_flags stage1_decode(const struct page_table *ta
 }
 
 /* The new leaf's write permission decides where the old one's dirty state goes. */
-static ALWAYS_INLINE uint64_t stage1_keep(uint64_t attributes, uint64_t old)
+static ALWAYS_INLINE uint64_t stage1_keep(const struct page_table *table, uint64_t attributes,
+					  uint64_t old)
 {
-	bool managed = ((old | attributes) & (ARM_DBM | ARM_WAS_DIRTY)) != 0;
 	bool write = (attributes & READ_ONLY) == 0 || (attributes & ARM_DBM) != 0;
 	bool dirty = (old & ARM_WAS_DIRTY) != 0 || ((old & ARM_DBM) != 0 && (old & READ_ONLY) == 0);
 
-	attributes &= ~(ARM_ACCESSED | READ_ONLY | ARM_DBM | ARM_WAS_DIRTY);
-	attributes |= old & ARM_ACCESSED;
-	return attributes | stage1_write(managed, write, dirty);
+	attributes = (attributes & ~ARM_ACCESSED) | (old & ARM_ACCESSED);
+	/* Else DBM and bit 55 say nothing, whoever has set them. */
+	if (!table_has(table, AARCH64_HARDWARE_DIRTY))
+		return attributes;
+	attributes &= ~(READ_ONLY | ARM_DBM | ARM_WAS_DIRTY);
+	return attributes | stage1_write(true, write, dirty);
 }
 
 static ALWAYS_INLINE uint64_t stage1_without_write(uint64_t attributes)
@@ -215,10 +223,10 @@ static ALWAYS_INLINE uint64_t stage1_without_write(uint64_t attributes)
 
 static ALWAYS_INLINE uint64_t stage1_cleaned(uint64_t attributes, bool accessed, bool dirty)
 {
-	attributes &= ~(accessed ? ARM_ACCESSED : 0);
+	attributes &= ~bits_if(accessed, ARM_ACCESSED);
 	if (dirty && (attributes & ARM_DBM) != 0)
 		attributes |= READ_ONLY;
-	return attributes & ~(dirty ? ARM_WAS_DIRTY : 0);
+	return attributes & ~bits_if(dirty, ARM_WAS_DIRTY);
 }
 
 /* Dirty is shown by READ_ONLY being clear, next to DBM. */
@@ -243,7 +251,7 @@ static ALWAYS_INLINE uint64_t stage1_broken(const struct page_table *table, uint
 					    unsigned int level, unsigned int granule_shift,
 					    bool lpa2)
 {
-	bool el2 = (table->features & AARCH64_EL2) != 0;
+	bool el2 = table_has(table, AARCH64_EL2);
 	uint64_t own_table = GUARDED | (el2 ? PXN_TABLE | NO_USER_TABLE : 0);
 	uint64_t own_leaf = NON_SECURE | (el2 ? PXN | NOT_GLOBAL : 0);
 	uint64_t rules = arm_broken(granule_shift, lpa2, descriptor, level, own_table, own_leaf);
@@ -252,7 +260,7 @@ static ALWAYS_INLINE uint64_t stage1_broken(const struct page_table *table, uint
 		return rules;
 	if (el2 && (descriptor & USER) == 0)
 		rules |= RULE(PAGE_RULE_RESERVED);
-	if ((descriptor & GUARDED) != 0 && (table->features & AARCH64_BTI) == 0)
+	if ((descriptor & GUARDED) != 0 && !table_has(table, AARCH64_BTI))
 		rules |= RULE(PAGE_RULE_FEATURE);
 	if (mair_reserved(table->memory_attributes >> (8 * (descriptor >> INDEX_SHIFT & 7)) & 0xff))
 		rules |= RULE(PAGE_RULE_MEMORY_TYPE);

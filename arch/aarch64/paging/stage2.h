@@ -8,22 +8,23 @@
 #include "descriptor.h"
 #include "engine/engine.h"
 
-#define TYPE_SHIFT    2                  /* MemAttr[3:0] */
-#define READ          (UINT64_C(1) << 6) /* S2AP[0] */
-#define WRITE         (UINT64_C(1) << 7) /* S2AP[1] */
-#define XN_SHIFT      53                 /* XN[1:0]; without XNX bit 53 is RES0 */
+#define TYPE_SHIFT    2                             /* MemAttr[3:0] */
+#define DEVICE_MASK   (UINT64_C(0xc) << TYPE_SHIFT) /* 0 in all device types */
+#define READ          (UINT64_C(1) << 6)            /* S2AP[0] */
+#define WRITE         (UINT64_C(1) << 7)            /* S2AP[1] */
+#define XN_SHIFT      53                            /* XN[1:0]; without XNX bit 53 is RES0 */
 #define XN_NONE       (UINT64_C(0) << XN_SHIFT)
 #define XN_PRIVILEGED (UINT64_C(1) << XN_SHIFT) /* EL0 may fetch */
 #define XN_ALL        (UINT64_C(2) << XN_SHIFT)
 #define XN_USER       (UINT64_C(3) << XN_SHIFT) /* EL1 may fetch */
 #define XN_MASK       (UINT64_C(3) << XN_SHIFT)
 
-#define NO_TYPE 0xff
+#define NO_TYPE UINT8_MAX
 
 #define FEATURES (AARCH64_HARDWARE_DIRTY | AARCH64_XNX | AARCH64_FWB | AARCH64_BBM2)
 
 /* MemAttr by enum memory_type: combined with stage 1's type, and with FWB instead of it. */
-static const uint8_t combined_types[8] = {
+static const uint8_t combined_types[] = {
 	[MEMORY_NORMAL] = 0xf,
 	[MEMORY_WRITE_THROUGH] = 0xa,
 	[MEMORY_NONCACHEABLE] = 0x5,
@@ -34,7 +35,7 @@ static const uint8_t combined_types[8] = {
 	[MEMORY_TYPES] = NO_TYPE,
 };
 
-static const uint8_t forced_types[8] = {
+static const uint8_t forced_types[] = {
 	[MEMORY_NORMAL] = 0x6,
 	[MEMORY_WRITE_THROUGH] = NO_TYPE,
 	[MEMORY_NONCACHEABLE] = 0x5,
@@ -51,14 +52,14 @@ static const uint8_t forced_types[8] = {
 
 static ALWAYS_INLINE unsigned int stage2_type(const struct page_table *table, uint64_t a)
 {
-	uint64_t back = (table->features & AARCH64_FWB) != 0 ? FORCED_BACK : COMBINED_BACK;
+	uint64_t back = table_has(table, AARCH64_FWB) ? FORCED_BACK : COMBINED_BACK;
 
 	return back >> (a & UINT64_C(0xf) << TYPE_SHIFT) & 7;
 }
 
 static ALWAYS_INLINE const uint8_t *stage2_types(const struct page_table *table)
 {
-	return (table->features & AARCH64_FWB) != 0 ? forced_types : combined_types;
+	return table_has(table, AARCH64_FWB) ? forced_types : combined_types;
 }
 
 static ALWAYS_INLINE enum paging_status stage2_configure(struct page_table *table,
@@ -80,12 +81,12 @@ static ALWAYS_INLINE bool stage2_expressible(const struct page_table *table,
 	if (flags.user || flags.global || flags.guarded || flags.ignore_pat || flags.suppress_ve ||
 	    flags.protection_key != 0 || flags.reserved0 != 0 || flags.reserved1 != 0)
 		return false;
-	if (apart && (table->features & AARCH64_XNX) == 0)
+	if (apart && !table_has(table, AARCH64_XNX))
 		return false;
 	/* Both of them is what `execute` says. */
 	if (apart && (flags.execute || (flags.execute_privileged && flags.execute_user)))
 		return false;
-	if (flags.dirty && (table->features & AARCH64_HARDWARE_DIRTY) == 0)
+	if (flags.dirty && !table_has(table, AARCH64_HARDWARE_DIRTY))
 		return false;
 	if ((lpa2 || arm_is_device(flags.type)) && flags.share != SHARE_DEFAULT)
 		return false;
@@ -96,10 +97,10 @@ static ALWAYS_INLINE bool stage2_expressible(const struct page_table *table,
 static ALWAYS_INLINE uint64_t stage2_write(bool managed, bool write, bool dirty)
 {
 	if (!write)
-		return dirty ? ARM_WAS_DIRTY : 0;
+		return bits_if(dirty, ARM_WAS_DIRTY);
 	if (!managed)
 		return WRITE;
-	return ARM_DBM | (dirty ? WRITE : 0);
+	return ARM_DBM | bits_if(dirty, WRITE);
 }
 
 static ALWAYS_INLINE uint64_t stage2_execute(struct page_flags flags)
@@ -114,15 +115,15 @@ static ALWAYS_INLINE uint64_t stage2_execute(struct page_flags flags)
 static ALWAYS_INLINE bool stage2_encode(const struct page_table *table, struct page_flags flags,
 					uint64_t *attributes, bool lpa2)
 {
-	bool managed = (table->features & AARCH64_HARDWARE_DIRTY) != 0;
+	bool managed = table_has(table, AARCH64_HARDWARE_DIRTY);
 	uint64_t a = ARM_VALID;
 
 	if (!stage2_expressible(table, flags, lpa2))
 		return false;
 	a |= (uint64_t)stage2_types(table)[flags.type] << TYPE_SHIFT;
-	a |= flags.read ? READ : 0;
+	a |= bits_if(flags.read, READ);
 	a |= stage2_write(managed, flags.write, flags.dirty);
-	a |= flags.idle ? 0 : ARM_ACCESSED;
+	a |= bits_if(!flags.idle, ARM_ACCESSED);
 	a |= lpa2 ? 0 : arm_share(flags);
 	a |= stage2_execute(flags);
 	a |= arm_software(flags.software);
@@ -134,7 +135,7 @@ static ALWAYS_INLINE uint64_t stage2_decode_execute(const struct page_table *tab
 {
 	uint64_t xn = a & XN_MASK;
 
-	if ((table->features & AARCH64_XNX) == 0)
+	if (!table_has(table, AARCH64_XNX))
 		xn &= XN_ALL;
 	switch (xn) {
 	case XN_NONE:
@@ -154,7 +155,7 @@ static ALWAYS_INLINE uint64_t stage2_decode_write(const struct page_table *table
 	uint64_t write = a >> 7 & 1;
 	uint64_t dirty = 0;
 
-	if ((table->features & AARCH64_HARDWARE_DIRTY) != 0) {
+	if (table_has(table, AARCH64_HARDWARE_DIRTY)) {
 		uint64_t managed = a >> 51 & 1;
 
 		dirty = (write & managed) | (a >> 55 & 1);
@@ -174,19 +175,22 @@ static ALWAYS_INLINE struct page_flags stage2_decode(const struct page_table *ta
 
 	(void)above; /* stage 2 table entries take nothing away */
 	if (!lpa2)
-		word |= arm_decode_share(type, a);
+		word |= arm_decode_share((a & DEVICE_MASK) == 0, a);
 	return flags_of_word(word);
 }
 
-static ALWAYS_INLINE uint64_t stage2_keep(uint64_t attributes, uint64_t old)
+static ALWAYS_INLINE uint64_t stage2_keep(const struct page_table *table, uint64_t attributes,
+					  uint64_t old)
 {
-	bool managed = ((old | attributes) & (ARM_DBM | ARM_WAS_DIRTY)) != 0;
 	bool write = (attributes & (WRITE | ARM_DBM)) != 0;
 	bool dirty = (old & ARM_WAS_DIRTY) != 0 || ((old & ARM_DBM) != 0 && (old & WRITE) != 0);
 
-	attributes &= ~(ARM_ACCESSED | WRITE | ARM_DBM | ARM_WAS_DIRTY);
-	attributes |= old & ARM_ACCESSED;
-	return attributes | stage2_write(managed, write, dirty);
+	attributes = (attributes & ~ARM_ACCESSED) | (old & ARM_ACCESSED);
+	/* Else DBM and bit 55 say nothing, as at stage 1. */
+	if (!table_has(table, AARCH64_HARDWARE_DIRTY))
+		return attributes;
+	attributes &= ~(WRITE | ARM_DBM | ARM_WAS_DIRTY);
+	return attributes | stage2_write(true, write, dirty);
 }
 
 static ALWAYS_INLINE uint64_t stage2_without_write(uint64_t attributes)
@@ -199,10 +203,10 @@ static ALWAYS_INLINE uint64_t stage2_without_write(uint64_t attributes)
 
 static ALWAYS_INLINE uint64_t stage2_cleaned(uint64_t attributes, bool accessed, bool dirty)
 {
-	attributes &= ~(accessed ? ARM_ACCESSED : 0);
+	attributes &= ~bits_if(accessed, ARM_ACCESSED);
 	if (dirty && (attributes & ARM_DBM) != 0)
 		attributes &= ~WRITE;
-	return attributes & ~(dirty ? ARM_WAS_DIRTY : 0);
+	return attributes & ~bits_if(dirty, ARM_WAS_DIRTY);
 }
 
 static ALWAYS_INLINE uint64_t stage2_merge(uint64_t leaf, uint64_t other)
@@ -219,7 +223,7 @@ static ALWAYS_INLINE uint64_t stage2_merge(uint64_t leaf, uint64_t other)
 /* D8.6.6: MemAttr is 0b00dd, or two non-zero halves; with FWB it is up to 0b0111 but not 0b0100. */
 static ALWAYS_INLINE bool stage2_type_reserved(const struct page_table *table, uint64_t type)
 {
-	if ((table->features & AARCH64_FWB) != 0)
+	if (table_has(table, AARCH64_FWB))
 		return type == 4 || type >= 8;
 	return type >= 4 && (type & 3) == 0;
 }
@@ -233,7 +237,7 @@ static ALWAYS_INLINE uint64_t stage2_broken(const struct page_table *table, uint
 
 	if (!arm_is_present(table, descriptor, level) || !arm_is_leaf(descriptor, level))
 		return rules;
-	if ((descriptor & XN_PRIVILEGED) != 0 && (table->features & AARCH64_XNX) == 0)
+	if ((descriptor & XN_PRIVILEGED) != 0 && !table_has(table, AARCH64_XNX))
 		rules |= RULE(PAGE_RULE_FEATURE);
 	if (stage2_type_reserved(table, descriptor >> TYPE_SHIFT & 0xf))
 		rules |= RULE(PAGE_RULE_MEMORY_TYPE);

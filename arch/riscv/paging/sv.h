@@ -28,7 +28,7 @@
 #define SOFTWARE       UINT64_C(0x3) /* RSW, bits 9:8 */
 #define SOFTWARE_SHIFT 8
 
-static const uint8_t types[4] = { MEMORY_NORMAL, MEMORY_NONCACHEABLE, MEMORY_DEVICE, MEMORY_TYPES };
+static const uint8_t types[] = { MEMORY_NORMAL, MEMORY_NONCACHEABLE, MEMORY_DEVICE, MEMORY_TYPES };
 
 static ALWAYS_INLINE enum paging_status sv_configure(struct page_table *table,
 						     const struct page_table_config *config,
@@ -50,7 +50,7 @@ static ALWAYS_INLINE uint64_t sv_software(uint16_t software)
 static ALWAYS_INLINE bool sv_encode(const struct page_table *table, struct page_flags flags,
 				    uint64_t *attributes)
 {
-	bool typed = (table->features & RISCV_SVPBMT) != 0;
+	bool typed = table_has(table, RISCV_SVPBMT);
 	uint64_t type = 0;
 
 	if (!flags.read && (flags.write || !flags.execute))
@@ -63,10 +63,11 @@ static ALWAYS_INLINE bool sv_encode(const struct page_table *table, struct page_
 		type++;
 	if (type == 3 || (type != 0 && !typed))
 		return false;
-	*attributes = VALID | (flags.read ? READ : 0) | (flags.write ? WRITE : 0) |
-		      (flags.execute ? EXECUTE : 0) | (flags.user ? USER : 0) |
-		      (flags.global ? GLOBAL : 0) | (flags.idle ? 0 : ACCESSED) |
-		      (flags.dirty ? DIRTY : 0) | type << TYPE_SHIFT | sv_software(flags.software);
+	*attributes = VALID | bits_if(flags.read, READ) | bits_if(flags.write, WRITE) |
+		      bits_if(flags.execute, EXECUTE) | bits_if(flags.user, USER) |
+		      bits_if(flags.global, GLOBAL) | bits_if(!flags.idle, ACCESSED) |
+		      bits_if(flags.dirty, DIRTY) | type << TYPE_SHIFT |
+		      sv_software(flags.software);
 	return true;
 }
 
@@ -81,14 +82,16 @@ static ALWAYS_INLINE struct page_flags sv_decode(const struct page_table *table,
 	flags.global = ((a | above.any) & GLOBAL) != 0;
 	flags.idle = (a & ACCESSED) == 0;
 	flags.dirty = (a & DIRTY) != 0;
-	if ((table->features & RISCV_SVPBMT) != 0)
+	if (table_has(table, RISCV_SVPBMT))
 		flags.type = types[a >> TYPE_SHIFT & 3] & 7u;
 	flags.software = (uint16_t)(a >> SOFTWARE_SHIFT & SOFTWARE);
 	return flags;
 }
 
-static ALWAYS_INLINE uint64_t sv_keep(uint64_t attributes, uint64_t old)
+static ALWAYS_INLINE uint64_t sv_keep(const struct page_table *table, uint64_t attributes,
+				      uint64_t old)
 {
+	(void)table;
 	return (attributes & ~(ACCESSED | DIRTY)) | (old & (ACCESSED | DIRTY));
 }
 
@@ -105,7 +108,7 @@ static ALWAYS_INLINE bool sv_write_plain(const struct page_table *table)
 
 static ALWAYS_INLINE uint64_t sv_cleaned(uint64_t attributes, bool accessed, bool dirty)
 {
-	return attributes & ~((accessed ? ACCESSED : 0) | (dirty ? DIRTY : 0));
+	return attributes & ~(bits_if(accessed, ACCESSED) | bits_if(dirty, DIRTY));
 }
 
 static ALWAYS_INLINE uint64_t sv_merge(uint64_t leaf, uint64_t other)
@@ -181,7 +184,7 @@ static ALWAYS_INLINE uint64_t sv_broken(const struct page_table *table, uint64_t
 	if ((descriptor & RESERVED) != 0 ||
 	    (!leaf && (descriptor & (ACCESSED | DIRTY | USER | TYPE)) != 0))
 		rules |= RULE(PAGE_RULE_RESERVED);
-	if ((descriptor & NAPOT) != 0 || (type != 0 && (table->features & RISCV_SVPBMT) == 0))
+	if ((descriptor & NAPOT) != 0 || (type != 0 && !table_has(table, RISCV_SVPBMT)))
 		rules |= RULE(PAGE_RULE_FEATURE);
 	else if (leaf && type == TYPE)
 		rules |= RULE(PAGE_RULE_MEMORY_TYPE);

@@ -20,10 +20,10 @@
 #define SOFTWARE       UINT64_C(0x1f) /* flags.software is descriptor bits 56:52 */
 #define SOFTWARE_SHIFT 52
 
-#define NO_TYPE 0xff
+#define NO_TYPE UINT8_MAX
 
 /* EPT memory types by enum memory_type, SDM vol. 3C 28.3.7.2 (as the PAT's, without UC-)... */
-static const uint8_t ept_types[8] = {
+static const uint8_t ept_types[] = {
 	[MEMORY_NORMAL] = 6,
 	[MEMORY_WRITE_THROUGH] = 4,
 	[MEMORY_NONCACHEABLE] = 1,
@@ -35,7 +35,7 @@ static const uint8_t ept_types[8] = {
 };
 
 /* ... and back. 2, 3 and 7 misconfigure a leaf; the library never writes them. */
-static const uint8_t memory_types[8] = {
+static const uint8_t memory_types[] = {
 	MEMORY_DEVICE,        MEMORY_NONCACHEABLE,    MEMORY_DEVICE, MEMORY_DEVICE,
 	MEMORY_WRITE_THROUGH, MEMORY_WRITE_PROTECTED, MEMORY_NORMAL, MEMORY_DEVICE,
 };
@@ -53,28 +53,27 @@ static enum paging_status ept_configure(struct page_table *table,
 /* What grants access, and so makes an entry present: SDM vol. 3C 28.3.2. */
 static ALWAYS_INLINE uint64_t ept_permissions(const struct page_table *table)
 {
-	return PERMISSIONS | ((table->features & EPT_MODE_BASED) != 0 ? EXECUTE_USER : 0);
+	return PERMISSIONS | bits_if(table_has(table, EPT_MODE_BASED), EXECUTE_USER);
 }
 
 static ALWAYS_INLINE bool ept_expressible(const struct page_table *table, struct page_flags flags)
 {
-	uint32_t features = table->features;
 	bool apart = flags.execute_privileged || flags.execute_user;
 
 	if (flags.write && !flags.read)
 		return false;
-	if (!flags.read && !((flags.execute || apart) && (features & EPT_EXECUTE_ONLY) != 0))
+	if (!flags.read && !((flags.execute || apart) && table_has(table, EPT_EXECUTE_ONLY)))
 		return false;
-	if (apart && (features & EPT_MODE_BASED) == 0)
+	if (apart && !table_has(table, EPT_MODE_BASED))
 		return false;
 	/* Both of them is what `execute` says. */
 	if (apart && (flags.execute || (flags.execute_privileged && flags.execute_user)))
 		return false;
 	if (flags.user || flags.global)
 		return false;
-	if ((flags.idle || flags.dirty) && (features & EPT_ACCESSED_DIRTY) == 0)
+	if ((flags.idle || flags.dirty) && !table_has(table, EPT_ACCESSED_DIRTY))
 		return false;
-	if (flags.suppress_ve && (features & EPT_SUPPRESS_VE) == 0)
+	if (flags.suppress_ve && !table_has(table, EPT_SUPPRESS_VE))
 		return false;
 	if (flags.guarded || flags.protection_key != 0 || flags.reserved0 != 0 ||
 	    flags.reserved1 != 0)
@@ -91,7 +90,8 @@ static ALWAYS_INLINE uint64_t ept_execute(const struct page_table *table, struct
 {
 	if (flags.execute)
 		return ept_permissions(table) & (EXECUTE | EXECUTE_USER);
-	return (flags.execute_privileged ? EXECUTE : 0) | (flags.execute_user ? EXECUTE_USER : 0);
+	return bits_if(flags.execute_privileged, EXECUTE) |
+	       bits_if(flags.execute_user, EXECUTE_USER);
 }
 
 static ALWAYS_INLINE bool ept_encode(const struct page_table *table, struct page_flags flags,
@@ -102,14 +102,14 @@ static ALWAYS_INLINE bool ept_encode(const struct page_table *table, struct page
 	if (!ept_expressible(table, flags))
 		return false;
 	a = (uint64_t)ept_types[flags.type] << TYPE_SHIFT;
-	a |= flags.read ? READ : 0;
-	a |= flags.write ? WRITE : 0;
+	a |= bits_if(flags.read, READ);
+	a |= bits_if(flags.write, WRITE);
 	a |= ept_execute(table, flags);
-	a |= flags.ignore_pat ? IGNORE_PAT : 0;
-	a |= flags.dirty ? DIRTY : 0;
-	a |= flags.suppress_ve ? SUPPRESS_VE : 0;
+	a |= bits_if(flags.ignore_pat, IGNORE_PAT);
+	a |= bits_if(flags.dirty, DIRTY);
+	a |= bits_if(flags.suppress_ve, SUPPRESS_VE);
 	a |= ept_software(flags.software);
-	if ((table->features & EPT_ACCESSED_DIRTY) != 0 && !flags.idle)
+	if (table_has(table, EPT_ACCESSED_DIRTY) && !flags.idle)
 		a |= ACCESSED;
 	*attributes = a;
 	return true;
@@ -133,18 +133,20 @@ static ALWAYS_INLINE struct page_flags ept_decode(const struct page_table *table
 			move_bit(a, 6, FLAG_IGNORE_PAT) |
 			(a >> SOFTWARE_SHIFT & SOFTWARE) << FLAG_SOFTWARE;
 
-	if ((table->features & EPT_MODE_BASED) != 0)
+	if (table_has(table, EPT_MODE_BASED))
 		word = (word & ~EXECUTE) | ept_decode_execute(granted);
-	if ((table->features & EPT_SUPPRESS_VE) != 0)
+	if (table_has(table, EPT_SUPPRESS_VE))
 		word |= move_bit(a, 63, FLAG_SUPPRESS_VE);
 	/* Accessed and dirty are next to each other in both. */
-	if ((table->features & EPT_ACCESSED_DIRTY) != 0)
+	if (table_has(table, EPT_ACCESSED_DIRTY))
 		word |= ((a & (ACCESSED | DIRTY)) ^ ACCESSED) >> (8 - FLAG_IDLE);
 	return flags_of_word(word);
 }
 
-static ALWAYS_INLINE uint64_t ept_keep(uint64_t attributes, uint64_t old)
+static ALWAYS_INLINE uint64_t ept_keep(const struct page_table *table, uint64_t attributes,
+				       uint64_t old)
 {
+	(void)table;
 	return (attributes & ~(ACCESSED | DIRTY)) | (old & (ACCESSED | DIRTY));
 }
 
@@ -162,7 +164,7 @@ static ALWAYS_INLINE bool ept_write_plain(const struct page_table *table)
 
 static ALWAYS_INLINE uint64_t ept_cleaned(uint64_t attributes, bool accessed, bool dirty)
 {
-	return attributes & ~((accessed ? ACCESSED : 0) | (dirty ? DIRTY : 0));
+	return attributes & ~(bits_if(accessed, ACCESSED) | bits_if(dirty, DIRTY));
 }
 
 static ALWAYS_INLINE uint64_t ept_merge(uint64_t leaf, uint64_t other)
@@ -172,7 +174,7 @@ static ALWAYS_INLINE uint64_t ept_merge(uint64_t leaf, uint64_t other)
 
 static ALWAYS_INLINE uint64_t ept_leaf(uint64_t attributes, phys_addr phys, unsigned int level)
 {
-	return attributes | phys | (level == 0 ? 0 : X86_LARGE);
+	return attributes | phys | bits_if(level != 0, X86_LARGE);
 }
 
 static ALWAYS_INLINE uint64_t ept_leaf_attributes(uint64_t descriptor, unsigned int level)
@@ -196,7 +198,7 @@ static ALWAYS_INLINE bool ept_is_present(const struct page_table *table, uint64_
 
 static ALWAYS_INLINE uint64_t ept_table(const struct page_table *table, phys_addr phys)
 {
-	uint64_t accessed = (table->features & EPT_ACCESSED_DIRTY) != 0 ? ACCESSED : 0;
+	uint64_t accessed = bits_if(table_has(table, EPT_ACCESSED_DIRTY), ACCESSED);
 
 	return phys | ept_permissions(table) | accessed;
 }
@@ -225,7 +227,7 @@ static ALWAYS_INLINE uint64_t ept_broken(const struct page_table *table, uint64_
 		return 0;
 	/* Not to be read: then not to be written, and fetched from only if the CPU has that. */
 	if ((granted & READ) == 0 &&
-	    ((granted & WRITE) != 0 || (table->features & EPT_EXECUTE_ONLY) == 0))
+	    ((granted & WRITE) != 0 || !table_has(table, EPT_EXECUTE_ONLY)))
 		rules |= RULE(PAGE_RULE_PERMISSIONS);
 	if (!x86_is_leaf(descriptor, level) && (descriptor & (IGNORE_PAT | 7 << TYPE_SHIFT)) != 0)
 		rules |= RULE(PAGE_RULE_RESERVED);

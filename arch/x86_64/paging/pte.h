@@ -32,17 +32,17 @@
 #define PTE_SOFTWARE_LOW_SHIFT  9
 #define PTE_SOFTWARE_HIGH_SHIFT 49
 
-#define PTE_NO_INDEX 0xff
+#define PTE_NO_INDEX UINT8_MAX
 
 /* Memory types by the PAT's encoding of them, SDM vol. 3A table 12-10; 2 and 3 are reserved. */
-static const uint8_t pat_types[8] = {
+static const uint8_t pat_types[] = {
 	MEMORY_DEVICE,        MEMORY_NONCACHEABLE,    MEMORY_TYPES,  MEMORY_TYPES,
 	MEMORY_WRITE_THROUGH, MEMORY_WRITE_PROTECTED, MEMORY_NORMAL, MEMORY_DEVICE_WEAK,
 };
 
 static ALWAYS_INLINE unsigned int pat_entry(uint64_t pat, unsigned int index)
 {
-	return (unsigned int)(pat >> (8 * index)) & 0xff;
+	return (uint8_t)(pat >> (8 * index));
 }
 
 /* Notes for each memory type the first PAT entry that has it. */
@@ -59,7 +59,7 @@ pte_configure(struct page_table *table, const struct page_table_config *config, 
 		if (entry > 7 || pat_types[entry] == MEMORY_TYPES)
 			return PAGING_BAD_CONFIG;
 		shift = 8u * pat_types[entry];
-		table->type_index &= ~(UINT64_C(0xff) << shift);
+		table->type_index &= ~((uint64_t)UINT8_MAX << shift);
 		table->type_index |= (uint64_t)i << shift;
 	}
 	return x86_configure(table, config, features);
@@ -72,12 +72,12 @@ static ALWAYS_INLINE bool pte_expressible(const struct page_table *table, struct
 {
 	if (!flags.read || flags.execute_privileged || flags.execute_user)
 		return false;
-	if (!flags.execute && (table->features & nx) == 0)
+	if (!flags.execute && !table_has(table, nx))
 		return false;
 	if (flags.guarded || flags.ignore_pat || flags.suppress_ve || flags.reserved0 != 0 ||
 	    flags.reserved1 != 0)
 		return false;
-	return (table->type_index >> (8 * flags.type) & 0xff) != PTE_NO_INDEX &&
+	return (uint8_t)(table->type_index >> (8 * flags.type)) != PTE_NO_INDEX &&
 	       (flags.software & ~PTE_SOFTWARE) == 0;
 }
 
@@ -91,17 +91,17 @@ static ALWAYS_INLINE uint64_t pte_software(uint16_t software)
  * shadow-stack page (SDM vol. 3A 4.6). */
 static ALWAYS_INLINE uint64_t pte_encode(const struct page_table *table, struct page_flags flags)
 {
-	unsigned int index = (unsigned int)(table->type_index >> (8 * flags.type)) & 0xff;
+	unsigned int index = (uint8_t)(table->type_index >> (8 * flags.type));
 	uint64_t a = PTE_PRESENT;
 
-	a |= flags.write ? PTE_WRITE : 0;
-	a |= flags.idle ? 0 : PTE_ACCESSED;
+	a |= bits_if(flags.write, PTE_WRITE);
+	a |= bits_if(!flags.idle, PTE_ACCESSED);
 	if (flags.dirty)
 		a |= flags.write ? PTE_DIRTY : PTE_WAS_DIRTY;
-	a |= flags.execute ? 0 : PTE_NO_EXECUTE;
-	a |= (index & 1) != 0 ? PTE_PWT : 0;
-	a |= (index & 2) != 0 ? PTE_PCD : 0;
-	a |= (index & 4) != 0 ? PTE_PAT : 0;
+	a |= bits_if(!flags.execute, PTE_NO_EXECUTE);
+	a |= bits_if((index & 1) != 0, PTE_PWT);
+	a |= bits_if((index & 2) != 0, PTE_PCD);
+	a |= bits_if((index & 4) != 0, PTE_PAT);
 	return a | pte_software(flags.software);
 }
 
@@ -114,7 +114,7 @@ static ALWAYS_INLINE uint64_t pte_decode(const struct page_table *table, uint64_
 	unsigned int index =
 		(unsigned int)(a & (PTE_PWT | PTE_PCD)) | ((a & PTE_PAT) != 0 ? 32u : 0u);
 	uint64_t type = pat_types[table->memory_attributes >> index & 7];
-	uint64_t executable = ~(a | above.any) >> 63 | ((table->features & nx) != 0 ? 0 : 1);
+	uint64_t executable = ~(a | above.any) >> 63 | bits_if(!table_has(table, nx), 1);
 
 	return UINT64_C(1) << FLAG_READ | (a & above.all & PTE_WRITE) | executable << FLAG_EXECUTE |
 	       move_bit(~a, 5, FLAG_IDLE) | move_bit(a | a >> (58 - 6), 6, FLAG_DIRTY) |
@@ -123,10 +123,12 @@ static ALWAYS_INLINE uint64_t pte_decode(const struct page_table *table, uint64_
 	       (a >> PTE_SOFTWARE_HIGH_SHIFT & PTE_SOFTWARE_HIGH) << FLAG_SOFTWARE;
 }
 
-static ALWAYS_INLINE uint64_t pte_keep(uint64_t attributes, uint64_t old)
+static ALWAYS_INLINE uint64_t pte_keep(const struct page_table *table, uint64_t attributes,
+				       uint64_t old)
 {
 	uint64_t dirty = (attributes & PTE_WRITE) != 0 ? PTE_DIRTY : PTE_WAS_DIRTY;
 
+	(void)table;
 	attributes &= ~(PTE_ACCESSED | PTE_DIRTY | PTE_WAS_DIRTY);
 	attributes |= old & PTE_ACCESSED;
 	if ((old & (PTE_DIRTY | PTE_WAS_DIRTY)) != 0)
@@ -150,7 +152,7 @@ static ALWAYS_INLINE bool pte_write_plain(const struct page_table *table)
 
 static ALWAYS_INLINE uint64_t pte_cleaned(uint64_t attributes, bool accessed, bool dirty)
 {
-	attributes &= ~(accessed ? PTE_ACCESSED : 0);
+	attributes &= ~bits_if(accessed, PTE_ACCESSED);
 	return attributes & ~(dirty ? PTE_DIRTY | PTE_WAS_DIRTY : 0);
 }
 
@@ -178,7 +180,7 @@ static ALWAYS_INLINE uint64_t pte_leaf_attributes(uint64_t descriptor, unsigned 
 
 static ALWAYS_INLINE phys_addr pte_leaf_address(uint64_t descriptor, unsigned int level)
 {
-	return descriptor & X86_ADDRESS & ~(level == 0 ? 0 : PTE_PAT_LARGE);
+	return descriptor & X86_ADDRESS & ~bits_if(level != 0, PTE_PAT_LARGE);
 }
 
 static ALWAYS_INLINE bool pte_is_present(const struct page_table *table, uint64_t descriptor,
@@ -193,7 +195,7 @@ static ALWAYS_INLINE bool pte_is_present(const struct page_table *table, uint64_
 static ALWAYS_INLINE uint64_t pte_broken(const struct page_table *table, uint64_t descriptor,
 					 uint32_t nx)
 {
-	if ((descriptor & PTE_NO_EXECUTE) != 0 && (table->features & nx) == 0)
+	if ((descriptor & PTE_NO_EXECUTE) != 0 && !table_has(table, nx))
 		return RULE(PAGE_RULE_FEATURE);
 	return 0;
 }

@@ -16,12 +16,12 @@ static ALWAYS_INLINE bool stage1_encode(const struct page_table *table, struct p
 {
 	if (!pte_expressible(table, flags, X86_64_NX))
 		return false;
-	if (flags.global && (table->features & X86_64_GLOBAL) == 0)
+	if (flags.global && !table_has(table, X86_64_GLOBAL))
 		return false;
-	if (flags.protection_key != 0 && (table->features & X86_64_PKU) == 0)
+	if (flags.protection_key != 0 && !table_has(table, X86_64_PKU))
 		return false;
-	*attributes = pte_encode(table, flags) | (flags.user ? PTE_USER : 0) |
-		      (flags.global ? PTE_GLOBAL : 0) |
+	*attributes = pte_encode(table, flags) | bits_if(flags.user, PTE_USER) |
+		      bits_if(flags.global, PTE_GLOBAL) |
 		      (uint64_t)flags.protection_key << PTE_KEY_SHIFT;
 	return true;
 }
@@ -32,9 +32,9 @@ static ALWAYS_INLINE struct page_flags stage1_decode(const struct page_table *ta
 	uint64_t word = pte_decode(table, a, above, X86_64_NX);
 
 	word |= (a & above.all & PTE_USER) << (FLAG_USER - 2);
-	if ((table->features & X86_64_GLOBAL) != 0)
+	if (table_has(table, X86_64_GLOBAL))
 		word |= move_bit(a, 8, FLAG_GLOBAL);
-	if ((table->features & X86_64_PKU) != 0)
+	if (table_has(table, X86_64_PKU))
 		word |= (a >> PTE_KEY_SHIFT & 0xf) << FLAG_KEY;
 	return flags_of_word(word);
 }

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Leaves as others may have written them: any one bit, or any two that are no address, are other
+ * than the library would have them. Where the independent MMU takes the descriptor for a leaf,
+ * query says of it what the MMU does; and after an operation changed it, what was asked for, all
+ * else as it was.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "checked.h"
+#include "require.h"
+#include "suite.h"
+
+/* Where no format has an address; what lies between is changed one bit at a time. */
+static bool is_attribute(unsigned int bit)
+{
+	return bit < 12 || bit >= 48;
+}
+
+/* As the leaf is before. */
+static const struct page_flags bases[] = {
+	{ .read = 1, .write = 1, .execute = 1 },
+	{ .read = 1, .idle = 1 },
+	{ .read = 1, .write = 1, .dirty = 1, .user = 1, .software = 1 },
+	{ .read = 1, .execute = 1, .user = 1, .type = MEMORY_DEVICE },
+};
+
+struct bits_leaf {
+	struct world world;
+	virt_addr virt;
+	uint64_t size;
+	phys_addr entry;
+	uint64_t own; /* as the library wrote it, of these flags */
+	struct page_flags flags;
+	unsigned int level;
+};
+
+/* Flags like these that the format can express. */
+static struct page_flags expressible(const struct format_case *format, struct page_flags flags)
+{
+	if (!format->expressible(format, flags))
+		flags.user = flags.idle = flags.dirty = 0;
+	if (!format->expressible(format, flags))
+		flags.software = 0;
+	if (!format->expressible(format, flags))
+		flags.execute = !flags.execute & 1;
+	if (!format->expressible(format, flags))
+		flags.type = MEMORY_NORMAL;
+	REQUIRE(format->expressible(format, flags), "no flags like these");
+	return flags;
+}
+
+/* Whether the MMU goes on from there as from a leaf of that level, and which. */
+static bool mmu_has_leaf(struct bits_leaf *l)
+{
+	const struct format_case *format = l->world.format;
+	phys_addr next;
+	struct walk_result seen;
+
+	if (format->entry(format, l->level, entry_read(&l->world, l->entry), &next) !=
+	    WALK_ENTRY_LEAF)
+		return false;
+	/* A leaf of a contiguous group is none without the others. */
+	seen = world_translate(&l->world, l->virt, world_accesses[0]);
+	return seen.fault == WALK_OK || seen.fault == WALK_DENIED;
+}
+
+static struct page_flags flags_at(struct bits_leaf *l, virt_addr virt)
+{
+	struct page_mapping mapping;
+
+	REQUIRE(page_table_query(&l->world.table, virt, &mapping) == PAGING_OK,
+		"query finds nothing");
+	world_probe_leaf(&l->world, virt, &mapping);
+	return mapping.flags;
+}
+
+static struct page_flags flags_now(struct bits_leaf *l)
+{
+	struct page_flags flags = flags_at(l, l->virt);
+
+	REQUIRE(page_flags_equal(flags, flags_at(l, l->virt + l->size - 1)), "two flags");
+	return flags;
+}
+
+static void require_now(struct bits_leaf *l, struct page_flags wanted, const char *after)
+{
+	struct page_flags flags = flags_now(l);
+	char text[64], other[64];
+
+	REQUIRE(page_flags_equal(flags, wanted), "after %s: %s, not %s", after,
+		flags_text(flags, text), flags_text(wanted, other));
+}
+
+/* Arm: EL1 never fetches from what EL0 can write. PXN says whether it may when EL0 no longer can.
+ */
+static struct page_flags without_write(const struct format_case *format, uint64_t descriptor,
+				       struct page_flags flags)
+{
+	if (strncmp(format->name, "s1-", 3) == 0 && flags.user && flags.write &&
+	    (descriptor >> 53 & 1) == 0) {
+		flags.execute_user = flags.execute;
+		flags.execute = 0;
+		flags.execute_privileged = 1;
+	}
+	flags.write = 0;
+	return flags;
+}
+
+static void split(struct bits_leaf *l, struct page_flags before)
+{
+	struct page_table *table = &l->world.table;
+	struct page_table_op op = { .frames = world_frames(&l->world) };
+
+	if (page_table_split(table, l->virt, l->size, l->world.format->level_size[0], &op) !=
+	    PAGING_OK)
+		return;
+	require_now(l, before, "split");
+	REQUIRE(page_table_unmap(table, l->virt, l->size, &op) == PAGING_OK &&
+			page_table_map(table, l->virt, 0, l->size, l->flags, &op) == PAGING_OK,
+		"not as it was");
+	l->entry = entry_at(&l->world, l->virt, l->level);
+}
+
+/* The operations that change leaves, each on the descriptor as it is. */
+static void change(struct bits_leaf *l, uint64_t descriptor, struct page_flags before)
+{
+	struct world *world = &l->world;
+	struct page_table_op op = { .frames = world_frames(world) };
+	struct page_flags wanted = without_write(world->format, descriptor, before);
+	struct page_flags flags = { .read = 1 };
+
+	if (page_table_write_protect(&world->table, l->virt, l->size, &op) == PAGING_OK)
+		require_now(l, wanted, "write_protect");
+	entry_write(world, l->entry, descriptor);
+	wanted = before;
+	wanted.software = 0;
+	if (page_table_set_software(&world->table, l->virt, l->size, 0, &op) == PAGING_OK)
+		require_now(l, wanted, "set_software");
+	for (unsigned int write = 0; write < 2; write++) {
+		entry_write(world, l->entry, descriptor);
+		flags.write = write & 1;
+		wanted = expressible(world->format, flags);
+		if (page_table_protect(&world->table, l->virt, l->size, wanted, &op) != PAGING_OK)
+			continue;
+		wanted = world->format->reported(world->format, wanted);
+		wanted.idle = before.idle;
+		wanted.dirty = before.dirty;
+		require_now(l, wanted, "protect");
+	}
+	entry_write(world, l->entry, descriptor);
+	if (l->level != 0)
+		split(l, before);
+}
+
+static void look(struct bits_leaf *l, uint64_t bits, bool change_it)
+{
+	uint64_t descriptor = l->own ^ bits;
+	struct page_flags flags;
+
+	entry_write(&l->world, l->entry, descriptor);
+	require_story("0x%" PRIx64 " was 0x%" PRIx64 ", level %u", descriptor, l->own, l->level);
+	if (!mmu_has_leaf(l))
+		return;
+	flags = flags_now(l);
+	if (change_it)
+		change(l, descriptor, flags);
+}
+
+static void look_at_all(struct bits_leaf *l)
+{
+	for (unsigned int i = 0; i < 64; i++) {
+		look(l, UINT64_C(1) << i, true);
+		for (unsigned int j = i + 1; j < 64 && is_attribute(i); j++) {
+			if (is_attribute(j))
+				look(l, UINT64_C(1) << i | UINT64_C(1) << j, false);
+		}
+	}
+	entry_write(&l->world, l->entry, l->own);
+}
+
+static void look_at_leaf(struct bits_leaf *l, struct page_flags flags)
+{
+	struct model_op what = { .kind = MODEL_MAP, .virt = l->virt, .size = l->size };
+
+	what.flags = l->flags = expressible(l->world.format, flags);
+	world_must(&l->world, &what);
+	l->entry = entry_at(&l->world, l->virt, l->level);
+	l->own = entry_read(&l->world, l->entry);
+	look_at_all(l);
+	world_unmap(&l->world, l->virt, l->size, 0);
+}
+
+FORMAT_TEST(foreign, bits)
+{
+	static struct bits_leaf l;
+
+	world_open(&l.world, format, MEMORY_BY_OFFSET);
+	for (l.level = 0; l.level < 2; l.level++) {
+		l.size = format->level_size[l.level];
+		l.virt = format_middle(format) + l.size;
+		if (!format_has_leaf(format, l.size))
+			continue;
+		for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++)
+			look_at_leaf(&l, bases[i]);
+	}
+	world_close(&l.world);
+}
