@@ -67,6 +67,9 @@ static const struct bits_row x86_bare_rows[] = {
 	{ 0, 2, 0, BIT(63), RULE_BIT(FEATURE) },
 	{ 0, 1, 0, BIT(7), RULE_BIT(LEAF_SIZE) | RULE_BIT(TABLE_TOTAL) },
 	{ 0, 0, 0, BIT(36), RULE_BIT(LEAF_OUTPUT) },
+	/* all that is wrong with one, and not the last of it only */
+	{ 0, 0, BIT(1), BIT(6) | BIT(63) | BIT(36),
+	  RULE_BIT(SHADOW_STACK) | RULE_BIT(FEATURE) | RULE_BIT(LEAF_OUTPUT) },
 };
 
 static const struct bits_row ept_rows[] = {
@@ -91,6 +94,8 @@ static const struct bits_row ept_rows[] = {
 	{ 0, 2, BIT(1), 0, 0 },
 	{ 0, 1, 0, BIT(9), 0 }, /* no D in a table entry: ignored */
 	{ 0, 2, BIT(52), 0, RULE_BIT(LIVE_COUNT) },
+	{ 0, 0, BIT(0), BIT(3), RULE_BIT(PERMISSIONS) | RULE_BIT(MEMORY_TYPE) },
+	{ 0, 2, BIT(0), BIT(3), RULE_BIT(PERMISSIONS) | RULE_BIT(RESERVED) },
 };
 
 static const struct bits_row ept_bare_rows[] = {
@@ -140,6 +145,7 @@ static const struct bits_row npt_rows[] = {
 static const struct bits_row npt_no_nx_rows[] = {
 	{ 0, 0, 0, BIT(63), RULE_BIT(FEATURE) },
 	{ 0, 3, 0, BIT(63), RULE_BIT(FEATURE) },
+	{ 0, 3, 0, BIT(63) | BIT(8), RULE_BIT(FEATURE) | RULE_BIT(RESERVED) },
 	{ 0, 2, 0, BIT(7), RULE_BIT(LEAF_SIZE) | RULE_BIT(TABLE_TOTAL) },
 };
 
@@ -163,6 +169,13 @@ static const struct bits_row sv39_rows[] = {
 	{ 2, 2, 0, BIT(27), RULE_BIT(LEAF_UNALIGNED) },
 	{ 0, 0, BITS(3, 1) | BIT(6), 0, RULE_BIT(ENTRY_TYPE) }, /* leads on from the last level */
 	{ 0, 0, BIT(0), 0, RULE_BIT(STRAY) },
+	{ 0, 0, BIT(1), BITS(62, 61) | BIT(54),
+	  RULE_BIT(PERMISSIONS) | RULE_BIT(RESERVED) | RULE_BIT(MEMORY_TYPE) },
+	{ 0, 0, BIT(1), BIT(63) | BIT(54),
+	  RULE_BIT(PERMISSIONS) | RULE_BIT(RESERVED) | RULE_BIT(FEATURE) },
+	{ 0, 0, BIT(1) | BIT(3), BIT(63), RULE_BIT(PERMISSIONS) | RULE_BIT(FEATURE) },
+	{ 0, 0, BITS(3, 1), BIT(63),
+	  RULE_BIT(ENTRY_TYPE) | RULE_BIT(RESERVED) | RULE_BIT(FEATURE) },
 };
 
 static const struct bits_row sv39_bare_rows[] = {
@@ -177,6 +190,7 @@ static const struct bits_row sv48x4_rows[] = {
 	{ 0, 0, 0, BIT(5), RULE_BIT(RESERVED) }, /* G */
 	{ 0, 2, 0, BIT(5), RULE_BIT(RESERVED) },
 	{ 0, 0, BIT(4), 0, RULE_BIT(NO_ACCESS) }, /* all accesses are user accesses */
+	{ 0, 0, BIT(1), BIT(5), RULE_BIT(RESERVED) | RULE_BIT(PERMISSIONS) },
 };
 
 static const struct bits_row stage1_rows[] = {
@@ -191,6 +205,7 @@ static const struct bits_row stage1_rows[] = {
 	{ 0, 0, 0, BIT(5), RULE_BIT(RESERVED) }, /* NS */
 	{ 1, 1, 0, BIT(12), RULE_BIT(LEAF_UNALIGNED) },
 	{ 1, 1, 0, BIT(20), RULE_BIT(LEAF_UNALIGNED) },
+	{ 1, 1, 0, BIT(20) | BIT(48), RULE_BIT(LEAF_UNALIGNED) | RULE_BIT(RESERVED) },
 	{ 2, 2, 0, BIT(29), RULE_BIT(LEAF_UNALIGNED) },
 	{ 0, 3, BIT(1), 0, RULE_BIT(LEAF_SIZE) | RULE_BIT(TABLE_TOTAL) }, /* a block at level 0 */
 	{ 0, 0, 0, BIT(50), 0 },                                          /* GP: it has BTI */
@@ -206,15 +221,19 @@ static const struct bits_row stage1_rows[] = {
 static const struct bits_row stage1_40_rows[] = {
 	/* no BTI */
 	{ 0, 0, 0, BIT(50), RULE_BIT(FEATURE) },
+	{ 0, 0, 0, BIT(50) | BIT(5), RULE_BIT(FEATURE) | RULE_BIT(RESERVED) },
 	{ 0, 0, 0, BIT(40), RULE_BIT(LEAF_OUTPUT) },
 	{ 0, 1, 0, BIT(47), RULE_BIT(TABLE_OUTPUT) | RULE_BIT(TABLE_TOTAL) },
 };
 
 static const struct bits_row el2_rows[] = {
 	{ 0, 0, BIT(6), 0, RULE_BIT(RESERVED) }, /* AP[1] is RES1, PXN and nG RES0 */
-	{ 0, 0, 0, BIT(53), RULE_BIT(RESERVED) }, { 0, 0, 0, BIT(11), RULE_BIT(RESERVED) },
+	{ 0, 0, 0, BIT(53), RULE_BIT(RESERVED) },
+	{ 0, 0, 0, BIT(11), RULE_BIT(RESERVED) },
 	{ 0, 1, 0, BIT(59), RULE_BIT(RESERVED) }, /* and so are PXNTable and APTable[0] */
-	{ 0, 1, 0, BIT(61), RULE_BIT(RESERVED) }, { 0, 1, 0, BIT(60) | BIT(62), 0 },
+	{ 0, 1, 0, BIT(61), RULE_BIT(RESERVED) },
+	{ 0, 1, 0, BIT(60) | BIT(62), 0 },
+	{ 1, 1, BIT(6), BIT(20), RULE_BIT(RESERVED) | RULE_BIT(LEAF_UNALIGNED) },
 };
 
 static const struct bits_row stage1_16k_rows[] = {
@@ -246,11 +265,7 @@ static const struct bits_row stage2_rows[] = {
 	/* 44 bits, XNX */
 	{ 0, 0, 0, BIT(50), RULE_BIT(RESERVED) },
 	{ 1, 1, 0, BIT(11), RULE_BIT(RESERVED) },
-	{ 0, 0, BIT(5) | BITS(3, 2), 0, RULE_BIT(MEMORY_TYPE) }, /* MemAttr 0b0100, it was 0b1111 */
-	{ 0, 0, BITS(4, 2), 0, RULE_BIT(MEMORY_TYPE) },          /* 0b1000 */
-	{ 0, 0, BITS(3, 2), 0, RULE_BIT(MEMORY_TYPE) },          /* 0b1100 */
-	{ 0, 0, BITS(5, 2), 0, 0 },                              /* Device-nGnRnE */
-	{ 0, 0, BIT(5) | BIT(2), 0, RULE_BIT(UNNAMED_TYPE) },    /* 0b0110: outer NC, inner WT */
+	{ 0, 0, BITS(4, 2), BIT(50), RULE_BIT(MEMORY_TYPE) | RULE_BIT(RESERVED) },
 	{ 0, 0, 0, BIT(53), 0 },
 	{ 0, 0, BITS(7, 6), BIT(54), RULE_BIT(NO_ACCESS) },
 	{ 0, 0, 0, BIT(44), RULE_BIT(LEAF_OUTPUT) },
@@ -260,14 +275,10 @@ static const struct bits_row stage2_rows[] = {
 	{ 0, 0, 0, BITS(63, 59), 0 }, /* of a page: ignored */
 };
 
-static const struct bits_row stage2_fwb_rows[] = {
-	{ 0, 0, 0, BIT(5), RULE_BIT(MEMORY_TYPE) },  /* 0b1110, it was 0b0110 */
-	{ 0, 0, BIT(3), 0, RULE_BIT(MEMORY_TYPE) },  /* 0b0100 */
-	{ 0, 0, 0, BIT(2), RULE_BIT(UNNAMED_TYPE) }, /* 0b0111: stage 1 says */
-};
-
 static const struct bits_row stage2_no_xnx_rows[] = {
 	{ 0, 0, 0, BIT(53), RULE_BIT(FEATURE) },
+	{ 0, 0, BITS(4, 2), BIT(53) | BIT(50),
+	  RULE_BIT(FEATURE) | RULE_BIT(RESERVED) | RULE_BIT(MEMORY_TYPE) },
 	{ 0, 0, 0, BIT(54), 0 },
 };
 
@@ -296,7 +307,6 @@ static const struct bits_case cases[] = {
 	CASE("s1-64k-48-upper", stage1_64k_rows),
 	CASE("s1-4k-lpa2-52-upper", stage1_lpa2_rows),
 	CASE("s2-4k-40", stage2_rows),
-	CASE("s2-4k-48", stage2_fwb_rows),
 	CASE("s2-4k-32", stage2_no_xnx_rows),
 };
 
@@ -371,30 +381,80 @@ static uint64_t rules_of_mair(const struct format_case *format, unsigned int byt
 	return format->type(byte) == MEMORY_TYPES ? RULE_BIT(UNNAMED_TYPE) : 0;
 }
 
+/* D8.6.6: reserved are 0b0100 and, with FEAT_S2FWB, all from 0b1000 on; without it those that are
+ * no device and say nothing of the inner memory. */
+static uint64_t rules_of_memattr(const struct format_case *format, unsigned int type)
+{
+	bool forced = (format->config.features & AARCH64_FWB) != 0;
+
+	if (type == 4 || (forced ? type >= 8 : type >= 4 && type % 4 == 0))
+		return RULE_BIT(MEMORY_TYPE);
+	return format->type(type) == MEMORY_TYPES ? RULE_BIT(UNNAMED_TYPE) : 0;
+}
+
+static void check_memattr(const char *name)
+{
+	const struct format_case *format = format_case_named(name);
+	struct world world;
+	phys_addr slot;
+	uint64_t leaf;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	world_map(&world, format_middle(format), 0, format->level_size[0]);
+	slot = entry_at(&world, format_middle(format), 0);
+	leaf = entry_read(&world, slot);
+	for (unsigned int type = 0; type < 16; type++) {
+		const struct checked *checked;
+		uint64_t rules = 0;
+
+		entry_write(&world, slot, (leaf & ~BITS(5, 2)) | (uint64_t)type << 2);
+		checked = check_world(&world, 0);
+		for (size_t i = 0; i < checked->count; i++)
+			rules |= BIT(checked->violations[i].rule);
+		REQUIRE(rules == rules_of_memattr(format, type), "MemAttr %u: rules 0x%" PRIx64,
+			type, rules);
+	}
+	entry_write(&world, slot, leaf);
+	world_close(&world);
+}
+
+Test(check, memory_type_of_memattr)
+{
+	check_memattr("s2-4k-40");
+	check_memattr("s2-4k-48");
+}
+
 Test(check, memory_type_of_mair)
 {
 	const struct format_case *format = format_case_named("s1-4k-48");
 	struct page_table built;
 	struct world world;
+	phys_addr slot;
+	uint64_t leaf;
 
 	world_open(&world, format, MEMORY_BY_OFFSET);
 	world_map(&world, format_middle(format), 0, PAGE_SIZE_4K);
+	slot = entry_at(&world, format_middle(format), 0);
+	leaf = entry_read(&world, slot);
 	built = world.table;
 	for (unsigned int byte = 0; byte < 256; byte++) {
+		bool odd = byte % 2 != 0; /* half of them with another rule broken besides: NS */
 		uint64_t rules = 0;
 		struct page_table_config config = format->config;
 		const struct checked *checked;
 
 		config.memory_attributes = (AARCH64_MAIR & ~UINT64_C(0xff)) | byte;
 		config.access = built.access;
+		entry_write(&world, slot, odd ? leaf | BIT(5) : leaf);
 		REQUIRE(page_table_adopt(&world.table, &config, built.root) == PAGING_OK,
 			"not adopted");
 		checked = check_world(&world, 0);
 		for (size_t j = 0; j < checked->count; j++)
 			rules |= BIT(checked->violations[j].rule);
-		REQUIRE(rules == rules_of_mair(format, byte), "0x%x: rules 0x%" PRIx64, byte,
-			rules);
+		REQUIRE(rules == (rules_of_mair(format, byte) | (odd ? RULE_BIT(RESERVED) : 0)),
+			"0x%x: rules 0x%" PRIx64, byte, rules);
 	}
+	entry_write(&world, slot, leaf);
 	world.table = built;
 	world_close(&world);
 }
