@@ -57,7 +57,7 @@ static ALWAYS_INLINE uint64_t leaf_changed(const struct encoder *e, const struct
 	uint64_t attributes;
 
 	if (change->kind == CHANGE_WRITE_PROTECT)
-		return e->without_write(old);
+		return e->without_write(table, old);
 	attributes = leaf_attributes(e, table, old, level);
 	if (change->kind == CHANGE_PROTECT)
 		attributes = e->keep(table, change->attributes, attributes);
@@ -96,7 +96,7 @@ static inline uint64_t leaf_remove(const struct encoder *e, const struct page_ta
 		uint64_t was = entry_exchange(table, &entry[i],
 					      paging_sabotage(PAGING_SABOTAGE_CLEAR, level, left));
 
-		old = i == 0 ? was : e->merge(old, was);
+		old = i == 0 ? was : e->merge(table, old, was);
 	}
 	gather_range(gather,
 		     &(struct tlb_range){ .start = input_extend(e, table, start),
@@ -167,8 +167,9 @@ static inline void leaf_change(const struct encoder *e, const struct page_table 
 		group_set_software(e, table, c, change);
 	} else {
 		if (change->kind == CHANGE_WRITE_PROTECT) {
-			attributes = e->without_write(leaf_attributes(e, table, old, c->level));
-			keep = group_own_bits(e);
+			attributes =
+				e->without_write(table, leaf_attributes(e, table, old, c->level));
+			keep = group_own_bits(e, table);
 		}
 		group_rewrite(e, table, c, attributes, keep, true, gather);
 	}

@@ -140,7 +140,7 @@ static inline uint64_t check_member(const struct encoder *e, const struct page_t
 {
 	if (!group_fits(e, table, first, d, distance, level))
 		return RULE(PAGE_RULE_GROUP_MIXED);
-	if (group_differs(e, leaf_attributes(e, table, first, level),
+	if (group_differs(e, table, leaf_attributes(e, table, first, level),
 			  leaf_attributes(e, table, d, level)) != 0)
 		return RULE(PAGE_RULE_GROUP_SOFTWARE);
 	return 0;

@@ -14,9 +14,11 @@
 #include "subtree.h"
 
 /* An attribute word without accessed and dirty. */
-static ALWAYS_INLINE uint64_t attributes_unmarked(const struct encoder *e, uint64_t attributes)
+static ALWAYS_INLINE uint64_t attributes_unmarked(const struct encoder *e,
+						  const struct page_table *table,
+						  uint64_t attributes)
 {
-	return e->cleaned(attributes, true, true);
+	return e->cleaned(table, attributes, true, true);
 }
 
 /* Entries [first, first + count) are leaves that say the same, of addresses in a row from an
@@ -30,14 +32,15 @@ static inline bool leaves_alike(const struct encoder *e, const struct page_table
 
 	if (!e->is_present(table, d, level) || !e->is_leaf(d, level))
 		return false;
-	attributes = attributes_unmarked(e, leaf_attributes(e, table, d, level));
+	attributes = attributes_unmarked(e, table, leaf_attributes(e, table, d, level));
 	phys = leaf_address(e, table, d, level);
 	if (!addr_is_aligned(phys, count << level_shift(e, level)))
 		return false;
 	for (uint64_t i = 1; i < count; i++) {
 		d = entry_load(&first[i]);
 		if (!e->is_present(table, d, level) || !e->is_leaf(d, level) ||
-		    attributes_unmarked(e, leaf_attributes(e, table, d, level)) != attributes ||
+		    attributes_unmarked(e, table, leaf_attributes(e, table, d, level)) !=
+			    attributes ||
 		    leaf_address(e, table, d, level) != phys + (i << level_shift(e, level)))
 			return false;
 	}
@@ -50,7 +53,7 @@ static inline uint64_t leaves_merged(const struct encoder *e, const struct page_
 				     unsigned int level)
 {
 	for (uint64_t i = 0; i < level_entries(e, table, level); i++)
-		attributes = e->merge(attributes,
+		attributes = e->merge(table, attributes,
 				      leaf_attributes(e, table, entry_load(&leaves[i]), level));
 	return attributes;
 }
@@ -93,7 +96,8 @@ static inline void collapse_table(const struct encoder *e, struct page_table *ta
 	leaf = entry_load(slot);
 	while (!entry_replace(
 		table, slot, &leaf,
-		joined_leaf(e, e->merge(leaf_attributes(e, table, leaf, level + 1), attributes),
+		joined_leaf(e,
+			    e->merge(table, leaf_attributes(e, table, leaf, level + 1), attributes),
 			    phys, level + 1)))
 		;
 }

@@ -73,8 +73,8 @@ static ALWAYS_INLINE bool group_has(const struct encoder *e, const struct page_t
 	uint64_t size = hinted_size(e, table, level);
 
 	return in_group(e, other) &&
-	       ((e->cleaned(leaf_attributes(e, table, other, level), true, true) ^
-		 e->cleaned(leaf_attributes(e, table, d, level), true, true)) &
+	       ((e->cleaned(table, leaf_attributes(e, table, other, level), true, true) ^
+		 e->cleaned(table, leaf_attributes(e, table, d, level), true, true)) &
 		~e->ignored) == 0 &&
 	       addr_align_down(leaf_address(e, table, other, level), size) ==
 		       addr_align_down(leaf_address(e, table, d, level), size);
@@ -94,16 +94,17 @@ static inline uint64_t group_merge(const struct page_table *table, const struct 
 		uint64_t other = entry_load(&entries[i]);
 
 		if (group_has(e, table, d, other, c->level))
-			merged = e->merge(merged, other);
+			merged = e->merge(table, merged, other);
 	}
 	return merged;
 }
 
 /* What differs between the leaves of a group, by their attribute words: accessed and dirty do not
  * count, since any one of them has those for all. */
-static ALWAYS_INLINE uint64_t group_differs(const struct encoder *e, uint64_t a, uint64_t b)
+static ALWAYS_INLINE uint64_t group_differs(const struct encoder *e, const struct page_table *table,
+					    uint64_t a, uint64_t b)
 {
-	return e->merge(a, b) ^ e->merge(b, a);
+	return e->merge(table, a, b) ^ e->merge(table, b, a);
 }
 
 /* Whether leaf `other` is what the group of `d` has `distance` bytes (modulo 2^64) above it. What
@@ -116,7 +117,7 @@ static ALWAYS_INLINE bool group_fits(const struct encoder *e, const struct page_
 	       in_group(e, other) &&
 	       leaf_address(e, table, other, level) ==
 		       leaf_address(e, table, d, level) + distance &&
-	       (group_differs(e, leaf_attributes(e, table, d, level),
+	       (group_differs(e, table, leaf_attributes(e, table, d, level),
 			      leaf_attributes(e, table, other, level)) &
 		~e->ignored) == 0;
 }

@@ -13,10 +13,11 @@ static ALWAYS_INLINE bool is_single_leaf(const struct encoder *e, const struct p
 	return e->is_present(table, d, level) && e->is_leaf(d, level) && !in_group(e, d);
 }
 
-static ALWAYS_INLINE void entry_write_protect(const struct encoder *e, uint64_t *entry,
+static ALWAYS_INLINE void entry_write_protect(const struct encoder *e,
+					      const struct page_table *table, uint64_t *entry,
 					      unsigned int level)
 {
-	uint64_t d = e->without_write(entry_load(entry));
+	uint64_t d = e->without_write(table, entry_load(entry));
 
 	entry_write(entry, paging_sabotage(PAGING_SABOTAGE_LEAF, level, d));
 }
@@ -97,8 +98,8 @@ static ALWAYS_INLINE void block_write_protect(const struct encoder *e, uint64_t 
 }
 
 /* The same of a block in which a leaf has a mark. */
-static __attribute__((noinline)) void block_write_protect_marked(const struct encoder *e,
-								 uint64_t *at)
+static __attribute__((noinline)) void
+block_write_protect_marked(const struct encoder *e, const struct page_table *table, uint64_t *at)
 {
 	for (uint64_t *end = at + RUN_BLOCK; at != end;) {
 		uint64_t *some = at + RUN_SOME;
@@ -109,7 +110,7 @@ static __attribute__((noinline)) void block_write_protect_marked(const struct en
 			at = some;
 		}
 		for (; at != some; at++)
-			entry_write_protect(e, at, 0);
+			entry_write_protect(e, table, at, 0);
 	}
 }
 
@@ -123,12 +124,13 @@ static ALWAYS_INLINE uint64_t run_protect_offline(const struct encoder *e,
 
 	table_view(&view, table);
 	for (n = 0; n < limit && is_single_leaf(e, &view, entry_load(&entry[n]), level); n++)
-		entry_write_protect(e, &entry[n], level);
+		entry_write_protect(e, &view, &entry[n], level);
 	return n;
 }
 
 /* The same of a lowest table all entries of which are leaves. `plain`: none has a mark. */
-static ALWAYS_INLINE void table_protect_offline(const struct encoder *e, uint64_t *entries,
+static ALWAYS_INLINE void table_protect_offline(const struct encoder *e,
+						const struct page_table *table, uint64_t *entries,
 						bool plain)
 {
 	const uint64_t *end = entries + (UINT64_C(1) << e->index_bits);
@@ -140,7 +142,7 @@ static ALWAYS_INLINE void table_protect_offline(const struct encoder *e, uint64_
 	}
 	for (; at != end; at += RUN_BLOCK) {
 		if (PAGING_SABOTAGED || UNLIKELY((block_has(at) & e->write_marks) != 0)) {
-			block_write_protect_marked(e, at);
+			block_write_protect_marked(e, table, at);
 			continue;
 		}
 		some_forget();
@@ -208,7 +210,8 @@ static ALWAYS_INLINE void table_protect_live(const struct encoder *e,
 
 	while (at != end) {
 		uint64_t old = entry_load(at);
-		uint64_t new = paging_sabotage(PAGING_SABOTAGE_LEAF, 0, e->without_write(old));
+		uint64_t new =
+			paging_sabotage(PAGING_SABOTAGE_LEAF, 0, e->without_write(table, old));
 
 		if (UNLIKELY(new == old)) {
 			run_gather(e, table, gather, input, 0, (uint64_t)(from - entries),
@@ -222,7 +225,8 @@ static ALWAYS_INLINE void table_protect_live(const struct encoder *e,
 			continue;
 		}
 		while (UNLIKELY(!entry_swap(at, &old, new)))
-			new = paging_sabotage(PAGING_SABOTAGE_LEAF, 0, e->without_write(old));
+			new = paging_sabotage(PAGING_SABOTAGE_LEAF, 0,
+					      e->without_write(table, old));
 		at++;
 	}
 	run_gather(e, table, gather, input, 0, (uint64_t)(from - entries),
@@ -253,7 +257,7 @@ static inline uint64_t run_protect_tables(const struct encoder *e, const struct 
 			table_protect_live(e, table, edit->op->gather, entries,
 					   edit->c.input + (n << level_shift(e, 1)));
 		else
-			table_protect_offline(e, entries, plain);
+			table_protect_offline(e, table, entries, plain);
 		memory_clean(table, entries, bytes);
 		memory_close(&table->access, phys, entries);
 	}
@@ -280,7 +284,7 @@ static ALWAYS_INLINE uint64_t run_protect_live(const struct encoder *e,
 
 		if (!is_single_leaf(e, &view, old, level) || is_global(e, old) != global)
 			break;
-		new = paging_sabotage(PAGING_SABOTAGE_LEAF, level, e->without_write(old));
+		new = paging_sabotage(PAGING_SABOTAGE_LEAF, level, e->without_write(&view, old));
 		if (UNLIKELY(new == old)) {
 			edit_run_gather(e, table, edit, (uint64_t)(from - entry),
 					(uint64_t)(at - entry), global);
@@ -288,7 +292,8 @@ static ALWAYS_INLINE uint64_t run_protect_live(const struct encoder *e,
 			continue;
 		}
 		while (UNLIKELY(!entry_swap(at, &old, new)))
-			new = paging_sabotage(PAGING_SABOTAGE_LEAF, level, e->without_write(old));
+			new = paging_sabotage(PAGING_SABOTAGE_LEAF, level,
+					      e->without_write(&view, old));
 	}
 	if (from < at)
 		edit_run_gather(e, table, edit, (uint64_t)(from - entry), (uint64_t)(at - entry),

@@ -107,7 +107,7 @@ struct encoder {
 	/* `attributes` without write permission; and with accessed, or dirty, cleared. The former
 	 * does for leaf descriptors of any level too, of which it leaves alone what has another
 	 * place there; it never touches break_bits. */
-	uint64_t (*without_write)(uint64_t attributes);
+	uint64_t (*without_write)(const struct page_table *table, uint64_t attributes);
 	/* What that comes to for a leaf that has none of the bits in write_marks: one bit cleared,
 	 * or one set. Hardware sets those marks, or software does; not at all, if there are none.
 	 */
@@ -117,9 +117,10 @@ struct encoder {
 	bool write_marks_of_hardware;
 	/* Leaves of such a table have no marks. */
 	bool (*write_plain)(const struct page_table *table);
-	uint64_t (*cleaned)(uint64_t attributes, bool accessed, bool dirty);
+	uint64_t (*cleaned)(const struct page_table *table, uint64_t attributes, bool accessed,
+			    bool dirty);
 	/* `leaf`, accessed and dirty also if `other`, a leaf like it, is. */
-	uint64_t (*merge)(uint64_t leaf, uint64_t other);
+	uint64_t (*merge)(const struct page_table *table, uint64_t leaf, uint64_t other);
 
 	/* Between an attribute word with an address and a leaf descriptor of that level. */
 	uint64_t (*leaf)(uint64_t attributes, phys_addr phys, unsigned int level);
@@ -317,10 +318,11 @@ static ALWAYS_INLINE uint64_t write_cleared(const struct encoder *e, uint64_t de
 	return (descriptor & ~e->write_clear) | e->write_set;
 }
 
-static ALWAYS_INLINE uint64_t write_protected(const struct encoder *e, uint64_t descriptor)
+static ALWAYS_INLINE uint64_t write_protected(const struct encoder *e,
+					      const struct page_table *table, uint64_t descriptor)
 {
 	if (UNLIKELY((descriptor & e->write_marks) != 0))
-		return e->without_write(descriptor);
+		return e->without_write(table, descriptor);
 	return write_cleared(e, descriptor);
 }
 

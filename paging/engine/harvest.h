@@ -24,8 +24,8 @@ static inline uint64_t harvest_entry(const struct encoder *e, const struct page_
 	uint64_t new;
 
 	do {
-		uint64_t attributes =
-			e->cleaned(leaf_attributes(e, table, old, level), h->accessed, h->dirty);
+		uint64_t attributes = e->cleaned(table, leaf_attributes(e, table, old, level),
+						 h->accessed, h->dirty);
 
 		new = e->leaf(attributes, leaf_address(e, table, old, level), level) |
 		      (old & e->contiguous);
@@ -50,9 +50,9 @@ static inline bool harvest_leaf(const struct encoder *e, const struct page_table
 		count = hinted_entries(e, table, level);
 	}
 	for (uint64_t i = 0; i < count; i++)
-		old = e->merge(old, harvest_entry(e, table, h, &entry[i], level));
+		old = e->merge(table, old, harvest_entry(e, table, h, &entry[i], level));
 	attributes = leaf_attributes(e, table, old, level);
-	if (e->cleaned(attributes, h->accessed, h->dirty) == attributes)
+	if (e->cleaned(table, attributes, h->accessed, h->dirty) == attributes)
 		return true;
 	visit_former(e, table, c, old, above, &visit);
 	gather_range(h->op->gather,

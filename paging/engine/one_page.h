@@ -181,7 +181,8 @@ static ALWAYS_INLINE bool one_page_unmap_last(const struct encoder *e, struct pa
  * Takes write permission from a leaf: *old is it as it was. False if it had none. Where hardware
  * sets no mark that write permission has a part in, a bit is all there is to change.
  */
-static ALWAYS_INLINE bool one_page_protect(const struct encoder *e, uint64_t *entry, uint64_t *old)
+static ALWAYS_INLINE bool one_page_protect(const struct encoder *e, const struct page_table *table,
+					   uint64_t *entry, uint64_t *old)
 {
 	const uint64_t bit = e->write_clear | e->write_set;
 
@@ -191,7 +192,8 @@ static ALWAYS_INLINE bool one_page_protect(const struct encoder *e, uint64_t *en
 		return (__atomic_fetch_or(entry, bit, __ATOMIC_ACQ_REL) & bit) == 0;
 	}
 	for (;;) {
-		uint64_t new = paging_sabotage(PAGING_SABOTAGE_LEAF, 0, write_protected(e, *old));
+		uint64_t new =
+			paging_sabotage(PAGING_SABOTAGE_LEAF, 0, write_protected(e, table, *old));
 
 		if (UNLIKELY(new == *old))
 			return false;
@@ -248,7 +250,7 @@ static ALWAYS_INLINE bool one_page_write_protect(const struct encoder *e, struct
 	if (!e->is_plain_leaf(old))
 		return false;
 	one_page_done(e, op);
-	if (one_page_protect(e, entry, &old) && gather)
+	if (one_page_protect(e, table, entry, &old) && gather)
 		gather_page(e, gather, virt, old);
 	return true;
 }

@@ -162,9 +162,10 @@ static inline bool split_hole(const struct encoder *e, struct page_table *table,
 }
 
 /* What the leaves of a group may differ in: bits that the MMU ignores, but for the marks. */
-static ALWAYS_INLINE uint64_t group_own_bits(const struct encoder *e)
+static ALWAYS_INLINE uint64_t group_own_bits(const struct encoder *e,
+					     const struct page_table *table)
 {
-	return e->ignored & ~e->merge(0, UINT64_MAX);
+	return e->ignored & ~e->merge(table, 0, UINT64_MAX);
 }
 
 /*
@@ -190,7 +191,7 @@ static inline void group_rewrite(const struct encoder *e, const struct page_tabl
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t was = entry_exchange(table, &entries[i], 0);
 
-		old = e->merge(old, was);
+		old = e->merge(table, old, was);
 		kept[i] = (uint16_t)((was & keep) >> 48);
 	}
 	if (gather)
@@ -213,8 +214,8 @@ static inline void group_unfold(const struct encoder *e, const struct page_table
 {
 	uint64_t leaf = entry_load(cursor_entry(table, e, c));
 
-	group_rewrite(e, table, c, leaf_attributes(e, table, leaf, c->level), group_own_bits(e),
-		      false, gather);
+	group_rewrite(e, table, c, leaf_attributes(e, table, leaf, c->level),
+		      group_own_bits(e, table), false, gather);
 }
 
 #endif

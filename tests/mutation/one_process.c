@@ -3,12 +3,12 @@
  * Runs Criterion's tests without Criterion's runner, which starts a process anew for each of them:
  * with thousands of mutants to judge that would take most of the time.
  *
- * Usage: PROGRAM [PATTERN...]
+ * Usage: PROGRAM [-o] [PATTERN...]
  *        PROGRAM -t SUITE/TEST
  *
  * One test after the other, each in a child that is forked: first those whose suite is like the
- * first pattern (fnmatch), then like the second, ..., then all others; or the named one only. Ends
- * with the first that fails: its name is printed and the status is 1.
+ * first pattern (fnmatch), then like the second, ..., then, but for -o, all others; or the named one
+ * only. Ends with the first that fails: its name is printed and the status is 1.
  */
 #include <fnmatch.h>
 #include <stdbool.h>
@@ -134,11 +134,15 @@ static int run_named(const char *name)
 
 int main(int argc, char **argv)
 {
+	bool only = argc > 1 && strcmp(argv[1], "-o") == 0;
+	char **patterns = argv + 1 + only;
+	int count = argc - 1 - only;
+
 	if (argc == 3 && strcmp(argv[1], "-t") == 0)
 		return run_named(argv[2]);
-	for (int step = 0; step < argc; step++) {
+	for (int step = 0; step < count + !only; step++) {
 		for (struct criterion_test **t = __start_cr_tst; t != __stop_cr_tst; t++) {
-			if (rank(*t, argv + 1, argc - 1) == step)
+			if (rank(*t, patterns, count) == step)
 				must_pass(*t);
 		}
 	}

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "checked.h"
+#include "foreign.h"
 #include "require.h"
 #include "suite.h"
 
@@ -108,6 +109,13 @@ static struct page_flags without_write(const struct format_case *format, uint64_
 	return flags;
 }
 
+static bool has_idle(const struct format_case *format)
+{
+	struct page_flags flags = { .read = 1, .execute = 1, .idle = 1 };
+
+	return format->expressible(format, flags);
+}
+
 static void split(struct bits_leaf *l, struct page_flags before)
 {
 	struct page_table *table = &l->world.table;
@@ -149,6 +157,14 @@ static void change(struct bits_leaf *l, uint64_t descriptor, struct page_flags b
 		wanted.dirty = before.dirty;
 		require_now(l, wanted, "protect");
 	}
+	entry_write(world, l->entry, descriptor);
+	wanted = before;
+	wanted.dirty = 0;
+	if (has_idle(world->format))
+		wanted.idle = 1;
+	if (page_table_harvest(&world->table, l->virt, l->size,
+			       PAGE_MARK_ACCESSED | PAGE_MARK_DIRTY, NULL, NULL, &op) == PAGING_OK)
+		require_now(l, wanted, "harvest");
 	entry_write(world, l->entry, descriptor);
 	if (l->level != 0)
 		split(l, before);
@@ -206,4 +222,64 @@ FORMAT_TEST(foreign, bits)
 			look_at_leaf(&l, bases[i]);
 	}
 	world_close(&l.world);
+}
+
+/* What is a group to the MMU is one to query, and what is none is not changed as one. */
+static void look_at_group(struct world *world, virt_addr virt, uint64_t size)
+{
+	struct page_table_op op = { .frames = world_frames(world) };
+	struct walk_result seen = world_translate(world, virt, world_accesses[0]);
+	struct page_mapping mapping;
+
+	if (seen.fault == WALK_RESERVED) {
+		REQUIRE(page_table_protect(&world->table, virt, size, format_plain_flags(), &op) ==
+				PAGING_BROKEN_GROUP,
+			"it is taken for whole");
+		return;
+	}
+	REQUIRE(page_table_query(&world->table, virt, &mapping) == PAGING_OK, "no leaf");
+	world_probe_leaf(world, virt, &mapping);
+}
+
+/* Bits that the MMU ignores, and that software may use for each leaf by itself. */
+static bool is_ignored(unsigned int bit)
+{
+	return bit >= 56;
+}
+
+FORMAT_TEST(foreign, one_of_a_group)
+{
+	/* Of all leaves: DBM, write permission, dirty. */
+	static const uint64_t alike[] = { 0, UINT64_C(1) << 51, UINT64_C(1) << 51 | 1 << 7,
+					  UINT64_C(1) << 55 };
+	static struct foreign f;
+	struct world *world = &f.world;
+	uint64_t own[128];
+
+	if (!foreign_has(format, 0) || !foreign_open(&f, format, 0, SPOIL_NONE))
+		return;
+	for (unsigned int i = 0; i < f.leaves; i++)
+		own[i] = entry_read(world, entry_at(world, f.virt + i * f.piece, 0));
+	for (size_t a = 0; a < sizeof(alike) / sizeof(alike[0]); a++) {
+		for (unsigned int i = 0; i < f.leaves; i++)
+			entry_write(world, entry_at(world, f.virt + i * f.piece, 0),
+				    own[i] ^ alike[a]);
+		/* Not valid, a table's, not of the group: each is broken in a way of its own. */
+		for (unsigned int bit = 2; bit < 64; bit++) {
+			virt_addr virt = f.virt + FOREIGN_HINTED * f.piece;
+			phys_addr entry = entry_at(world, virt, 0);
+			uint64_t was = entry_read(world, entry);
+
+			if (is_ignored(bit) || was & UINT64_C(1) << bit & CONTIGUOUS)
+				continue;
+			require_story("0x%" PRIx64 ", bit %u of one", was, bit);
+			entry_write(world, entry, was ^ UINT64_C(1) << bit);
+			look_at_group(world, f.virt, f.size);
+			look_at_group(world, virt, f.piece);
+			entry_write(world, entry, was);
+		}
+	}
+	for (unsigned int i = 0; i < f.leaves; i++)
+		entry_write(world, entry_at(world, f.virt + i * f.piece, 0), own[i]);
+	world_close(world);
 }

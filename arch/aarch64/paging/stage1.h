@@ -133,7 +133,7 @@ static ALWAYS_INLINE bool stage1_encode(const struct page_table *table, struct p
 		return false;
 	a |= (uint64_t)(uint8_t)(table->type_index >> (8 * flags.type)) << INDEX_SHIFT;
 	a |= bits_if(!flags.idle, ARM_ACCESSED);
-	a |= lpa2 ? 0 : arm_share(flags);
+	a |= bits_if(!lpa2, arm_share(flags));
 	a |= stage1_write(managed, flags.write, flags.dirty);
 	a |= bits_if(flags.guarded, GUARDED);
 	a |= arm_software(flags.software);
@@ -198,7 +198,12 @@ static ALWAYS_INLINE struct page_flags stage1_decode(const struct page_table *ta
 			     stage1_decode_execute(user, (never & UXN) == 0, (never & PXN) == 0));
 }
 
-/* The new leaf's write permission decides where the old one's dirty state goes. */
+/*
+ * What follows deals with the dirty state only where hardware does: else DBM and bit 55 say
+ * nothing, whoever has set them.
+ *
+ * The new leaf's write permission decides where the old one's dirty state goes.
+ */
 static ALWAYS_INLINE uint64_t stage1_keep(const struct page_table *table, uint64_t attributes,
 					  uint64_t old)
 {
@@ -206,33 +211,40 @@ static ALWAYS_INLINE uint64_t stage1_keep(const struct page_table *table, uint64
 	bool dirty = (old & ARM_WAS_DIRTY) != 0 || ((old & ARM_DBM) != 0 && (old & READ_ONLY) == 0);
 
 	attributes = (attributes & ~ARM_ACCESSED) | (old & ARM_ACCESSED);
-	/* Else DBM and bit 55 say nothing, whoever has set them. */
 	if (!table_has(table, AARCH64_HARDWARE_DIRTY))
 		return attributes;
 	attributes &= ~(READ_ONLY | ARM_DBM | ARM_WAS_DIRTY);
 	return attributes | stage1_write(true, write, dirty);
 }
 
-static ALWAYS_INLINE uint64_t stage1_without_write(uint64_t attributes)
+static ALWAYS_INLINE uint64_t stage1_without_write(const struct page_table *table,
+						   uint64_t attributes)
 {
 	/* Dirty is DBM without READ_ONLY (bits 51 and 7). */
 	uint64_t dirty = attributes >> 51 & ~(attributes >> 7) & 1;
 
+	if (!table_has(table, AARCH64_HARDWARE_DIRTY))
+		return attributes | READ_ONLY;
 	return (attributes & ~ARM_DBM) | READ_ONLY | dirty << 55;
 }
 
-static ALWAYS_INLINE uint64_t stage1_cleaned(uint64_t attributes, bool accessed, bool dirty)
+static ALWAYS_INLINE uint64_t stage1_cleaned(const struct page_table *table, uint64_t attributes,
+					     bool accessed, bool dirty)
 {
 	attributes &= ~bits_if(accessed, ARM_ACCESSED);
-	if (dirty && (attributes & ARM_DBM) != 0)
-		attributes |= READ_ONLY;
-	return attributes & ~bits_if(dirty, ARM_WAS_DIRTY);
+	if (!dirty || !table_has(table, AARCH64_HARDWARE_DIRTY))
+		return attributes;
+	return (attributes & ~ARM_WAS_DIRTY) | bits_if((attributes & ARM_DBM) != 0, READ_ONLY);
 }
 
 /* Dirty is shown by READ_ONLY being clear, next to DBM. */
-static ALWAYS_INLINE uint64_t stage1_merge(uint64_t leaf, uint64_t other)
+static ALWAYS_INLINE uint64_t stage1_merge(const struct page_table *table, uint64_t leaf,
+					   uint64_t other)
 {
-	leaf |= other & (ARM_ACCESSED | ARM_WAS_DIRTY);
+	leaf |= other & ARM_ACCESSED;
+	if (!table_has(table, AARCH64_HARDWARE_DIRTY))
+		return leaf;
+	leaf |= other & ARM_WAS_DIRTY;
 	if ((other & ARM_DBM) != 0 && (other & READ_ONLY) == 0)
 		leaf &= ~READ_ONLY;
 	return leaf;

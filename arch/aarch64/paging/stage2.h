@@ -124,7 +124,7 @@ static ALWAYS_INLINE bool stage2_encode(const struct page_table *table, struct p
 	a |= bits_if(flags.read, READ);
 	a |= stage2_write(managed, flags.write, flags.dirty);
 	a |= bits_if(!flags.idle, ARM_ACCESSED);
-	a |= lpa2 ? 0 : arm_share(flags);
+	a |= bits_if(!lpa2, arm_share(flags));
 	a |= stage2_execute(flags);
 	a |= arm_software(flags.software);
 	*attributes = a;
@@ -179,6 +179,7 @@ static ALWAYS_INLINE struct page_flags stage2_decode(const struct page_table *ta
 	return flags_of_word(word);
 }
 
+/* From here on as at stage 1. */
 static ALWAYS_INLINE uint64_t stage2_keep(const struct page_table *table, uint64_t attributes,
 					  uint64_t old)
 {
@@ -186,32 +187,39 @@ static ALWAYS_INLINE uint64_t stage2_keep(const struct page_table *table, uint64
 	bool dirty = (old & ARM_WAS_DIRTY) != 0 || ((old & ARM_DBM) != 0 && (old & WRITE) != 0);
 
 	attributes = (attributes & ~ARM_ACCESSED) | (old & ARM_ACCESSED);
-	/* Else DBM and bit 55 say nothing, as at stage 1. */
 	if (!table_has(table, AARCH64_HARDWARE_DIRTY))
 		return attributes;
 	attributes &= ~(WRITE | ARM_DBM | ARM_WAS_DIRTY);
 	return attributes | stage2_write(true, write, dirty);
 }
 
-static ALWAYS_INLINE uint64_t stage2_without_write(uint64_t attributes)
+static ALWAYS_INLINE uint64_t stage2_without_write(const struct page_table *table,
+						   uint64_t attributes)
 {
 	/* Dirty is DBM with WRITE (bits 51 and 7). */
 	uint64_t dirty = attributes >> 51 & attributes >> 7 & 1;
 
+	if (!table_has(table, AARCH64_HARDWARE_DIRTY))
+		return attributes & ~WRITE;
 	return (attributes & ~(WRITE | ARM_DBM)) | dirty << 55;
 }
 
-static ALWAYS_INLINE uint64_t stage2_cleaned(uint64_t attributes, bool accessed, bool dirty)
+static ALWAYS_INLINE uint64_t stage2_cleaned(const struct page_table *table, uint64_t attributes,
+					     bool accessed, bool dirty)
 {
 	attributes &= ~bits_if(accessed, ARM_ACCESSED);
-	if (dirty && (attributes & ARM_DBM) != 0)
-		attributes &= ~WRITE;
-	return attributes & ~bits_if(dirty, ARM_WAS_DIRTY);
+	if (!dirty || !table_has(table, AARCH64_HARDWARE_DIRTY))
+		return attributes;
+	return attributes & ~(ARM_WAS_DIRTY | bits_if((attributes & ARM_DBM) != 0, WRITE));
 }
 
-static ALWAYS_INLINE uint64_t stage2_merge(uint64_t leaf, uint64_t other)
+static ALWAYS_INLINE uint64_t stage2_merge(const struct page_table *table, uint64_t leaf,
+					   uint64_t other)
 {
-	leaf |= other & (ARM_ACCESSED | ARM_WAS_DIRTY);
+	leaf |= other & ARM_ACCESSED;
+	if (!table_has(table, AARCH64_HARDWARE_DIRTY))
+		return leaf;
+	leaf |= other & ARM_WAS_DIRTY;
 	if ((other & ARM_DBM) != 0)
 		leaf |= other & WRITE;
 	return leaf;

@@ -95,8 +95,9 @@ static ALWAYS_INLINE uint64_t sv_keep(const struct page_table *table, uint64_t a
 	return (attributes & ~(ACCESSED | DIRTY)) | (old & (ACCESSED | DIRTY));
 }
 
-static ALWAYS_INLINE uint64_t sv_without_write(uint64_t attributes)
+static ALWAYS_INLINE uint64_t sv_without_write(const struct page_table *table, uint64_t attributes)
 {
+	(void)table;
 	return attributes & ~WRITE;
 }
 
@@ -106,13 +107,17 @@ static ALWAYS_INLINE bool sv_write_plain(const struct page_table *table)
 	return true;
 }
 
-static ALWAYS_INLINE uint64_t sv_cleaned(uint64_t attributes, bool accessed, bool dirty)
+static ALWAYS_INLINE uint64_t sv_cleaned(const struct page_table *table, uint64_t attributes,
+					 bool accessed, bool dirty)
 {
+	(void)table;
 	return attributes & ~(bits_if(accessed, ACCESSED) | bits_if(dirty, DIRTY));
 }
 
-static ALWAYS_INLINE uint64_t sv_merge(uint64_t leaf, uint64_t other)
+static ALWAYS_INLINE uint64_t sv_merge(const struct page_table *table, uint64_t leaf,
+				       uint64_t other)
 {
+	(void)table;
 	return leaf | (other & (ACCESSED | DIRTY));
 }
 

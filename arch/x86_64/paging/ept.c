@@ -150,8 +150,9 @@ static ALWAYS_INLINE uint64_t ept_keep(const struct page_table *table, uint64_t 
 	return (attributes & ~(ACCESSED | DIRTY)) | (old & (ACCESSED | DIRTY));
 }
 
-static ALWAYS_INLINE uint64_t ept_without_write(uint64_t attributes)
+static ALWAYS_INLINE uint64_t ept_without_write(const struct page_table *table, uint64_t attributes)
 {
+	(void)table;
 	return attributes & ~WRITE;
 }
 
@@ -162,13 +163,19 @@ static ALWAYS_INLINE bool ept_write_plain(const struct page_table *table)
 	return true;
 }
 
-static ALWAYS_INLINE uint64_t ept_cleaned(uint64_t attributes, bool accessed, bool dirty)
+static ALWAYS_INLINE uint64_t ept_cleaned(const struct page_table *table, uint64_t attributes,
+					  bool accessed, bool dirty)
 {
+	/* Else they are no marks. */
+	if (!table_has(table, EPT_ACCESSED_DIRTY))
+		return attributes;
 	return attributes & ~(bits_if(accessed, ACCESSED) | bits_if(dirty, DIRTY));
 }
 
-static ALWAYS_INLINE uint64_t ept_merge(uint64_t leaf, uint64_t other)
+static ALWAYS_INLINE uint64_t ept_merge(const struct page_table *table, uint64_t leaf,
+					uint64_t other)
 {
+	(void)table;
 	return leaf | (other & (ACCESSED | DIRTY));
 }
 

@@ -136,10 +136,11 @@ static ALWAYS_INLINE uint64_t pte_keep(const struct page_table *table, uint64_t 
 	return attributes;
 }
 
-static ALWAYS_INLINE uint64_t pte_without_write(uint64_t attributes)
+static ALWAYS_INLINE uint64_t pte_without_write(const struct page_table *table, uint64_t attributes)
 {
 	const unsigned int shift = 58 - 6; /* from PTE_DIRTY to PTE_WAS_DIRTY */
 
+	(void)table;
 	return (attributes & ~(PTE_WRITE | PTE_DIRTY)) | (attributes & PTE_DIRTY) << shift;
 }
 
@@ -150,14 +151,18 @@ static ALWAYS_INLINE bool pte_write_plain(const struct page_table *table)
 	return false;
 }
 
-static ALWAYS_INLINE uint64_t pte_cleaned(uint64_t attributes, bool accessed, bool dirty)
+static ALWAYS_INLINE uint64_t pte_cleaned(const struct page_table *table, uint64_t attributes,
+					  bool accessed, bool dirty)
 {
+	(void)table;
 	attributes &= ~bits_if(accessed, PTE_ACCESSED);
 	return attributes & ~(dirty ? PTE_DIRTY | PTE_WAS_DIRTY : 0);
 }
 
-static ALWAYS_INLINE uint64_t pte_merge(uint64_t leaf, uint64_t other)
+static ALWAYS_INLINE uint64_t pte_merge(const struct page_table *table, uint64_t leaf,
+					uint64_t other)
 {
+	(void)table;
 	return leaf | (other & (PTE_ACCESSED | PTE_DIRTY | PTE_WAS_DIRTY));
 }
 
