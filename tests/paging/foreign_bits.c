@@ -196,6 +196,34 @@ static void look_at_all(struct bits_leaf *l)
 	entry_write(&l->world, l->entry, l->own);
 }
 
+/* Of the entry that leads to the leaf's table: what it grants and takes away is for all below. */
+static void look_through(struct bits_leaf *l, phys_addr entry, unsigned int level, uint64_t bits)
+{
+	const struct format_case *format = l->world.format;
+	uint64_t own = entry_read(&l->world, entry);
+	phys_addr next, other;
+
+	REQUIRE(format->entry(format, level, own, &next) == WALK_ENTRY_TABLE, "no table");
+	require_story("0x%" PRIx64 " was 0x%" PRIx64 ", level %u", own ^ bits, own, level);
+	entry_write(&l->world, entry, own ^ bits);
+	if (format->entry(format, level, own ^ bits, &other) == WALK_ENTRY_TABLE && other == next &&
+	    world_translate(&l->world, l->virt, world_accesses[0]).fault != WALK_RESERVED)
+		(void)flags_now(l);
+	entry_write(&l->world, entry, own);
+}
+
+static void look_through_tables(struct bits_leaf *l)
+{
+	for (unsigned int level = l->level + 1; level < l->world.format->levels; level++) {
+		phys_addr entry = entry_at(&l->world, l->virt, level);
+
+		for (unsigned int i = 0; i < 64; i++) {
+			for (unsigned int j = i; j < 64; j++)
+				look_through(l, entry, level, UINT64_C(1) << i | UINT64_C(1) << j);
+		}
+	}
+}
+
 static void look_at_leaf(struct bits_leaf *l, struct page_flags flags)
 {
 	struct model_op what = { .kind = MODEL_MAP, .virt = l->virt, .size = l->size };
@@ -205,6 +233,7 @@ static void look_at_leaf(struct bits_leaf *l, struct page_flags flags)
 	l->entry = entry_at(&l->world, l->virt, l->level);
 	l->own = entry_read(&l->world, l->entry);
 	look_at_all(l);
+	look_through_tables(l);
 	world_unmap(&l->world, l->virt, l->size, 0);
 }
 
