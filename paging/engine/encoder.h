@@ -97,7 +97,8 @@ struct encoder {
 	struct page_flags (*decode)(const struct page_table *table, uint64_t attributes,
 				    struct inherited inherited);
 
-	/* `attributes` for a leaf that had `old` until now: accessed and dirty as they were. */
+	/* `attributes`, which are clean, for a leaf that had `old` until now: accessed and dirty as
+	 * they were. */
 	uint64_t (*keep)(const struct page_table *table, uint64_t attributes, uint64_t old);
 
 	/* flags.software: the bits there are, and where they lie in an attribute word. */

@@ -68,6 +68,7 @@ static const struct bits_row x86_bare_rows[] = {
 	{ 0, 1, 0, BIT(7), RULE_BIT(LEAF_SIZE) | RULE_BIT(TABLE_TOTAL) },
 	{ 0, 0, 0, BIT(36), RULE_BIT(LEAF_OUTPUT) },
 	/* all that is wrong with one, and not the last of it only */
+	{ 0, 0, BIT(1) | BIT(0), BIT(6) | BIT(63), RULE_BIT(STRAY) }, /* not present */
 	{ 0, 0, BIT(1), BIT(6) | BIT(63) | BIT(36),
 	  RULE_BIT(SHADOW_STACK) | RULE_BIT(FEATURE) | RULE_BIT(LEAF_OUTPUT) },
 };
@@ -427,6 +428,7 @@ Test(check, memory_type_of_memattr)
 Test(check, memory_type_of_mair)
 {
 	const struct format_case *format = format_case_named("s1-4k-48");
+	struct format_case other = *format;
 	struct page_table built;
 	struct world world;
 	phys_addr slot;
@@ -453,6 +455,19 @@ Test(check, memory_type_of_mair)
 			rules |= BIT(checked->violations[j].rule);
 		REQUIRE(rules == (rules_of_mair(format, byte) | (odd ? RULE_BIT(RESERVED) : 0)),
 			"0x%x: rules 0x%" PRIx64, byte, rules);
+		/* And query says of it what the MMU makes of it, with SH at its three values. */
+		other.config.memory_attributes = config.memory_attributes;
+		world.format = &other;
+		for (uint64_t share = 0; share < 4; share += share == 0 ? 2 : 1) {
+			struct page_mapping mapping;
+
+			entry_write(&world, slot, (leaf & ~BITS(9, 8)) | share << 8);
+			REQUIRE(page_table_query(&world.table, format_middle(format), &mapping) ==
+					PAGING_OK,
+				"query");
+			world_probe_leaf(&world, format_middle(format), &mapping);
+		}
+		world.format = format;
 	}
 	entry_write(&world, slot, leaf);
 	world.table = built;

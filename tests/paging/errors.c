@@ -499,44 +499,64 @@ static bool nth_flags(const struct format_case *format, unsigned int n, struct p
 	return format->expressible(format, *flags);
 }
 
-/* From each to each, of a page and of two: one that must be made invalid first cannot be changed
- * where nobody flushes, and every other can. */
-FORMAT_TEST(errors, what_must_be_broken_and_what_need_not)
+/* The same of permissions, software bits and who has the page. */
+static bool nth_permissions(const struct format_case *format, unsigned int n,
+			    struct page_flags *flags)
 {
+	*flags = (struct page_flags){ .read = n & 1 };
+	flags->write = (n >> 1) & 1;
+	flags->execute = (n >> 2) & 1;
+	flags->user = (n >> 3) & 1;
+	flags->software = (n >> 4) & 1;
+	flags->execute_user = (n >> 5) & 1;
+	return format->expressible(format, *flags);
+}
+
+/* One that must be made invalid first cannot be changed where nobody flushes, and every other can:
+ * a page and two. */
+static void require_breaks(struct world *world, virt_addr virt, struct page_flags from,
+			   struct page_flags to)
+{
+	const struct format_case *format = world->format;
 	uint64_t granule = format_granule(format);
 	struct tlb_range ranges[1];
 	struct tlb_gather gather = { .ranges = ranges, .range_capacity = 1 };
-	struct page_table_op op = { .gather = &gather };
+	struct page_table_op offline = { .frames = world_frames(world) }, op = offline;
+	bool breaks =
+		format->break_flags != NULL &&
+		format->break_flags(format->reported(format, from), format->reported(format, to));
+
+	op.gather = &gather;
+	for (uint64_t size = granule; size <= 2 * granule; size += granule) {
+		enum paging_status status;
+		char text[64], other[64];
+
+		status = page_table_map(&world->table, virt, 0, size, from, &offline);
+		REQUIRE(status == PAGING_OK, "map: %s", status_name(status));
+		status = page_table_protect(&world->table, virt, size, to, &op);
+		REQUIRE(status == (breaks ? PAGING_NEEDS_FLUSH : PAGING_OK), "%s to %s: %s",
+			flags_text(from, text), flags_text(to, other), status_name(status));
+		tlb_gather_finish(&gather);
+		status = page_table_unmap(&world->table, virt, size, &offline);
+		REQUIRE(status == PAGING_OK, "unmap: %s", status_name(status));
+	}
+}
+
+/* From each to each. */
+FORMAT_TEST(errors, what_must_be_broken_and_what_need_not)
+{
 	virt_addr virt = format_middle(format);
 	struct page_flags from, to;
 	struct world world;
 
 	world_open(&world, format, MEMORY_BY_OFFSET);
-	op.frames = world_frames(&world);
-	world_map(&world, virt + 4 * granule, 0, granule); /* keeps the tables */
+	/* Keeps the tables. */
+	world_map(&world, virt + 4 * format_granule(format), 0, format_granule(format));
 	for (unsigned int n = 0; n < 64 * 64; n++) {
-		bool breaks;
-
-		if (!nth_flags(format, n % 64, &from) || !nth_flags(format, n / 64, &to))
-			continue;
-		breaks = format->break_flags != NULL &&
-			 format->break_flags(format->reported(format, from),
-					     format->reported(format, to));
-		for (uint64_t size = granule; size <= 2 * granule; size += granule) {
-			struct page_table_op offline = { .frames = op.frames };
-			enum paging_status status;
-
-			status = page_table_map(&world.table, virt, 0, size, from, &offline);
-			REQUIRE(status == PAGING_OK, "map: %s", status_name(status));
-			status = page_table_protect(&world.table, virt, size, to, &op);
-			REQUIRE(status == (breaks ? PAGING_NEEDS_FLUSH : PAGING_OK),
-				"type %u to %u, share %u to %u, global %u to %u: %s", from.type,
-				to.type, from.share, to.share, from.global, to.global,
-				status_name(status));
-			tlb_gather_finish(&gather);
-			status = page_table_unmap(&world.table, virt, size, &offline);
-			REQUIRE(status == PAGING_OK, "unmap: %s", status_name(status));
-		}
+		if (nth_flags(format, n % 64, &from) && nth_flags(format, n / 64, &to))
+			require_breaks(&world, virt, from, to);
+		if (nth_permissions(format, n % 64, &from) && nth_permissions(format, n / 64, &to))
+			require_breaks(&world, virt, from, to);
 	}
 	world_check(&world);
 	world_close(&world);

@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <twofold/page_batch.h>
+
 #include "checked.h"
 #include "foreign.h"
 #include "require.h"
@@ -25,6 +27,7 @@ static const struct page_flags bases[] = {
 	{ .read = 1, .idle = 1 },
 	{ .read = 1, .write = 1, .dirty = 1, .user = 1, .software = 1 },
 	{ .read = 1, .execute = 1, .user = 1, .type = MEMORY_DEVICE },
+	{ .execute = 1 },
 };
 
 struct bits_leaf {
@@ -40,6 +43,8 @@ struct bits_leaf {
 /* Flags like these that the format can express. */
 static struct page_flags expressible(const struct format_case *format, struct page_flags flags)
 {
+	if (!format->expressible(format, flags))
+		flags.read = 1;
 	if (!format->expressible(format, flags))
 		flags.user = flags.idle = flags.dirty = 0;
 	if (!format->expressible(format, flags))
@@ -71,9 +76,19 @@ static struct page_flags flags_at(struct bits_leaf *l, virt_addr virt)
 {
 	struct page_mapping mapping;
 
+	struct page_pair pair = { .virt = virt };
+	phys_addr phys;
+	size_t done;
+
 	REQUIRE(page_table_query(&l->world.table, virt, &mapping) == PAGING_OK,
 		"query finds nothing");
 	world_probe_leaf(&l->world, virt, &mapping);
+	REQUIRE(page_table_translate(&l->world.table, virt, &phys) == PAGING_OK &&
+			phys == mapping.phys + (virt - mapping.virt),
+		"translate");
+	REQUIRE(page_table_translate_batch(&l->world.table, &pair, 1, &done) == PAGING_OK &&
+			pair.phys == phys,
+		"the batch");
 	return mapping.flags;
 }
 
@@ -131,6 +146,23 @@ static void split(struct bits_leaf *l, struct page_flags before)
 	l->entry = entry_at(&l->world, l->virt, l->level);
 }
 
+/* Nothing is put in its place, and nothing of it goes. */
+static void require_there(struct bits_leaf *l)
+{
+	struct page_table *table = &l->world.table;
+	uint64_t granule = format_granule(l->world.format), leaf = entry_read(&l->world, l->entry);
+	struct page_table_op op = { .frames = world_frames(&l->world) };
+
+	REQUIRE(page_table_map_to(table, l->virt + l->size - granule, 0, format_plain_flags(),
+				  op.frames) == PAGING_ALREADY_MAPPED,
+		"map_to");
+	if (l->level != 0)
+		REQUIRE(page_table_unmap(table, l->virt, granule, &op) == PAGING_WOULD_SPLIT,
+			"unmap");
+	REQUIRE(entry_read(&l->world, l->entry) == leaf, "it has become 0x%" PRIx64,
+		entry_read(&l->world, l->entry));
+}
+
 /* The operations that change leaves, each on the descriptor as it is. */
 static void change(struct bits_leaf *l, uint64_t descriptor, struct page_flags before)
 {
@@ -180,8 +212,11 @@ static void look(struct bits_leaf *l, uint64_t bits, bool change_it)
 	if (!mmu_has_leaf(l))
 		return;
 	flags = flags_now(l);
-	if (change_it)
-		change(l, descriptor, flags);
+	if (!change_it)
+		return;
+	if (l->level == 0 || (entry_read(&l->world, l->entry) & CONTIGUOUS) == 0)
+		require_there(l);
+	change(l, descriptor, flags);
 }
 
 static void look_at_all(struct bits_leaf *l)
@@ -259,6 +294,7 @@ static void look_at_group(struct world *world, virt_addr virt, uint64_t size)
 	struct page_table_op op = { .frames = world_frames(world) };
 	struct walk_result seen = world_translate(world, virt, world_accesses[0]);
 	struct page_mapping mapping;
+	enum paging_status status;
 
 	if (seen.fault == WALK_RESERVED) {
 		REQUIRE(page_table_protect(&world->table, virt, size, format_plain_flags(), &op) ==
@@ -268,6 +304,9 @@ static void look_at_group(struct world *world, virt_addr virt, uint64_t size)
 	}
 	REQUIRE(page_table_query(&world->table, virt, &mapping) == PAGING_OK, "no leaf");
 	world_probe_leaf(world, virt, &mapping);
+	status = page_table_set_software(&world->table, virt, size, 0, &op);
+	REQUIRE(status == (size == seen.page_size ? PAGING_OK : PAGING_WOULD_SPLIT),
+		"it is not taken for whole: %s", status_name(status));
 }
 
 /* Bits that the MMU ignores, and that software may use for each leaf by itself. */

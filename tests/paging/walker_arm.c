@@ -217,7 +217,8 @@ static bool read_group(const struct walker_arm_cpu *cpu, const struct walk_memor
 	unsigned int mine = (unsigned int)(result->entry - first) / 8;
 	uint64_t size = result->page_size;
 	uint64_t start = address_field(cpu, result->descriptor) - mine * size;
-	uint64_t status = UINT64_C(1) << 10 | UINT64_C(1) << 55 | (cpu->hd ? 1 << 7 : 0);
+	bool managed = cpu->hd && bit(result->descriptor, 51);
+	uint64_t status = UINT64_C(1) << 10 | UINT64_C(1) << 55 | (managed ? 1 << 7 : 0);
 
 	for (unsigned int i = 0; i < count; i++) {
 		struct walk_result one = { .descriptor = memory->read(memory->context,

@@ -18,8 +18,7 @@
 #define UXN         (UINT64_C(1) << 54) /* XN at EL2 */
 
 /* What table entries take away from the leaves below them (D8.4.1). */
-#define PXN_TABLE       (UINT64_C(1) << 59)
-#define UXN_TABLE       (UINT64_C(1) << 60)
+#define PXN_TABLE       (UINT64_C(1) << 59) /* bit 60 is UXN's */
 #define NO_USER_TABLE   (UINT64_C(1) << 61) /* APTable[0] */
 #define READ_ONLY_TABLE (UINT64_C(1) << 62) /* APTable[1] */
 
@@ -202,19 +201,17 @@ static ALWAYS_INLINE struct page_flags stage1_decode(const struct page_table *ta
  * What follows deals with the dirty state only where hardware does: else DBM and bit 55 say
  * nothing, whoever has set them.
  *
- * The new leaf's write permission decides where the old one's dirty state goes.
+ * The new leaf, which is clean, decides where the old one's dirty state goes.
  */
 static ALWAYS_INLINE uint64_t stage1_keep(const struct page_table *table, uint64_t attributes,
 					  uint64_t old)
 {
-	bool write = (attributes & READ_ONLY) == 0 || (attributes & ARM_DBM) != 0;
 	bool dirty = (old & ARM_WAS_DIRTY) != 0 || ((old & ARM_DBM) != 0 && (old & READ_ONLY) == 0);
 
 	attributes = (attributes & ~ARM_ACCESSED) | (old & ARM_ACCESSED);
-	if (!table_has(table, AARCH64_HARDWARE_DIRTY))
+	if (!dirty || !table_has(table, AARCH64_HARDWARE_DIRTY))
 		return attributes;
-	attributes &= ~(READ_ONLY | ARM_DBM | ARM_WAS_DIRTY);
-	return attributes | stage1_write(true, write, dirty);
+	return (attributes & ARM_DBM) != 0 ? attributes & ~READ_ONLY : attributes | ARM_WAS_DIRTY;
 }
 
 static ALWAYS_INLINE uint64_t stage1_without_write(const struct page_table *table,

@@ -183,14 +183,12 @@ static ALWAYS_INLINE struct page_flags stage2_decode(const struct page_table *ta
 static ALWAYS_INLINE uint64_t stage2_keep(const struct page_table *table, uint64_t attributes,
 					  uint64_t old)
 {
-	bool write = (attributes & (WRITE | ARM_DBM)) != 0;
 	bool dirty = (old & ARM_WAS_DIRTY) != 0 || ((old & ARM_DBM) != 0 && (old & WRITE) != 0);
 
 	attributes = (attributes & ~ARM_ACCESSED) | (old & ARM_ACCESSED);
-	if (!table_has(table, AARCH64_HARDWARE_DIRTY))
+	if (!dirty || !table_has(table, AARCH64_HARDWARE_DIRTY))
 		return attributes;
-	attributes &= ~(WRITE | ARM_DBM | ARM_WAS_DIRTY);
-	return attributes | stage2_write(true, write, dirty);
+	return attributes | ((attributes & ARM_DBM) != 0 ? WRITE : ARM_WAS_DIRTY);
 }
 
 static ALWAYS_INLINE uint64_t stage2_without_write(const struct page_table *table,
