@@ -202,13 +202,31 @@ static void change(struct bits_leaf *l, uint64_t descriptor, struct page_flags b
 		split(l, before);
 }
 
+static void require_nothing(struct bits_leaf *l)
+{
+	struct page_pair pair = { .virt = l->virt };
+	struct page_mapping mapping;
+	phys_addr phys;
+	size_t done;
+
+	REQUIRE(page_table_query(&l->world.table, l->virt, &mapping) == PAGING_NOT_MAPPED, "query");
+	REQUIRE(page_table_translate(&l->world.table, l->virt, &phys) == PAGING_NOT_MAPPED,
+		"translate");
+	REQUIRE(page_table_translate_batch(&l->world.table, &pair, 1, &done) == PAGING_NOT_MAPPED,
+		"the batch");
+}
+
 static void look(struct bits_leaf *l, uint64_t bits, bool change_it)
 {
 	uint64_t descriptor = l->own ^ bits;
 	struct page_flags flags;
+	phys_addr next;
 
 	entry_write(&l->world, l->entry, descriptor);
 	require_story("0x%" PRIx64 " was 0x%" PRIx64 ", level %u", descriptor, l->own, l->level);
+	if (l->world.format->entry(l->world.format, l->level, descriptor, &next) ==
+	    WALK_ENTRY_EMPTY)
+		require_nothing(l);
 	if (!mmu_has_leaf(l))
 		return;
 	flags = flags_now(l);
@@ -237,12 +255,16 @@ static void look_through(struct bits_leaf *l, phys_addr entry, unsigned int leve
 	const struct format_case *format = l->world.format;
 	uint64_t own = entry_read(&l->world, entry);
 	phys_addr next, other;
+	enum walk_entry kind;
 
 	REQUIRE(format->entry(format, level, own, &next) == WALK_ENTRY_TABLE, "no table");
 	require_story("0x%" PRIx64 " was 0x%" PRIx64 ", level %u", own ^ bits, own, level);
 	entry_write(&l->world, entry, own ^ bits);
-	if (format->entry(format, level, own ^ bits, &other) == WALK_ENTRY_TABLE && other == next &&
-	    world_translate(&l->world, l->virt, world_accesses[0]).fault != WALK_RESERVED)
+	kind = format->entry(format, level, own ^ bits, &other);
+	if (kind == WALK_ENTRY_EMPTY)
+		require_nothing(l);
+	else if (kind == WALK_ENTRY_TABLE && other == next &&
+		 world_translate(&l->world, l->virt, world_accesses[0]).fault != WALK_RESERVED)
 		(void)flags_now(l);
 	entry_write(&l->world, entry, own);
 }
