@@ -652,6 +652,49 @@ static bool has_input_width(const struct format_case *format, unsigned int bits)
 	return bits >= least && bits <= (wide ? 52 : 48);
 }
 
+/* Leaf sizes, by hand: as above, and D8.7.1 for groups, which a table has of its two lowest levels.
+ */
+static uint64_t sizes_of(const struct format_case *format)
+{
+	bool lpa2 = strstr(format->name, "lpa2");
+
+	if (strstr(format->name, "-16k"))
+		return (UINT64_C(1) << 14 | 1 << 21 | 1 << 25 | 1 << 30) |
+		       (lpa2 ? UINT64_C(1) << 36 : 0);
+	if (strstr(format->name, "-64k"))
+		return (UINT64_C(1) << 16 | 1 << 21 | 1 << 29) | UINT64_C(1) << 34 |
+		       (format->config.output_bits == 52 ? UINT64_C(1) << 42 : 0);
+	if (begins(format, "s1-") || begins(format, "s2-"))
+		return (UINT64_C(1) << 12 | 1 << 16 | 1 << 21 | 1 << 25 | 1 << 30) |
+		       (lpa2 ? UINT64_C(1) << 39 : 0);
+	return (UINT64_C(1) << 12 | 1 << 21 | 1 << 30) |
+	       (begins(format, "sv48") ? UINT64_C(1) << 39 : 0);
+}
+
+/* A leaf is an entry of one of the levels; a group is some of those. */
+static bool has_room(const struct format_case *format, uint64_t size)
+{
+	uint64_t top = format->level_size[format->levels - 1];
+
+	return size <= top ||
+	       (size / top <= 32 && size >> format->config.input_bits <= 1 && format->levels == 2);
+}
+
+/* Each that there is, next to all smaller ones; and each that there is not. */
+FORMAT_TEST(errors, leaf_sizes)
+{
+	struct page_table_config config = format->config;
+
+	for (unsigned int bit = 0; bit < 64; bit++) {
+		uint64_t size = UINT64_C(1) << bit;
+		bool good = (sizes_of(format) & size) != 0 && has_room(format, size);
+
+		config.leaf_sizes = (sizes_of(format) & (size - 1)) | size | format->level_size[0];
+		REQUIRE(init_with(&config) == (good ? PAGING_OK : PAGING_BAD_CONFIG), "0x%" PRIx64,
+			size);
+	}
+}
+
 FORMAT_TEST(errors, widths)
 {
 	struct page_table_config config = format->config;

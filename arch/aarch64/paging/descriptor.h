@@ -254,7 +254,6 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 						      unsigned int granule_shift, bool lpa2,
 						      unsigned int root_extra)
 {
-	const uint8_t group_shift[] = ARM_GROUP_SHIFT(granule_shift);
 	unsigned int index_bits = granule_shift - 3;
 	unsigned int largest;
 	unsigned int widest = arm_widest(granule_shift, lpa2);
@@ -268,7 +267,7 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 		return PAGING_BAD_CONFIG;
 	largest = granule_shift + index_bits * (leaf_levels - 1);
 	if (leaf_levels == 2) /* and groups of those */
-		largest += group_shift[1];
+		largest += ARM_BLOCK_GROUP_SHIFT(granule_shift);
 	if (config->leaf_sizes >> largest > 1)
 		return PAGING_BAD_CONFIG;
 	table->levels = arm_levels(granule_shift, root_extra, bits);
@@ -323,8 +322,9 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 	.full_table_mask = ARM_COUNT_LOW | ARM_COUNT_HIGH | ARM_VALID | ARM_TABLE,            \
 	.write_marks = ARM_DBM, .write_plain = arm_write_plain,                               \
 	.break_before_make = arm_break_before_make, .contiguous = ARM_CONTIGUOUS,             \
-	.contiguous_shift = ARM_GROUP_SHIFT(granule_shift_),                                  \
-	.contiguous_above = (granule_shift_) == 12 ? 4 : 5, .ignored = ARM_IGNORED,           \
+	.contiguous_shift = { ARM_PAGE_GROUP_SHIFT(granule_shift_),                           \
+			      ARM_BLOCK_GROUP_SHIFT(granule_shift_) },                        \
+	.contiguous_above = ARM_BLOCK_GROUP_SHIFT(granule_shift_), .ignored = ARM_IGNORED,    \
 	.table_bits = (lpa2_) || (granule_shift_) == 16 ? 0 : ARM_BITS(47, granule_shift_)
 
 #endif

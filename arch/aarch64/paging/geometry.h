@@ -17,13 +17,9 @@
 #define ARM_CONCATENATION 4
 
 /* D8.7.1: groups of 16 with the 4K granule; of 128 pages and 32 blocks with 16K; of 32 with 64K. */
-#define ARM_GROUP_SHIFT(granule_shift)                \
-	{                                             \
-		(granule_shift) == 12   ? 4           \
-		: (granule_shift) == 14 ? 7           \
-					: 5,          \
-			(granule_shift) == 12 ? 4 : 5 \
-	}
+#define ARM_BLOCK_GROUP_SHIFT(granule_shift) ((granule_shift) == 12 ? 4 : 5)
+#define ARM_PAGE_GROUP_SHIFT(granule_shift) \
+	((granule_shift) == 14 ? 7 : ARM_BLOCK_GROUP_SHIFT(granule_shift))
 
 /* 52-bit addresses, of either side, need LPA2 or the 64K granule. */
 static inline unsigned int arm_widest(unsigned int granule_shift, bool lpa2)

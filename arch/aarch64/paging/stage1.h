@@ -175,7 +175,7 @@ static ALWAYS_INLINE uint64_t stage1_decode_write(const struct page_table *table
 static ALWAYS_INLINE struct page_flags stage1_decode(const struct page_table *table, uint64_t a,
 						     struct inherited above, bool lpa2)
 {
-	unsigned int type = table->index_types >> (a & UINT64_C(7) << INDEX_SHIFT) & 0xf;
+	unsigned int type = table->index_types >> (a & UINT64_C(7) << INDEX_SHIFT);
 	uint64_t never; /* UXN and PXN; the bits of tables are 6 higher */
 	uint64_t word = UINT64_C(1) << FLAG_READ | (uint64_t)(type & 7) << FLAG_TYPE |
 			stage1_decode_write(table, a, above) | move_bit(~a, 10, FLAG_IDLE) |
