@@ -240,7 +240,7 @@ static inline uint64_t run_protect_tables(const struct encoder *e, const struct 
 	const uint64_t *entry = cursor_entry(table, e, &edit->c);
 	uint64_t limit = edit_tables_limit(e, table, edit);
 	uint64_t bytes = table_bytes(e, table, 0);
-	bool plain = e->write_plain(table);
+	bool plain = write_is_plain(e, table);
 	uint64_t n;
 
 	if ((table->held & HELD_GLOBALS) != 0)

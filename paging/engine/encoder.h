@@ -116,8 +116,8 @@ struct encoder {
 	uint64_t write_set;
 	uint64_t write_marks;
 	bool write_marks_of_hardware;
-	/* Leaves of such a table have no marks. */
-	bool (*write_plain)(const struct page_table *table);
+	/* Only leaves of a table with that feature have marks; 0: of any. */
+	uint32_t write_marks_feature;
 	uint64_t (*cleaned)(const struct page_table *table, uint64_t attributes, bool accessed,
 			    bool dirty);
 	/* `leaf`, accessed and dirty also if `other`, a leaf like it, is. */
@@ -311,6 +311,13 @@ static inline void table_note_walk(struct page_table *table)
 static ALWAYS_INLINE bool is_global(const struct encoder *e, uint64_t descriptor)
 {
 	return (descriptor & e->global) != 0 || (~descriptor & e->not_global) != 0;
+}
+
+/* No leaf of the table has a mark. */
+static ALWAYS_INLINE bool write_is_plain(const struct encoder *e, const struct page_table *table)
+{
+	return e->write_marks == 0 ||
+	       (e->write_marks_feature != 0 && !table_has(table, e->write_marks_feature));
 }
 
 /* `descriptor`, a leaf, without write permission: of one that has no mark, and of any. */

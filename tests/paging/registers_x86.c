@@ -361,6 +361,10 @@ Test(registers_x86, ncr3)
 		       "VMCB", "ASID", 0, 0x7fff);
 	expect_refusal(x86_64_ncr3(&cpu, &table, 0x8000, &ncr3, &refusal), REGISTER_ARGUMENT,
 		       &refusal, "VMCB", "ASID", 0x8000, 0x7fff);
+	cpu.cpuid_8000000a_ebx = 0;
+	expect_refusal(x86_64_ncr3(&cpu, &table, 1, &ncr3, &refusal), REGISTER_ARGUMENT, &refusal,
+		       "VMCB", "ASID", 1, 0);
+	cpu = genoa;
 	cpu.efer = 0x1500;
 	expect_refusal(x86_64_ncr3(&cpu, &table, 1, &ncr3, &refusal), REGISTER_MISSING, &refusal,
 		       "EFER", "NXE", 1, 0);

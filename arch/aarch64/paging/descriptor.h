@@ -222,13 +222,6 @@ static ALWAYS_INLINE uint64_t arm_count_down(uint64_t descriptor)
 	return (((descriptor & count) - (UINT64_C(1) << 2)) & count) | (descriptor & ~count);
 }
 
-/* With DBM a leaf without write is more than one bit away. Where hardware does not manage the dirty
- * state no leaf has it; and only software sets it. */
-static ALWAYS_INLINE bool arm_write_plain(const struct page_table *table)
-{
-	return !table_has(table, AARCH64_HARDWARE_DIRTY);
-}
-
 static ALWAYS_INLINE bool arm_count_down_left(uint64_t *descriptor)
 {
 	uint64_t d = *descriptor;
@@ -320,7 +313,7 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 	.page = ARM_VALID | ARM_TABLE,                                                        \
 	.full_table = ARM_FULL(granule_shift_) | ARM_VALID | ARM_TABLE,                       \
 	.full_table_mask = ARM_COUNT_LOW | ARM_COUNT_HIGH | ARM_VALID | ARM_TABLE,            \
-	.write_marks = ARM_DBM, .write_plain = arm_write_plain,                               \
+	.write_marks = ARM_DBM, .write_marks_feature = AARCH64_HARDWARE_DIRTY,                \
 	.break_before_make = arm_break_before_make, .contiguous = ARM_CONTIGUOUS,             \
 	.contiguous_shift = { ARM_PAGE_GROUP_SHIFT(granule_shift_),                           \
 			      ARM_BLOCK_GROUP_SHIFT(granule_shift_) },                        \

@@ -100,8 +100,7 @@ static uint8_t most_input(const struct aarch64_cpu *cpu, uint32_t kind)
 static uint64_t most_leaf_sizes(uint32_t kind, const struct page_table_config *config)
 {
 	unsigned int shift = kind_granule(kind);
-	const uint8_t group_shift[] = { ARM_PAGE_GROUP_SHIFT(shift),
-					ARM_BLOCK_GROUP_SHIFT(shift) };
+	const uint8_t group_shift[] = { ARM_PAGE_GROUP_SHIFT(shift), ARM_BLOCK_GROUP_SHIFT(shift) };
 	unsigned int extra = (kind & ARM_KIND_STAGE2) != 0 ? ARM_CONCATENATION : 0;
 	unsigned int levels = arm_levels(shift, extra, config->input_bits);
 	unsigned int leaf_levels = arm_leaf_levels(shift, kind_lpa2(kind), config->output_bits);

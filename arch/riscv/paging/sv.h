@@ -101,12 +101,6 @@ static ALWAYS_INLINE uint64_t sv_without_write(const struct page_table *table, u
 	return attributes & ~WRITE;
 }
 
-static ALWAYS_INLINE bool sv_write_plain(const struct page_table *table)
-{
-	(void)table;
-	return true;
-}
-
 static ALWAYS_INLINE uint64_t sv_cleaned(const struct page_table *table, uint64_t attributes,
 					 bool accessed, bool dirty)
 {
@@ -209,8 +203,8 @@ static ALWAYS_INLINE phys_addr sv_table_address(uint64_t descriptor)
 
 #define SV_ENCODER                                                                                 \
 	.granule_shift = 12, .index_bits = 9, .keep = sv_keep, .merge = sv_merge,                  \
-	.without_write = sv_without_write, .write_clear = WRITE, .write_plain = sv_write_plain,    \
-	.cleaned = sv_cleaned, .break_before_make = sv_break_before_make, .leaf = sv_leaf,         \
+	.without_write = sv_without_write, .write_clear = WRITE, .cleaned = sv_cleaned,            \
+	.break_before_make = sv_break_before_make, .leaf = sv_leaf,                                \
 	.leaf_attributes = sv_leaf_attributes, .leaf_address = sv_leaf_address, .global = GLOBAL,  \
 	.page = VALID | READ, .is_present = sv_is_present, .is_leaf = sv_is_leaf,                  \
 	.is_plain_table = sv_is_plain_table, .is_plain_leaf = sv_is_plain_leaf, .table = sv_table, \

@@ -156,13 +156,6 @@ static ALWAYS_INLINE uint64_t ept_without_write(const struct page_table *table, 
 	return attributes & ~WRITE;
 }
 
-/* Dirty stays as it is. */
-static ALWAYS_INLINE bool ept_write_plain(const struct page_table *table)
-{
-	(void)table;
-	return true;
-}
-
 static ALWAYS_INLINE uint64_t ept_cleaned(const struct page_table *table, uint64_t attributes,
 					  bool accessed, bool dirty)
 {
@@ -254,7 +247,6 @@ static const struct encoder ept = {
 	.keep = ept_keep,
 	.without_write = ept_without_write,
 	.write_clear = WRITE,
-	.write_plain = ept_write_plain,
 	.cleaned = ept_cleaned,
 	.merge = ept_merge,
 	.leaf = ept_leaf,

@@ -144,13 +144,6 @@ static ALWAYS_INLINE uint64_t pte_without_write(const struct page_table *table, 
 	return (attributes & ~(PTE_WRITE | PTE_DIRTY)) | (attributes & PTE_DIRTY) << shift;
 }
 
-/* Dirty, which moves when write goes, may be anywhere. */
-static ALWAYS_INLINE bool pte_write_plain(const struct page_table *table)
-{
-	(void)table;
-	return false;
-}
-
 static ALWAYS_INLINE uint64_t pte_cleaned(const struct page_table *table, uint64_t attributes,
 					  bool accessed, bool dirty)
 {
@@ -213,15 +206,14 @@ static ALWAYS_INLINE uint64_t pte_table(const struct page_table *table, phys_add
 }
 
 /* And in those of stage 1 and NPT. */
-#define PTE_ENCODER                                                                         \
-	X86_ENCODER(PTE_PRESENT),                                                           \
-		.software_bits = PTE_SOFTWARE, .software = pte_software, .keep = pte_keep,  \
-		.without_write = pte_without_write, .write_clear = PTE_WRITE,               \
-		.write_marks = PTE_DIRTY, .write_marks_of_hardware = true,                  \
-		.write_plain = pte_write_plain, .cleaned = pte_cleaned, .merge = pte_merge, \
-		.leaf = pte_leaf, .leaf_attributes = pte_leaf_attributes,                   \
-		.leaf_address = pte_leaf_address, .page = PTE_PRESENT,                      \
-		.is_present = pte_is_present, .is_plain_table = pte_is_plain_table,         \
+#define PTE_ENCODER                                                                                \
+	X86_ENCODER(PTE_PRESENT),                                                                  \
+		.software_bits = PTE_SOFTWARE, .software = pte_software, .keep = pte_keep,         \
+		.without_write = pte_without_write, .write_clear = PTE_WRITE,                      \
+		.write_marks = PTE_DIRTY, .write_marks_of_hardware = true, .cleaned = pte_cleaned, \
+		.merge = pte_merge, .leaf = pte_leaf, .leaf_attributes = pte_leaf_attributes,      \
+		.leaf_address = pte_leaf_address, .page = PTE_PRESENT,                             \
+		.is_present = pte_is_present, .is_plain_table = pte_is_plain_table,                \
 		.is_plain_leaf = pte_is_plain_leaf, .table = pte_table
 
 #endif
