@@ -440,14 +440,17 @@ Test(check, memory_type_of_mair)
 	leaf = entry_read(&world, slot);
 	built = world.table;
 	for (unsigned int byte = 0; byte < 256; byte++) {
+		unsigned int index = byte / 2 % 8;
+		uint64_t own = (leaf & ~BITS(4, 2)) | (uint64_t)index << 2;
 		bool odd = byte % 2 != 0; /* half of them with another rule broken besides: NS */
 		uint64_t rules = 0;
 		struct page_table_config config = format->config;
 		const struct checked *checked;
 
-		config.memory_attributes = (AARCH64_MAIR & ~UINT64_C(0xff)) | byte;
+		config.memory_attributes = (AARCH64_MAIR & ~(UINT64_C(0xff) << (8 * index))) |
+					   (uint64_t)byte << (8 * index);
 		config.access = built.access;
-		entry_write(&world, slot, odd ? leaf | BIT(5) : leaf);
+		entry_write(&world, slot, odd ? own | BIT(5) : own);
 		REQUIRE(page_table_adopt(&world.table, &config, built.root) == PAGING_OK,
 			"not adopted");
 		checked = check_world(&world, 0);
@@ -461,7 +464,7 @@ Test(check, memory_type_of_mair)
 		for (uint64_t share = 0; share < 4; share += share == 0 ? 2 : 1) {
 			struct page_mapping mapping;
 
-			entry_write(&world, slot, (leaf & ~BITS(9, 8)) | share << 8);
+			entry_write(&world, slot, (own & ~BITS(9, 8)) | share << 8);
 			REQUIRE(page_table_query(&world.table, format_middle(format), &mapping) ==
 					PAGING_OK,
 				"query");

@@ -80,25 +80,19 @@ static ALWAYS_INLINE uint64_t arm_address_high_mask(unsigned int granule_shift, 
 
 static ALWAYS_INLINE uint64_t arm_address(unsigned int granule_shift, bool lpa2, phys_addr phys)
 {
-	uint64_t high = 0;
+	uint64_t high = lpa2 ? phys >> 50 << 8 : phys >> 48 << 12;
 
-	if (lpa2)
-		high = (phys >> 50 & 3) << 8;
-	else if (granule_shift == 16)
-		high = (phys >> 48 & 0xf) << 12;
-	return (phys & arm_address_mask(granule_shift, lpa2)) | high;
+	return (phys & arm_address_mask(granule_shift, lpa2)) |
+	       (high & arm_address_high_mask(granule_shift, lpa2));
 }
 
 static ALWAYS_INLINE phys_addr arm_output(unsigned int granule_shift, bool lpa2,
 					  uint64_t descriptor)
 {
-	uint64_t high = 0;
+	uint64_t high = descriptor & arm_address_high_mask(granule_shift, lpa2);
 
-	if (lpa2)
-		high = (descriptor >> 8 & 3) << 50;
-	else if (granule_shift == 16)
-		high = (descriptor >> 12 & 0xf) << 48;
-	return (descriptor & arm_address_mask(granule_shift, lpa2)) | high;
+	return (descriptor & arm_address_mask(granule_shift, lpa2)) |
+	       (lpa2 ? high >> 8 << 50 : high >> 12 << 48);
 }
 
 /* The attribute word is a page's descriptor; a block has bit 1 clear. */

@@ -18,9 +18,8 @@
 #define UXN         (UINT64_C(1) << 54) /* XN at EL2 */
 
 /* What table entries take away from the leaves below them (D8.4.1). */
-#define PXN_TABLE       (UINT64_C(1) << 59) /* bit 60 is UXN's */
-#define NO_USER_TABLE   (UINT64_C(1) << 61) /* APTable[0] */
-#define READ_ONLY_TABLE (UINT64_C(1) << 62) /* APTable[1] */
+#define PXN_TABLE     (UINT64_C(1) << 59) /* bit 60 is UXN's */
+#define NO_USER_TABLE (UINT64_C(1) << 61) /* APTable[0]; APTable[1], bit 62, is read-only's */
 
 #define NO_INDEX UINT8_MAX
 
@@ -109,9 +108,7 @@ static ALWAYS_INLINE uint64_t stage1_write(bool managed, bool write, bool dirty)
 {
 	if (!write)
 		return READ_ONLY | bits_if(dirty, ARM_WAS_DIRTY);
-	if (!managed)
-		return 0;
-	return ARM_DBM | bits_if(!dirty, READ_ONLY);
+	return bits_if(managed, ARM_DBM | bits_if(!dirty, READ_ONLY));
 }
 
 static ALWAYS_INLINE uint64_t stage1_execute(struct page_flags flags)
