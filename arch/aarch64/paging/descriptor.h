@@ -167,9 +167,8 @@ static ALWAYS_INLINE uint64_t arm_broken(unsigned int granule_shift, bool lpa2, 
 	if (!arm_is_leaf(descriptor, level)) {
 		uint64_t low = arm_below(granule_shift, lpa2, granule_shift);
 
-		if ((descriptor & (no_address | low | own_table)) != 0)
-			rules |= RULE(PAGE_RULE_RESERVED);
-		return rules;
+		return bits_if((descriptor & (no_address | low | own_table)) != 0,
+			       RULE(PAGE_RULE_RESERVED));
 	}
 	if ((descriptor & (no_address | own_leaf)) != 0 ||
 	    (!lpa2 && (descriptor & ARM_SHARE_MASK) == UINT64_C(1) << ARM_SHARE))
