@@ -20,7 +20,8 @@
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 /* What is rare, so that the common path beside it saves no registers for it. */
 #define SELDOM        __attribute__((noinline, cold))
-#define UNLIKELY(x)   __builtin_expect(!!(x), 0)
+#define UNLIKELY(x)   __builtin_expect(!!(x), false)
+#define LIKELY(x)     __builtin_expect(!!(x), true)
 
 static ALWAYS_INLINE uint64_t bits_if(bool condition, uint64_t bits)
 {

@@ -203,7 +203,7 @@ static ALWAYS_INLINE uint64_t arm_count_up(uint64_t descriptor)
 	const uint64_t count = ARM_COUNT_LOW | ARM_COUNT_HIGH;
 	uint64_t up = descriptor + (UINT64_C(1) << 2);
 
-	if (__builtin_expect((up & ARM_COUNT_LOW) != 0, 1))
+	if (LIKELY((up & ARM_COUNT_LOW) != 0))
 		return up;
 	return (((descriptor | ~count) + (UINT64_C(1) << 2)) & count) | (descriptor & ~count);
 }
@@ -220,7 +220,7 @@ static ALWAYS_INLINE bool arm_count_down_left(uint64_t *descriptor)
 	uint64_t d = *descriptor;
 
 	/* The low part is 2 or more: it takes no borrow, and some are left. */
-	if (__builtin_expect((d & ARM_COUNT_LOW & ~(UINT64_C(1) << 2)) != 0, 1)) {
+	if (LIKELY((d & ARM_COUNT_LOW & ~(UINT64_C(1) << 2)) != 0)) {
 		*descriptor = d - (UINT64_C(1) << 2);
 		return true;
 	}

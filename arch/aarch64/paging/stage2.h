@@ -231,7 +231,7 @@ static ALWAYS_INLINE bool stage2_type_reserved(const struct page_table *table, u
 {
 	if (table_has(table, AARCH64_FWB))
 		return type == 4 || type >= 8;
-	return type >= 4 && (type & 3) == 0;
+	return type != 0 && (type & 3) == 0;
 }
 
 static ALWAYS_INLINE uint64_t stage2_broken(const struct page_table *table, uint64_t descriptor,
