@@ -147,6 +147,7 @@ static const struct bits_row npt_no_nx_rows[] = {
 	{ 0, 0, 0, BIT(63), RULE_BIT(FEATURE) },
 	{ 0, 3, 0, BIT(63), RULE_BIT(FEATURE) },
 	{ 0, 3, 0, BIT(63) | BIT(8), RULE_BIT(FEATURE) | RULE_BIT(RESERVED) },
+	{ 0, 0, BIT(0), BIT(63), RULE_BIT(STRAY) },
 	{ 0, 2, 0, BIT(7), RULE_BIT(LEAF_SIZE) | RULE_BIT(TABLE_TOTAL) },
 };
 

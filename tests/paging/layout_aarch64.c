@@ -226,6 +226,42 @@ Test(layout_aarch64, stage2_types_of_others)
 	require_memattr("s2-4k-48");
 }
 
+/* nT, bit 16 of a block (FEAT_BBM), and what is reserved beside it are no part of the address. */
+static void require_block(const char *name)
+{
+	const struct format_case *format = format_case_named(name);
+	uint64_t size = format->level_size[1];
+	struct page_mapping mapping;
+	struct world world;
+	virt_addr virt;
+	phys_addr entry;
+	uint64_t block;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	virt = format_middle(format);
+	world_map(&world, virt, size, size);
+	entry = world_translate(&world, virt, world_accesses[0]).entry;
+	block = memory_read(world.memory, entry);
+	for (uint64_t bit = format->level_size[0]; bit != size; bit <<= 1) {
+		uint64_t other = block | bit;
+
+		memcpy(memory_at(world.memory, entry, 8), &other, 8);
+		REQUIRE(page_table_query(&world.table, virt + 1, &mapping) == PAGING_OK &&
+				mapping.phys == size && mapping.size == size,
+			"bit 0x%llx makes it 0x%llx", (unsigned long long)bit,
+			(unsigned long long)mapping.phys);
+	}
+	memcpy(memory_at(world.memory, entry, 8), &block, 8);
+	world_close(&world);
+}
+
+Test(layout_aarch64, below_a_block)
+{
+	require_block("s1-4k-48");
+	require_block("s1-64k-52-groups");
+	require_block("s2-16k-48");
+}
+
 /* A reader beside a writer: an entry that is another leaf by now says nothing about the group. */
 Test(layout_aarch64, group_in_change)
 {

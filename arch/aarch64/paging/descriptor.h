@@ -158,7 +158,7 @@ static ALWAYS_INLINE uint64_t arm_broken(unsigned int granule_shift, bool lpa2, 
 {
 	unsigned int leaf_shift = granule_shift + level * (granule_shift - 3);
 	uint64_t no_address = bits_if(!lpa2, ARM_BITS(49, 48));
-	uint64_t rules = 0;
+	bool reserved;
 
 	if ((descriptor & ARM_VALID) == 0)
 		return 0;
@@ -170,12 +170,11 @@ static ALWAYS_INLINE uint64_t arm_broken(unsigned int granule_shift, bool lpa2, 
 		return bits_if((descriptor & (no_address | low | own_table)) != 0,
 			       RULE(PAGE_RULE_RESERVED));
 	}
-	if ((descriptor & (no_address | own_leaf)) != 0 ||
-	    (!lpa2 && (descriptor & ARM_SHARE_MASK) == UINT64_C(1) << ARM_SHARE))
-		rules |= RULE(PAGE_RULE_RESERVED);
-	if ((descriptor & arm_below(granule_shift, lpa2, leaf_shift)) != 0)
-		rules |= RULE(PAGE_RULE_LEAF_UNALIGNED);
-	return rules;
+	reserved = (descriptor & (no_address | own_leaf)) != 0 ||
+		   (!lpa2 && (descriptor & ARM_SHARE_MASK) == UINT64_C(1) << ARM_SHARE);
+	return bits_if(reserved, RULE(PAGE_RULE_RESERVED)) |
+	       bits_if((descriptor & arm_below(granule_shift, lpa2, leaf_shift)) != 0,
+		       RULE(PAGE_RULE_LEAF_UNALIGNED));
 }
 
 /* FEAT_BBM at level 2 lets block and table, and the contiguous hint, change in place (D8.16.2). A

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* What an AArch64 CPU has, by its ID registers (Arm ARM DDI 0487, D19.2), and what
  * the registers of both stages share. */
+#include "array_size.h"
 #include "registers.h"
 
 #include "root_frame.h"
 
 static const uint8_t pa_bits[] = { 32, 36, 40, 42, 44, 48, 52 };
 
-#define PA_SIZES (sizeof(pa_bits) / sizeof(pa_bits[0]))
+#define PA_SIZES ARRAY_SIZE(pa_bits)
 
 /* Larger values of PARange are for descriptors of 128 bits. */
 unsigned int arm_pa_bits(const struct aarch64_cpu *cpu)
@@ -136,7 +137,7 @@ static const struct feature features[] = {
 	{ AARCH64_FWB, ARM_KIND_STAGE2, "ID_AA64MMFR2_EL1", "FWB", 40, 1 },
 };
 
-#define FEATURES (sizeof(features) / sizeof(features[0]))
+#define FEATURES ARRAY_SIZE(features)
 
 static unsigned int feature_value(const struct aarch64_cpu *cpu, const struct feature *feature)
 {

@@ -247,7 +247,7 @@ static ALWAYS_INLINE uint64_t stage1_merge(const struct page_table *table, uint6
 /* MAIR bytes that stand for nothing, whatever the features: MAIR_EL1, Attr<n>. */
 static ALWAYS_INLINE bool mair_reserved(uint64_t byte)
 {
-	if ((byte & 0xf0) == 0) /* device; bit 0 is FEAT_XS's */
+	if (byte < 0x10) /* device; bit 0 is FEAT_XS's */
 		return (byte & 2) != 0;
 	return (byte & 0xf) == 0 && byte != 0x40 && byte != 0xa0 && byte != 0xf0;
 }

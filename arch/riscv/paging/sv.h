@@ -172,22 +172,18 @@ static ALWAYS_INLINE uint64_t sv_broken(const struct page_table *table, uint64_t
 {
 	bool leaf = sv_is_leaf(descriptor, level);
 	uint64_t type = descriptor & TYPE;
-	uint64_t rules = 0;
+	bool permissions = (descriptor & (READ | WRITE)) != WRITE;
+	bool reserved = (descriptor & RESERVED) != 0 ||
+			(!leaf && (descriptor & (ACCESSED | DIRTY | USER | TYPE)) != 0);
+	bool feature = (descriptor & NAPOT) == 0 && (type == 0 || table_has(table, RISCV_SVPBMT));
 
 	if ((descriptor & VALID) == 0)
 		return 0;
-	if ((descriptor & (READ | WRITE)) == WRITE)
-		rules |= RULE(PAGE_RULE_PERMISSIONS);
-	if (!leaf && level == 0)
-		rules |= RULE(PAGE_RULE_ENTRY_TYPE);
-	if ((descriptor & RESERVED) != 0 ||
-	    (!leaf && (descriptor & (ACCESSED | DIRTY | USER | TYPE)) != 0))
-		rules |= RULE(PAGE_RULE_RESERVED);
-	if ((descriptor & NAPOT) != 0 || (type != 0 && !table_has(table, RISCV_SVPBMT)))
-		rules |= RULE(PAGE_RULE_FEATURE);
-	else if (leaf && type == TYPE)
-		rules |= RULE(PAGE_RULE_MEMORY_TYPE);
-	return rules;
+	return bits_if(!permissions, RULE(PAGE_RULE_PERMISSIONS)) |
+	       bits_if(!leaf && level == 0, RULE(PAGE_RULE_ENTRY_TYPE)) |
+	       bits_if(reserved, RULE(PAGE_RULE_RESERVED)) |
+	       bits_if(!feature, RULE(PAGE_RULE_FEATURE)) |
+	       bits_if(feature && leaf && type == TYPE, RULE(PAGE_RULE_MEMORY_TYPE));
 }
 
 static ALWAYS_INLINE uint64_t sv_table(const struct page_table *table, phys_addr phys)

@@ -221,19 +221,17 @@ static ALWAYS_INLINE uint64_t ept_broken(const struct page_table *table, uint64_
 {
 	uint64_t granted = descriptor & ept_permissions(table);
 	uint64_t type = descriptor >> TYPE_SHIFT & 7;
-	uint64_t rules = 0;
+	bool leaf = x86_is_leaf(descriptor, level);
+	/* Not to be read: then not to be written, and fetched from only if the CPU has that. */
+	bool permissions = (granted & READ) != 0 ||
+			   ((granted & WRITE) == 0 && table_has(table, EPT_EXECUTE_ONLY));
+	bool reserved = !leaf && (descriptor & (IGNORE_PAT | 7 << TYPE_SHIFT)) != 0;
 
 	if (granted == 0)
 		return 0;
-	/* Not to be read: then not to be written, and fetched from only if the CPU has that. */
-	if ((granted & READ) == 0 &&
-	    ((granted & WRITE) != 0 || !table_has(table, EPT_EXECUTE_ONLY)))
-		rules |= RULE(PAGE_RULE_PERMISSIONS);
-	if (!x86_is_leaf(descriptor, level) && (descriptor & (IGNORE_PAT | 7 << TYPE_SHIFT)) != 0)
-		rules |= RULE(PAGE_RULE_RESERVED);
-	if (x86_is_leaf(descriptor, level) && (type == 2 || type == 3 || type == 7))
-		rules |= RULE(PAGE_RULE_MEMORY_TYPE);
-	return rules;
+	return bits_if(!permissions, RULE(PAGE_RULE_PERMISSIONS)) |
+	       bits_if(reserved, RULE(PAGE_RULE_RESERVED)) |
+	       bits_if(leaf && (type == 2 || type == 3 || type == 7), RULE(PAGE_RULE_MEMORY_TYPE));
 }
 
 static const struct encoder ept = {

@@ -129,11 +129,8 @@ static ALWAYS_INLINE uint64_t pte_keep(const struct page_table *table, uint64_t 
 	uint64_t dirty = (attributes & PTE_WRITE) != 0 ? PTE_DIRTY : PTE_WAS_DIRTY;
 
 	(void)table;
-	attributes &= ~(PTE_ACCESSED | PTE_DIRTY | PTE_WAS_DIRTY);
-	attributes |= old & PTE_ACCESSED;
-	if ((old & (PTE_DIRTY | PTE_WAS_DIRTY)) != 0)
-		attributes |= dirty;
-	return attributes;
+	return (attributes & ~PTE_ACCESSED) | (old & PTE_ACCESSED) |
+	       bits_if((old & (PTE_DIRTY | PTE_WAS_DIRTY)) != 0, dirty);
 }
 
 static ALWAYS_INLINE uint64_t pte_without_write(const struct page_table *table, uint64_t attributes)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the register helpers of all x86_64 formats share. */
+#include "array_size.h"
 #include "registers.h"
 
 #include "twofold/x86_64.h"
@@ -24,7 +25,7 @@ enum register_status x86_64_common_config(const struct x86_64_cpu *cpu,
 		  "CPUID.80000001H:EDX", "NX" },
 	};
 
-	for (unsigned int i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(bits); i++) {
 		enum register_status status = enabled_bit_check(&bits[i], refusal);
 
 		if (status != REGISTER_OK)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* EPTP: SDM vol. 3C 24.6.11; what EPT needs of the CPU: IA32_VMX_EPT_VPID_CAP, appendix A.10. */
+#include "array_size.h"
 #include "registers.h"
 #include "twofold/x86_64.h"
 
@@ -98,7 +99,7 @@ enum register_status x86_64_ept_check(const struct x86_64_cpu *cpu, const struct
 		return refuse(refusal, REGISTER_MISSING, cap_name, "bit 16, 2-MByte page", 1, 0);
 	if (missing != 0)
 		return refuse(refusal, REGISTER_MISSING, cap_name, "bit 17, 1-GByte page", 1, 0);
-	return x86_64_compare(cpu, table, &most, names, sizeof(names) / sizeof(names[0]), refusal);
+	return x86_64_compare(cpu, table, &most, names, ARRAY_SIZE(names), refusal);
 }
 
 enum register_status x86_64_eptp(const struct x86_64_cpu *cpu, const struct page_table *table,

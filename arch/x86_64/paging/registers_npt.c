@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* N_CR3: APM vol. 2 15.25.3, 15.25.4. */
+#include "array_size.h"
 #include "registers.h"
 #include "twofold/x86_64.h"
 
@@ -37,7 +38,7 @@ enum register_status x86_64_npt_check(const struct x86_64_cpu *cpu, const struct
 		return status;
 	if ((table->leaf_sizes & ~most.leaf_sizes) != 0)
 		return refuse(refusal, REGISTER_MISSING, "CPUID.80000001H:EDX", "Page1GB", 1, 0);
-	return x86_64_compare(cpu, table, &most, names, sizeof(names) / sizeof(names[0]), refusal);
+	return x86_64_compare(cpu, table, &most, names, ARRAY_SIZE(names), refusal);
 }
 
 enum register_status x86_64_ncr3(const struct x86_64_cpu *cpu, const struct page_table *table,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* CR3: SDM vol. 3A 4.5.2; what stage 1 needs of the CPU: 4.1.4. */
+#include "array_size.h"
 #include "registers.h"
 #include "twofold/x86_64.h"
 
@@ -20,7 +21,7 @@ enum register_status x86_64_stage1_config(const struct x86_64_cpu *cpu,
 	};
 	enum register_status status;
 
-	for (unsigned int i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(bits); i++) {
 		status = enabled_bit_check(&bits[i], refusal);
 		if (status != REGISTER_OK)
 			return status;
@@ -56,7 +57,7 @@ enum register_status x86_64_stage1_check(const struct x86_64_cpu *cpu,
 		return status;
 	if ((table->leaf_sizes & ~most.leaf_sizes) != 0)
 		return refuse(refusal, REGISTER_MISSING, "CPUID.80000001H:EDX", "Page1GB", 1, 0);
-	return x86_64_compare(cpu, table, &most, names, sizeof(names) / sizeof(names[0]), refusal);
+	return x86_64_compare(cpu, table, &most, names, ARRAY_SIZE(names), refusal);
 }
 
 enum register_status x86_64_cr3(const struct x86_64_cpu *cpu, const struct page_table *table,

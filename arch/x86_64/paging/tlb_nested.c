@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* INVEPT, INVVPID and the VMCB's TLB_CONTROL. */
+#include "array_size.h"
 #include "engine/engine.h"
 #include "engine/refuse.h"
 #include "geometry.h"
@@ -55,7 +56,7 @@ static bool vpid_type(uint64_t cap, bool by_address, bool global, uint32_t *type
 		{ CAP_INVVPID_ALL, true, INVVPID_ALL },
 	};
 
-	for (unsigned int i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(types); i++) {
 		if (types[i].fits && (cap & types[i].cap) != 0) {
 			*type = types[i].type;
 			return true;
