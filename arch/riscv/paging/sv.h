@@ -197,14 +197,13 @@ static ALWAYS_INLINE phys_addr sv_table_address(uint64_t descriptor)
 	return (descriptor & ADDRESS) << 2;
 }
 
-#define SV_ENCODER                                                                                 \
-	.granule_shift = 12, .index_bits = 9, .keep = sv_keep, .merge = sv_merge,                  \
-	.without_write = sv_without_write, .write_clear = WRITE, .cleaned = sv_cleaned,            \
-	.break_before_make = sv_break_before_make, .leaf = sv_leaf,                                \
-	.leaf_attributes = sv_leaf_attributes, .leaf_address = sv_leaf_address, .global = GLOBAL,  \
-	.page = VALID | READ, .is_present = sv_is_present, .is_leaf = sv_is_leaf,                  \
-	.is_plain_table = sv_is_plain_table, .is_plain_leaf = sv_is_plain_leaf, .table = sv_table, \
-	.table_address = sv_table_address, .counted = false, .software_bits = SOFTWARE,            \
-	.software = sv_software
+#define SV_ENCODER                                                                                \
+	.granule_shift = 12, .index_bits = 9, .keep = sv_keep, .merge = sv_merge,                 \
+	.without_write = sv_without_write, .write_clear = WRITE, .cleaned = sv_cleaned,           \
+	.break_before_make = sv_break_before_make, .leaf = sv_leaf,                               \
+	.leaf_attributes = sv_leaf_attributes, .leaf_address = sv_leaf_address, .global = GLOBAL, \
+	.is_present = sv_is_present, .is_leaf = sv_is_leaf, .is_plain_table = sv_is_plain_table,  \
+	.is_plain_leaf = sv_is_plain_leaf, .table = sv_table, .table_address = sv_table_address,  \
+	.counted = false, .software_bits = SOFTWARE, .software = sv_software
 
 #endif
