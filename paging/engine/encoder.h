@@ -133,8 +133,8 @@ struct encoder {
 	 * none. */
 	uint64_t global;
 	uint64_t not_global;
-	/* At level 0, bits of every page, or nearly: all together none but a page has them. What asks
-	 * for them is for formats that are `counted` (below). */
+	/* At level 0, bits of every page, or nearly: all together none but a page has them. Only
+	 * formats that are `counted` (below) are asked for them. */
 	uint64_t page;
 
 	/* An entry that is not present is empty. */
