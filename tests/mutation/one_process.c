@@ -7,8 +7,8 @@
  *        PROGRAM -t SUITE/TEST
  *
  * One test after the other, each in a child that is forked: first those whose suite is like the
- * first pattern (fnmatch), then like the second, ..., then, but for -o, all others; or the named one
- * only. Ends with the first that fails: its name is printed and the status is 1.
+ * first pattern (fnmatch), then like the second, ..., then, but for -o, all others; or the named
+ * one only. Ends with the first that fails: its name is printed and the status is 1.
  */
 #include <fnmatch.h>
 #include <stdbool.h>

@@ -50,7 +50,7 @@ static struct page_flags expressible(const struct format_case *format, struct pa
 	if (!format->expressible(format, flags))
 		flags.software = 0;
 	if (!format->expressible(format, flags))
-		flags.execute = !flags.execute & 1;
+		flags.execute ^= 1;
 	if (!format->expressible(format, flags))
 		flags.type = MEMORY_NORMAL;
 	REQUIRE(format->expressible(format, flags), "no flags like these");
@@ -355,8 +355,8 @@ FORMAT_TEST(foreign, one_of_a_group)
 	static const uint64_t alike[] = { 0, UINT64_C(1) << 51, UINT64_C(1) << 51 | 1 << 7,
 					  UINT64_C(1) << 55 };
 	static struct foreign f;
+	static uint64_t own[128];
 	struct world *world = &f.world;
-	uint64_t own[128];
 
 	if (!foreign_has(format, 0) || !foreign_open(&f, format, 0, SPOIL_NONE))
 		return;

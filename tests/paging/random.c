@@ -46,6 +46,7 @@ static uint64_t configurations_of(const struct page_table_format *format)
 
 	for (size_t i = 0; i < format_case_count(); i++)
 		count += format_case(i)->config.format == format;
+	REQUIRE(count != 0, "a format that is not in the list");
 	return count;
 }
 
