@@ -367,6 +367,15 @@ Test(check, bits_by_hand, .timeout = SUITE_TIMEOUT)
 	}
 }
 
+static uint64_t rules_of(const struct checked *checked)
+{
+	uint64_t rules = 0;
+
+	for (size_t i = 0; i < checked->count; i++)
+		rules |= BIT(checked->violations[i].rule);
+	return rules;
+}
+
 /* What is wrong with such a byte of MAIR (MAIR_EL1, Attr<n>): it stands for nothing, or for
  * something that the library has no name for, among these what FEAT_XS and tags add. */
 static uint64_t rules_of_mair(const struct format_case *format, unsigned int byte)
@@ -406,13 +415,10 @@ static void check_memattr(const char *name)
 	slot = entry_at(&world, format_middle(format), 0);
 	leaf = entry_read(&world, slot);
 	for (unsigned int type = 0; type < 16; type++) {
-		const struct checked *checked;
-		uint64_t rules = 0;
+		uint64_t rules;
 
 		entry_write(&world, slot, (leaf & ~BITS(5, 2)) | (uint64_t)type << 2);
-		checked = check_world(&world, 0);
-		for (size_t i = 0; i < checked->count; i++)
-			rules |= BIT(checked->violations[i].rule);
+		rules = rules_of(check_world(&world, 0));
 		REQUIRE(rules == rules_of_memattr(format, type), "MemAttr %u: rules 0x%" PRIx64,
 			type, rules);
 	}
@@ -444,9 +450,8 @@ Test(check, memory_type_of_mair)
 		unsigned int index = byte / 2 % 8;
 		uint64_t own = (leaf & ~BITS(4, 2)) | (uint64_t)index << 2;
 		bool odd = byte % 2 != 0; /* half of them with another rule broken besides: NS */
-		uint64_t rules = 0;
+		uint64_t rules;
 		struct page_table_config config = format->config;
-		const struct checked *checked;
 
 		config.memory_attributes = (AARCH64_MAIR & ~(UINT64_C(0xff) << (8 * index))) |
 					   (uint64_t)byte << (8 * index);
@@ -454,9 +459,7 @@ Test(check, memory_type_of_mair)
 		entry_write(&world, slot, odd ? own | BIT(5) : own);
 		REQUIRE(page_table_adopt(&world.table, &config, built.root) == PAGING_OK,
 			"not adopted");
-		checked = check_world(&world, 0);
-		for (size_t j = 0; j < checked->count; j++)
-			rules |= BIT(checked->violations[j].rule);
+		rules = rules_of(check_world(&world, 0));
 		REQUIRE(rules == (rules_of_mair(format, byte) | (odd ? RULE_BIT(RESERVED) : 0)),
 			"0x%x: rules 0x%" PRIx64, byte, rules);
 		/* And query says of it what the MMU makes of it, with SH at its three values. */

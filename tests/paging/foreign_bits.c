@@ -349,6 +349,14 @@ static void require_whole(struct world *world, virt_addr virt, uint64_t size)
 		"it is not taken for whole");
 }
 
+/* Each leaf as it was, but for these bits. */
+static void write_group(struct foreign *f, const uint64_t *own, uint64_t bits)
+{
+	for (uint64_t i = 0; i < f->leaves; i++)
+		entry_write(&f->world, entry_at(&f->world, f->virt + i * f->piece, 0),
+			    own[i] ^ bits);
+}
+
 FORMAT_TEST(foreign, one_of_a_group)
 {
 	/* Of all leaves: DBM, write permission, dirty. */
@@ -363,9 +371,7 @@ FORMAT_TEST(foreign, one_of_a_group)
 	for (unsigned int i = 0; i < f.leaves; i++)
 		own[i] = entry_read(world, entry_at(world, f.virt + i * f.piece, 0));
 	for (size_t a = 0; a < sizeof(alike) / sizeof(alike[0]); a++) {
-		for (unsigned int i = 0; i < f.leaves; i++)
-			entry_write(world, entry_at(world, f.virt + i * f.piece, 0),
-				    own[i] ^ alike[a]);
+		write_group(&f, own, alike[a]);
 		/* Not valid, a table's, not of the group: each is broken in a way of its own. */
 		for (unsigned int bit = 2; bit < 64; bit++) {
 			virt_addr virt = f.virt + FOREIGN_HINTED * f.piece;
@@ -385,7 +391,6 @@ FORMAT_TEST(foreign, one_of_a_group)
 			entry_write(world, entry, was);
 		}
 	}
-	for (unsigned int i = 0; i < f.leaves; i++)
-		entry_write(world, entry_at(world, f.virt + i * f.piece, 0), own[i]);
+	write_group(&f, own, 0);
 	world_close(world);
 }
