@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every refusal by its name, in every format; world_step sees to it that nothing has changed. */
 #include <inttypes.h>
-#include <string.h>
 
-#include "bad_config.h"
 #include "require.h"
 #include "suite.h"
 #include "world.h"
@@ -616,103 +614,4 @@ FORMAT_TEST(errors, software_bits_beyond_the_room)
 			world_unmap(&world, what.virt, what.size, 0);
 	}
 	world_close(&world);
-}
-
-static bool begins(const struct format_case *format, const char *name)
-{
-	return strncmp(format->name, name, strlen(name)) == 0;
-}
-
-/* The widths of addresses, by hand: SDM vol. 3A 4.5, APM vol. 2 5.3 and 15.25, the privileged
- * specification 12.4 and 18.5, DDI 0487 D8.2. */
-static bool has_output_width(const struct format_case *format, unsigned int bits)
-{
-	unsigned int most = 52;
-
-	if (begins(format, "sv"))
-		most = 56;
-	else if (begins(format, "s1-") || begins(format, "s2-"))
-		most = strstr(format->name, "64k") || strstr(format->name, "lpa2") ? 52 : 48;
-	return bits >= 32 && bits <= most;
-}
-
-static bool has_input_width(const struct format_case *format, unsigned int bits)
-{
-	bool wide = strstr(format->name, "64k") || strstr(format->name, "lpa2");
-	unsigned int least = 25;
-
-	if (begins(format, "sv"))
-		return bits == (begins(format, "sv39") ? 39 : 50);
-	if (!begins(format, "s1-") && !begins(format, "s2-"))
-		return bits == 48 || bits == 57;
-	if (begins(format, "s2-"))
-		least = 32;
-	else if (!begins(format, "s1-4k")) /* two levels */
-		least = begins(format, "s1-16k") ? 26 : 30;
-	return bits >= least && bits <= (wide ? 52 : 48);
-}
-
-/* Leaf sizes, by hand: as above, and D8.7.1 for groups, which a table has of its two lowest levels.
- */
-static uint64_t sizes_of(const struct format_case *format)
-{
-	bool lpa2 = strstr(format->name, "lpa2");
-
-	if (strstr(format->name, "-16k"))
-		return (UINT64_C(1) << 14 | 1 << 21 | 1 << 25 | 1 << 30) |
-		       (lpa2 ? UINT64_C(1) << 36 : 0);
-	if (strstr(format->name, "-64k"))
-		return (UINT64_C(1) << 16 | 1 << 21 | 1 << 29) | UINT64_C(1) << 34 |
-		       (format->config.output_bits == 52 ? UINT64_C(1) << 42 : 0);
-	if (begins(format, "s1-") || begins(format, "s2-"))
-		return (UINT64_C(1) << 12 | 1 << 16 | 1 << 21 | 1 << 25 | 1 << 30) |
-		       (lpa2 ? UINT64_C(1) << 39 : 0);
-	return (UINT64_C(1) << 12 | 1 << 21 | 1 << 30) |
-	       (begins(format, "sv48") ? UINT64_C(1) << 39 : 0);
-}
-
-/* A leaf is an entry of one of the levels; a group is some of those. */
-static bool has_room(const struct format_case *format, uint64_t size)
-{
-	uint64_t top = format->level_size[format->levels - 1];
-
-	return size <= top ||
-	       (size / top <= 32 && size >> format->config.input_bits <= 1 && format->levels == 2);
-}
-
-/* Each that there is, next to all smaller ones; and each that there is not. */
-FORMAT_TEST(errors, leaf_sizes)
-{
-	struct page_table_config config = format->config;
-
-	for (unsigned int bit = 0; bit < 64; bit++) {
-		uint64_t size = UINT64_C(1) << bit;
-		bool good = (sizes_of(format) & size) != 0 && has_room(format, size);
-
-		config.leaf_sizes = (sizes_of(format) & (size - 1)) | size | format->level_size[0];
-		REQUIRE(init_with(&config) == (good ? PAGING_OK : PAGING_BAD_CONFIG), "0x%" PRIx64,
-			size);
-	}
-}
-
-FORMAT_TEST(errors, widths)
-{
-	struct page_table_config config = format->config;
-	uint8_t input = config.input_bits, output = config.output_bits;
-
-	config.leaf_sizes = format->level_size[0];
-	config.modifier = 0;
-	config.modified_tables = false;
-	for (unsigned int bits = 0; bits < 256; bits++) {
-		config.input_bits = input;
-		config.output_bits = (uint8_t)bits;
-		REQUIRE(init_with(&config) ==
-				(has_output_width(format, bits) ? PAGING_OK : PAGING_BAD_CONFIG),
-			"%u output bits", bits);
-		config.input_bits = (uint8_t)bits;
-		config.output_bits = output;
-		REQUIRE(init_with(&config) ==
-				(has_input_width(format, bits) ? PAGING_OK : PAGING_BAD_CONFIG),
-			"%u input bits", bits);
-	}
 }
