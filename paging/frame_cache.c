@@ -70,8 +70,10 @@ static void shrink(struct frame_cache *cache, uint64_t count)
 enum paging_status frame_cache_init(struct frame_cache *cache, struct frame_allocator *source,
 				    uint64_t frame_size, const struct table_access *access)
 {
-	if (!source || frame_size < sizeof(uint64_t) || !addr_is_aligned(frame_size, frame_size))
-		return PAGING_BAD_CONFIG;
+	if (!source)
+		return PAGING_BAD_ARGUMENT;
+	if (frame_size < sizeof(uint64_t) || !addr_is_aligned(frame_size, frame_size))
+		return PAGING_BAD_SIZE;
 	cache->allocator =
 		(struct frame_allocator){ .allocate = cache_allocate, .free = cache_free };
 	cache->source = source;

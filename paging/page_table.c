@@ -6,7 +6,7 @@ enum paging_status page_table_init(struct page_table *table, const struct page_t
 				   struct frame_allocator *frames)
 {
 	if (!config->format)
-		return PAGING_BAD_CONFIG;
+		return PAGING_BAD_FORMAT;
 	return config->format->init(table, config, frames);
 }
 
@@ -14,7 +14,7 @@ enum paging_status page_table_adopt(struct page_table *table,
 				    const struct page_table_config *config, phys_addr root)
 {
 	if (!config->format)
-		return PAGING_BAD_CONFIG;
+		return PAGING_BAD_FORMAT;
 	return config->format->adopt(table, config, root);
 }
 

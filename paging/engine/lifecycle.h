@@ -84,9 +84,12 @@ static inline enum paging_status table_configure(const struct encoder *e,
 	arguments_prepare(e, table);
 	table->whole_root = table->input_bits == level_shift(e, table->levels);
 	table_note_walk(table);
-	if (!modifier_valid(e, config) || !leaf_sizes_valid(e, table) ||
-	    (!config->access.map && config->access.unmap))
-		return PAGING_BAD_CONFIG;
+	if (!leaf_sizes_valid(e, table))
+		return PAGING_BAD_LEAF_SIZES;
+	if (!modifier_valid(e, config))
+		return PAGING_BAD_MODIFIER;
+	if (!config->access.map && config->access.unmap)
+		return PAGING_BAD_ACCESS;
 	return PAGING_OK;
 }
 

@@ -8,6 +8,7 @@
 #include <twofold/page_table.h>
 
 struct bad_config {
+	enum paging_status status; /* its answer */
 	const char *what;
 	struct page_table_config config; /* without access */
 };
@@ -15,7 +16,7 @@ struct bad_config {
 /* What page_table_init answers; the table is gone again. */
 enum paging_status init_with(const struct page_table_config *config);
 
-/* `good` is accepted, and each of the bad ones is PAGING_BAD_CONFIG. */
+/* `good` is accepted, and of each of the bad ones it is said which field is wrong. */
 void bad_configs_require(const struct page_table_config *good, const struct bad_config *bad,
 			 size_t count);
 

@@ -478,9 +478,9 @@ FORMAT_TEST(check, adopted)
 			PAGING_OUTPUT_RANGE,
 		"a root that is nowhere");
 	config.input_bits = 11;
-	REQUIRE(page_table_adopt(&table, &config, 0) == PAGING_BAD_CONFIG, "11 bits");
+	REQUIRE(page_table_adopt(&table, &config, 0) == PAGING_BAD_INPUT_BITS, "11 bits");
 	config.format = NULL;
-	REQUIRE(page_table_adopt(&table, &config, 0) == PAGING_BAD_CONFIG, "no format");
+	REQUIRE(page_table_adopt(&table, &config, 0) == PAGING_BAD_FORMAT, "no format");
 	world_close(&world);
 }
 

@@ -22,28 +22,30 @@
 
 #pragma GCC diagnostic ignored "-Woverride-init"
 static const struct bad_config sv39[] = {
-	{ "38 input bits", SV39(.input_bits = 38) },
-	{ "41 input bits", SV39(.input_bits = 41) },
-	{ "48 input bits", SV39(.input_bits = 48) },
-	{ "31 output bits", SV39(.output_bits = 31) },
-	{ "57 output bits", SV39(.output_bits = 57) },
-	{ "memory attributes", SV39(.memory_attributes = 1) },
-	{ "the next feature", SV39(.features = RISCV_SVPBMT << 1) },
-	{ "no leaves", SV39(.leaf_sizes = 0) },
-	{ "no granule", SV39(.leaf_sizes = PAGE_SIZE_2M) },
-	{ "64K leaves", SV39(.leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_64K) },
-	{ "512G leaves",
+	{ PAGING_BAD_INPUT_BITS, "38 input bits", SV39(.input_bits = 38) },
+	{ PAGING_BAD_INPUT_BITS, "41 input bits", SV39(.input_bits = 41) },
+	{ PAGING_BAD_INPUT_BITS, "48 input bits", SV39(.input_bits = 48) },
+	{ PAGING_BAD_OUTPUT_BITS, "31 output bits", SV39(.output_bits = 31) },
+	{ PAGING_BAD_OUTPUT_BITS, "57 output bits", SV39(.output_bits = 57) },
+	{ PAGING_BAD_ATTRIBUTES, "memory attributes", SV39(.memory_attributes = 1) },
+	{ PAGING_BAD_FEATURES, "the next feature", SV39(.features = RISCV_SVPBMT << 1) },
+	{ PAGING_BAD_LEAF_SIZES, "no leaves", SV39(.leaf_sizes = 0) },
+	{ PAGING_BAD_LEAF_SIZES, "no granule", SV39(.leaf_sizes = PAGE_SIZE_2M) },
+	{ PAGING_BAD_LEAF_SIZES, "64K leaves", SV39(.leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_64K) },
+	{ PAGING_BAD_LEAF_SIZES, "512G leaves",
 	  SV39(.leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G | SIZE_512G) },
-	{ "a modifier", SV39(.output_bits = 40, .modifier = UINT64_C(1) << 51) },
+	{ PAGING_BAD_MODIFIER, "a modifier",
+	  SV39(.output_bits = 40, .modifier = UINT64_C(1) << 51) },
 };
 
 static const struct bad_config sv48x4[] = {
-	{ "48 input bits", SV48X4(.input_bits = 48) },
-	{ "39 input bits", SV48X4(.input_bits = 39) },
-	{ "57 output bits", SV48X4(.output_bits = 57) },
-	{ "memory attributes", SV48X4(.memory_attributes = 1) },
-	{ "the next feature", SV48X4(.features = RISCV_SVPBMT << 1) },
-	{ "512G leaves but no 1G", SV48X4(.leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_2M | SIZE_512G) },
+	{ PAGING_BAD_INPUT_BITS, "48 input bits", SV48X4(.input_bits = 48) },
+	{ PAGING_BAD_INPUT_BITS, "39 input bits", SV48X4(.input_bits = 39) },
+	{ PAGING_BAD_OUTPUT_BITS, "57 output bits", SV48X4(.output_bits = 57) },
+	{ PAGING_BAD_ATTRIBUTES, "memory attributes", SV48X4(.memory_attributes = 1) },
+	{ PAGING_BAD_FEATURES, "the next feature", SV48X4(.features = RISCV_SVPBMT << 1) },
+	{ PAGING_BAD_LEAF_SIZES, "512G leaves but no 1G",
+	  SV48X4(.leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_2M | SIZE_512G) },
 };
 
 Test(errors_riscv, sv39)

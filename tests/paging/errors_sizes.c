@@ -88,8 +88,8 @@ FORMAT_TEST(errors, leaf_sizes)
 		bool good = (sizes_of(format) & size) != 0 && has_room(format, size);
 
 		config.leaf_sizes = (sizes_of(format) & (size - 1)) | size | format->level_size[0];
-		REQUIRE(init_with(&config) == (good ? PAGING_OK : PAGING_BAD_CONFIG), "0x%" PRIx64,
-			size);
+		REQUIRE(init_with(&config) == (good ? PAGING_OK : PAGING_BAD_LEAF_SIZES),
+			"0x%" PRIx64, size);
 	}
 }
 
@@ -104,13 +104,14 @@ FORMAT_TEST(errors, widths)
 	for (unsigned int bits = 0; bits < 256; bits++) {
 		config.input_bits = input;
 		config.output_bits = (uint8_t)bits;
-		REQUIRE(init_with(&config) ==
-				(has_output_width(format, bits) ? PAGING_OK : PAGING_BAD_CONFIG),
+		REQUIRE(init_with(&config) == (has_output_width(format, bits)
+						       ? PAGING_OK
+						       : PAGING_BAD_OUTPUT_BITS),
 			"%u output bits", bits);
 		config.input_bits = (uint8_t)bits;
 		config.output_bits = output;
 		REQUIRE(init_with(&config) ==
-				(has_input_width(format, bits) ? PAGING_OK : PAGING_BAD_CONFIG),
+				(has_input_width(format, bits) ? PAGING_OK : PAGING_BAD_INPUT_BITS),
 			"%u input bits", bits);
 	}
 }

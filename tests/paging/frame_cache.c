@@ -48,9 +48,9 @@ Test(frame_cache, bad_arguments)
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		REQUIRE(frame_cache_init(&cache, &memory->allocator, sizes[i], &access) ==
-				PAGING_BAD_CONFIG,
+				PAGING_BAD_SIZE,
 			"size 0x%" PRIx64, sizes[i]);
-	REQUIRE(frame_cache_init(&cache, NULL, PAGE_SIZE_4K, &access) == PAGING_BAD_CONFIG,
+	REQUIRE(frame_cache_init(&cache, NULL, PAGE_SIZE_4K, &access) == PAGING_BAD_ARGUMENT,
 		"no source");
 	memory_destroy(memory);
 }

@@ -171,7 +171,7 @@ static void refused(const struct page_table_config *bad, struct test_memory *mem
 	struct page_table table;
 	enum paging_status status = page_table_init(&table, bad, &memory->allocator);
 
-	REQUIRE(status == PAGING_BAD_CONFIG, "bit 0x%" PRIx64 ": %s", bad->modifier,
+	REQUIRE(status == PAGING_BAD_MODIFIER, "bit 0x%" PRIx64 ": %s", bad->modifier,
 		status_name(status));
 	REQUIRE(memory->requests == 0, "a frame was taken");
 }

@@ -629,7 +629,7 @@ Test(registers_aarch64, too_narrow_for_two_levels)
 						    .memory_attributes = cases[i].shape->mair };
 		struct page_table table;
 
-		cr_assert_eq(page_table_init(&table, &config, NULL), PAGING_BAD_CONFIG);
+		cr_assert_eq(page_table_init(&table, &config, NULL), PAGING_BAD_INPUT_BITS);
 		config.input_bits = cases[i].least;
 		fixed_root_open(&table, &config, ROOT);
 		cr_assert_eq(table.levels, 2);

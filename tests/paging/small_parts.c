@@ -97,9 +97,9 @@ Test(small_parts, equality_of_flags)
 Test(small_parts, status_texts)
 {
 	cr_assert_str_eq(paging_status_text(PAGING_ALREADY_MAPPED), "already mapped");
-	cr_assert_not_null(paging_status_text((enum paging_status)(PAGING_BROKEN_GROUP + 1)));
+	cr_assert_not_null(paging_status_text((enum paging_status)(PAGING_BAD_ACCESS + 1)));
 	cr_assert_not_null(paging_status_text((enum paging_status)1000));
-	for (int i = PAGING_OK; i <= PAGING_BROKEN_GROUP; i++) {
+	for (int i = PAGING_OK; i <= PAGING_BAD_ACCESS; i++) {
 		const char *text = paging_status_text((enum paging_status)i);
 		size_t length = strlen(text);
 

@@ -18,11 +18,12 @@ const struct walk_access world_accesses[WORLD_ACCESSES] = {
 const char *status_name(enum paging_status status)
 {
 	static const char *const names[] = {
-		"OK",           "UNALIGNED",      "BAD_SIZE",    "INPUT_RANGE",
-		"OUTPUT_RANGE", "ALREADY_MAPPED", "BAD_FLAGS",   "NO_MEMORY",
-		"NOT_MAPPED",   "WOULD_SPLIT",    "NEEDS_FLUSH", "GATHER_FULL",
-		"BUDGET",       "STOPPED",        "BAD_CONFIG",  "BROKEN_GROUP",
-		"BAD_ARGUMENT",
+		"OK",           "UNALIGNED",      "BAD_SIZE",        "INPUT_RANGE",
+		"OUTPUT_RANGE", "ALREADY_MAPPED", "BAD_FLAGS",       "NO_MEMORY",
+		"NOT_MAPPED",   "WOULD_SPLIT",    "NEEDS_FLUSH",     "GATHER_FULL",
+		"BUDGET",       "STOPPED",        "BROKEN_GROUP",    "BAD_ARGUMENT",
+		"BAD_FORMAT",   "BAD_INPUT_BITS", "BAD_OUTPUT_BITS", "BAD_LEAF_SIZES",
+		"BAD_FEATURES", "BAD_ATTRIBUTES", "BAD_MODIFIER",    "BAD_ACCESS",
 	};
 
 	return (unsigned int)status < sizeof(names) / sizeof(names[0]) ? names[status] : "?";

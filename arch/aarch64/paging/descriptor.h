@@ -247,14 +247,14 @@ static ALWAYS_INLINE enum paging_status arm_configure(struct page_table *table,
 	unsigned int leaf_levels = arm_leaf_levels(granule_shift, lpa2, config->output_bits);
 
 	if (bits < least || bits > widest)
-		return PAGING_BAD_CONFIG;
+		return PAGING_BAD_INPUT_BITS;
 	if (config->output_bits < 32 || config->output_bits > widest)
-		return PAGING_BAD_CONFIG;
+		return PAGING_BAD_OUTPUT_BITS;
 	largest = granule_shift + index_bits * (leaf_levels - 1);
 	if (leaf_levels == 2) /* and groups of those */
 		largest += ARM_BLOCK_GROUP_SHIFT(granule_shift);
 	if (config->leaf_sizes >> largest > 1)
-		return PAGING_BAD_CONFIG;
+		return PAGING_BAD_LEAF_SIZES;
 	table->levels = arm_levels(granule_shift, root_extra, bits);
 	return PAGING_OK;
 }

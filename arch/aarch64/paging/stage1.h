@@ -49,9 +49,9 @@ static ALWAYS_INLINE enum paging_status stage1_configure(struct page_table *tabl
 							 unsigned int granule_shift, bool lpa2)
 {
 	if ((config->features & ~FEATURES) != 0)
-		return PAGING_BAD_CONFIG;
+		return PAGING_BAD_FEATURES;
 	if ((config->features & AARCH64_EL2) != 0 && (config->features & AARCH64_UPPER) != 0)
-		return PAGING_BAD_CONFIG;
+		return PAGING_BAD_FEATURES;
 	table->upper = (config->features & AARCH64_UPPER) != 0;
 	/* The first MAIR byte that says each type. */
 	table->type_index = UINT64_MAX;

@@ -66,8 +66,10 @@ static ALWAYS_INLINE enum paging_status stage2_configure(struct page_table *tabl
 							 const struct page_table_config *config,
 							 unsigned int granule_shift, bool lpa2)
 {
-	if ((config->features & ~FEATURES) != 0 || config->memory_attributes != 0)
-		return PAGING_BAD_CONFIG;
+	if ((config->features & ~FEATURES) != 0)
+		return PAGING_BAD_FEATURES;
+	if (config->memory_attributes != 0)
+		return PAGING_BAD_ATTRIBUTES;
 	return arm_configure(table, config, granule_shift, lpa2, ARM_CONCATENATION);
 }
 

@@ -34,10 +34,14 @@ static ALWAYS_INLINE enum paging_status sv_configure(struct page_table *table,
 						     const struct page_table_config *config,
 						     unsigned int input_bits, uint8_t levels)
 {
-	if (config->input_bits != input_bits || config->memory_attributes != 0 ||
-	    (config->features & ~RISCV_SVPBMT) != 0 || config->output_bits < 32 ||
-	    config->output_bits > 56)
-		return PAGING_BAD_CONFIG;
+	if (config->input_bits != input_bits)
+		return PAGING_BAD_INPUT_BITS;
+	if (config->output_bits < 32 || config->output_bits > 56)
+		return PAGING_BAD_OUTPUT_BITS;
+	if ((config->features & ~RISCV_SVPBMT) != 0)
+		return PAGING_BAD_FEATURES;
+	if (config->memory_attributes != 0)
+		return PAGING_BAD_ATTRIBUTES;
 	table->levels = levels;
 	return PAGING_OK;
 }

@@ -44,7 +44,7 @@ static enum paging_status ept_configure(struct page_table *table,
 					const struct page_table_config *config)
 {
 	if (config->memory_attributes != 0)
-		return PAGING_BAD_CONFIG;
+		return PAGING_BAD_ATTRIBUTES;
 	return x86_configure(table, config,
 			     EPT_EXECUTE_ONLY | EPT_ACCESSED_DIRTY | EPT_SUPPRESS_VE |
 				     EPT_MODE_BASED);

@@ -90,11 +90,13 @@ x86_configure(struct page_table *table, const struct page_table_config *config, 
 	const uint64_t leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_2M | PAGE_SIZE_1G;
 
 	if (config->input_bits != 48 && config->input_bits != 57)
-		return PAGING_BAD_CONFIG;
+		return PAGING_BAD_INPUT_BITS;
 	if (config->output_bits < 32 || config->output_bits > 52)
-		return PAGING_BAD_CONFIG;
-	if ((config->leaf_sizes & ~leaf_sizes) != 0 || (config->features & ~features) != 0)
-		return PAGING_BAD_CONFIG;
+		return PAGING_BAD_OUTPUT_BITS;
+	if ((config->leaf_sizes & ~leaf_sizes) != 0)
+		return PAGING_BAD_LEAF_SIZES;
+	if ((config->features & ~features) != 0)
+		return PAGING_BAD_FEATURES;
 	table->levels = (uint8_t)((config->input_bits - X86_GRANULE_SHIFT) / X86_INDEX_BITS);
 	return PAGING_OK;
 }

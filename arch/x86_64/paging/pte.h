@@ -57,7 +57,7 @@ pte_configure(struct page_table *table, const struct page_table_config *config, 
 		unsigned int shift;
 
 		if (entry > 7 || pat_types[entry] == MEMORY_TYPES)
-			return PAGING_BAD_CONFIG;
+			return PAGING_BAD_ATTRIBUTES;
 		shift = 8u * pat_types[entry];
 		table->type_index &= ~((uint64_t)UINT8_MAX << shift);
 		table->type_index |= (uint64_t)i << shift;

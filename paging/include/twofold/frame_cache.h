@@ -35,8 +35,8 @@ struct frame_cache {
 };
 
 /*
- * An empty cache of frames of `frame_size` bytes: what the table's granule is. PAGING_BAD_CONFIG:
- * no source, or a size that is not a power of two of 8 or more.
+ * An empty cache of frames of `frame_size` bytes: what the table's granule is. PAGING_BAD_ARGUMENT:
+ * no source. PAGING_BAD_SIZE: not a power of two of 8 or more.
  *
  * Its allocator gives frames of that size for FRAME_TABLE while it has any, and asks nobody; what
  * is freed stays at hand. It gives none of another size or use; such a frame that is freed (by

@@ -16,7 +16,8 @@ extern "C" {
 enum paging_status {
 	PAGING_OK = 0,
 	PAGING_UNALIGNED,    /* an address or size is not a multiple of the granule */
-	PAGING_BAD_SIZE,     /* size is zero, the range wraps past 2^64, or no leaf has the size */
+	PAGING_BAD_SIZE,     /* size is zero, the range wraps past 2^64, or no leaf has the size, or
+			      * no table (frame_cache_init) */
 	PAGING_INPUT_RANGE,  /* input address not canonical, or beyond the table's input width */
 	PAGING_OUTPUT_RANGE, /* output address beyond the table's output width */
 	PAGING_ALREADY_MAPPED, /* a live mapping is in the way */
@@ -28,12 +29,26 @@ enum paging_status {
 	PAGING_GATHER_FULL,    /* the gather holds no more frames and has no way to flush */
 	PAGING_BUDGET,         /* op->budget is used up; op->done says how far it got */
 	PAGING_STOPPED,        /* a visitor asked to stop */
-	PAGING_BAD_CONFIG,     /* page_table_init: a field names what the format does not have */
 	PAGING_BROKEN_GROUP,   /* Arm: a leaf that is to be changed has the contiguous hint, but its
 				* group is not whole: others have left it so */
 	PAGING_BAD_ARGUMENT,   /* op->mode, or the marks to harvest, have bits that the operation
 				* has no meaning for, or that exclude each other; PAGING_TELL has
-				* no visitor; or op has neither frames nor a gather */
+				* no visitor; or op has neither frames nor a gather; or a cache of
+				* frames has no source */
+
+	/* The field of the configuration that page_table_init and page_table_adopt refuse. */
+	PAGING_BAD_FORMAT,      /* NULL */
+	PAGING_BAD_INPUT_BITS,  /* a width of input addresses that the format does not have */
+	PAGING_BAD_OUTPUT_BITS, /* less than 32, or more than its descriptors hold */
+	PAGING_BAD_LEAF_SIZES,  /* not the granule and each larger one of the format's up to some,
+				 * or one that no table of so many input bits has */
+	PAGING_BAD_FEATURES,    /* bits that the format does not have, or two that exclude each
+				 * other */
+	PAGING_BAD_ATTRIBUTES,  /* memory_attributes: a PAT with a reserved type, or anything but 0
+				 * in formats without */
+	PAGING_BAD_MODIFIER,    /* more than one bit, or none between the output address and bit 52;
+				 * modified_tables without one; or a format that has none */
+	PAGING_BAD_ACCESS,      /* unmap without map */
 };
 
 /* A lower-case English phrase without a full stop, e.g. "already mapped". Never NULL. */
