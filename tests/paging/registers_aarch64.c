@@ -185,6 +185,9 @@ Test(registers_aarch64, tcr_el2)
 	expect_stage1(&n1, &table, NULL, 0, &plain, ROOT, 0, 0x80e43510);
 	open_table(&table, &s1_64k, 42, 40, AARCH64_EL2, ROOT);
 	expect_stage1(&n1, &table, NULL, 0, &walk, ROOT, 0, 0x80a26016);
+	walk.accessed = false;
+	open_table(&table, &s1_4k, 48, 40, AARCH64_EL2, ROOT);
+	expect_stage1(&n1, &table, NULL, 0, &walk, ROOT, 0, 0x80822010);
 	open_table(&table, &s1_4k_lpa2, 48, 52, AARCH64_EL2, ROOT);
 	expect_stage1(&most, &table, NULL, 0, &plain, ROOT, 0, UINT64_C(0x180863510));
 }
@@ -241,6 +244,7 @@ Test(registers_aarch64, vtcr)
 Test(registers_aarch64, vtcr_options)
 {
 	struct aarch64_walk walk = { .accessed = true, .common = true, .noncacheable = true };
+	struct aarch64_walk noncacheable = { .noncacheable = true };
 	struct aarch64_stage2_registers r;
 	struct page_table table;
 
@@ -250,6 +254,10 @@ Test(registers_aarch64, vtcr_options)
 	cr_assert_eq(r.vtcr, 0x806d3590);
 	cr_assert_eq(r.vttbr, UINT64_C(0xffff000041200000));
 	cr_assert_eq(r.hcr, UINT64_C(0x400000000001));
+	open_table(&table, &s2_4k, 39, 44, 0, ROOT); /* three levels */
+	cr_assert_eq(aarch64_stage2_registers(&most, &table, 0, &noncacheable, &r, NULL),
+		     REGISTER_OK);
+	cr_assert_eq(r.vtcr, 0x800c2059);
 	open_table(&table, &s2_64k, 52, 52, 0, UINT64_C(0x5000041200000));
 	cr_assert_eq(aarch64_stage2_registers(&most, &table, 0, &walk, &r, NULL), REGISTER_OK);
 	cr_assert_eq(r.vtcr, 0x802e608c);
@@ -337,6 +345,10 @@ Test(registers_aarch64, config_of_a_cpu)
 		  AARCH64_HARDWARE_DIRTY | AARCH64_BBM2 | AARCH64_XNX | AARCH64_FWB,
 		  UINT64_C(0x42211000) },
 		{ &bits56, &aarch64_stage1_64k, 42, 42, 52, 0, 0, UINT64_C(0x420210000) },
+		/* without VARange, which is stage 1's */
+		{ &bits56, &aarch64_stage2_64k, 0, 52, 52, 0, 0, UINT64_C(0x40420210000) },
+		/* three levels, with leaves at each of them */
+		{ &a53, &aarch64_stage1_4k, 33, 33, 40, 0, 0, UINT64_C(0x42211000) },
 		{ &most, &aarch64_stage1_4k, 39, 39, 48, AARCH64_BTI | AARCH64_BBM2,
 		  AARCH64_HARDWARE_DIRTY | AARCH64_BTI | AARCH64_BBM2, UINT64_C(0x42211000) },
 		{ &most, &aarch64_stage1_64k, 0, 52, 52, AARCH64_BBM2,

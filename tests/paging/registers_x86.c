@@ -409,9 +409,13 @@ Test(registers_x86, parallel_tables)
 Test(registers_x86, memory_encryption)
 {
 	struct page_table_config config = stage1_config(&genoa);
+	struct x86_64_cpu hidden = genoa;
 	struct page_table table;
 	uint64_t value = 0;
 
+	fixed_root_open(&table, &config, ROOT);
+	hidden.cpuid_8000001f_ebx = 0x173; /* there is no such bit, whatever it says */
+	cr_assert_eq(x86_64_cr3(&hidden, &table, 0, false, &value, NULL), REGISTER_OK);
 	config.output_bits = 43;
 	config.modifier = UINT64_C(1) << 47;
 	fixed_root_open(&table, &config, ROOT);

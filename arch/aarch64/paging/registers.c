@@ -31,17 +31,16 @@ uint64_t arm_pa_size(unsigned int output_bits)
 struct granule_field {
 	const char *name;
 	unsigned int shift;
-	unsigned int least;      /* the value from which on there is the granule */
-	unsigned int least_lpa2; /* and LPA2 with it */
-	unsigned int none;       /* the value that says no though it is not less */
+	unsigned int least; /* the value from which on there is the granule; the next has LPA2 */
 };
+
+/* The value that says no though it is not less. Where it does not, it is reserved. */
+#define NO_GRANULE 0xf
 
 /* By stage and granule: 4K, 16K, 64K. Values of 0 at stage 2 refer to stage 1. */
 static const struct granule_field granule_fields[2][3] = {
-	{ { "TGran4", 28, 0, 1, 0xf }, { "TGran16", 20, 1, 2, 0xf }, { "TGran64", 24, 0, 0, 0xf } },
-	{ { "TGran4_2", 40, 2, 3, 0xf },
-	  { "TGran16_2", 32, 2, 3, 0xf },
-	  { "TGran64_2", 36, 2, 2, 0xf } },
+	{ { "TGran4", 28, 0 }, { "TGran16", 20, 1 }, { "TGran64", 24, 0 } },
+	{ { "TGran4_2", 40, 2 }, { "TGran16_2", 32, 2 }, { "TGran64_2", 36, 2 } },
 };
 
 static enum register_status check_granule(const struct aarch64_cpu *cpu, uint32_t kind,
@@ -57,8 +56,8 @@ static enum register_status check_granule(const struct aarch64_cpu *cpu, uint32_
 		field = &granule_fields[0][granule];
 		value = id_field(cpu->id_aa64mmfr0, field->shift);
 	}
-	wanted = kind_lpa2(kind) ? field->least_lpa2 : field->least;
-	if (value < wanted || value == field->none)
+	wanted = field->least + (kind_lpa2(kind) ? 1 : 0);
+	if (value < wanted || value == NO_GRANULE)
 		return refuse(refusal, REGISTER_MISSING, "ID_AA64MMFR0_EL1", field->name, wanted,
 			      value);
 	return REGISTER_OK;
@@ -88,12 +87,19 @@ static enum register_status check_width(const struct aarch64_cpu *cpu, uint32_t 
 	return REGISTER_OK;
 }
 
+static uint8_t most_output(const struct aarch64_cpu *cpu, uint32_t kind)
+{
+	unsigned int bits = arm_widest(kind_granule(kind), kind_lpa2(kind));
+
+	return (uint8_t)(bits < arm_pa_bits(cpu) ? bits : arm_pa_bits(cpu));
+}
+
 static uint8_t most_input(const struct aarch64_cpu *cpu, uint32_t kind)
 {
 	unsigned int bits = arm_widest(kind_granule(kind), kind_lpa2(kind));
 
 	if ((kind & ARM_KIND_STAGE2) != 0)
-		return (uint8_t)(bits < arm_pa_bits(cpu) ? bits : arm_pa_bits(cpu));
+		return most_output(cpu, kind);
 	return check_width(cpu, kind, bits, NULL) == REGISTER_OK ? (uint8_t)bits : 48;
 }
 
@@ -101,7 +107,6 @@ static uint8_t most_input(const struct aarch64_cpu *cpu, uint32_t kind)
 static uint64_t most_leaf_sizes(uint32_t kind, const struct page_table_config *config)
 {
 	unsigned int shift = kind_granule(kind);
-	const uint8_t group_shift[] = { ARM_PAGE_GROUP_SHIFT(shift), ARM_BLOCK_GROUP_SHIFT(shift) };
 	unsigned int extra = (kind & ARM_KIND_STAGE2) != 0 ? ARM_CONCATENATION : 0;
 	unsigned int levels = arm_levels(shift, extra, config->input_bits);
 	unsigned int leaf_levels = arm_leaf_levels(shift, kind_lpa2(kind), config->output_bits);
@@ -109,12 +114,12 @@ static uint64_t most_leaf_sizes(uint32_t kind, const struct page_table_config *c
 
 	for (unsigned int level = 0; level < levels && level < leaf_levels; level++) {
 		unsigned int leaf = shift + (shift - 3) * level;
+		unsigned int group = leaf + (level == 0 ? ARM_PAGE_GROUP_SHIFT(shift)
+							: ARM_BLOCK_GROUP_SHIFT(shift));
 
-		if (leaf > config->input_bits)
-			break;
 		sizes |= UINT64_C(1) << leaf;
-		if (level < 2 && leaf + group_shift[level] <= config->input_bits)
-			sizes |= UINT64_C(1) << (leaf + group_shift[level]);
+		if (level < 2 && group <= config->input_bits)
+			sizes |= UINT64_C(1) << group;
 	}
 	return sizes;
 }
@@ -164,7 +169,6 @@ enum register_status aarch64_config(const struct aarch64_cpu *cpu, struct page_t
 	uint32_t kind = config->format->kind;
 	uint8_t input_bits = config->input_bits;
 	enum register_status status;
-	unsigned int widest;
 	uint32_t allowed, said, wanted;
 
 	if (!kind_is_arm(kind))
@@ -184,9 +188,8 @@ enum register_status aarch64_config(const struct aarch64_cpu *cpu, struct page_t
 		status = check_width(cpu, kind, input_bits, refusal);
 	if (status != REGISTER_OK)
 		return status;
-	widest = arm_widest(kind_granule(kind), kind_lpa2(kind));
 	config->input_bits = input_bits;
-	config->output_bits = (uint8_t)(widest < arm_pa_bits(cpu) ? widest : arm_pa_bits(cpu));
+	config->output_bits = most_output(cpu, kind);
 	config->leaf_sizes = most_leaf_sizes(kind, config);
 	/* Level 2 of FEAT_BBM asks something of the caller, who has to want it. */
 	wanted = ~AARCH64_BBM2 | config->features;
