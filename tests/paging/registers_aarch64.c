@@ -347,6 +347,8 @@ Test(registers_aarch64, config_of_a_cpu)
 		{ &bits56, &aarch64_stage1_64k, 42, 42, 52, 0, 0, UINT64_C(0x420210000) },
 		/* without VARange, which is stage 1's */
 		{ &bits56, &aarch64_stage2_64k, 0, 52, 52, 0, 0, UINT64_C(0x40420210000) },
+		/* one group of blocks is all there is */
+		{ &a53, &aarch64_stage1_4k, 25, 25, 40, 0, 0, 0x2211000 },
 		/* three levels, with leaves at each of them */
 		{ &a53, &aarch64_stage1_4k, 33, 33, 40, 0, 0, UINT64_C(0x42211000) },
 		{ &most, &aarch64_stage1_4k, 39, 39, 48, AARCH64_BTI | AARCH64_BBM2,
@@ -488,6 +490,20 @@ Test(registers_aarch64, check_refusals)
 		cr_assert_eq(aarch64_check(&cpu, &table, NULL), cases[i].status);
 		cr_assert_eq(aarch64_check(&most, &table, NULL), REGISTER_OK);
 	}
+}
+
+Test(registers_aarch64, tables_of_others)
+{
+	struct page_table_config config = { .format = &x86_64_ept,
+					    .input_bits = 48,
+					    .output_bits = 40,
+					    .leaf_sizes = PAGE_SIZE_4K };
+	struct register_refusal refusal;
+	struct page_table table;
+
+	fixed_root_open(&table, &config, ROOT);
+	expect_refusal(aarch64_check(&most, &table, &refusal), REGISTER_WRONG_TABLE, &refusal,
+		       "page_table", "aarch64_*", 0, 0);
 }
 
 Test(registers_aarch64, config_refusals)

@@ -18,11 +18,12 @@ unsigned int arm_pa_bits(const struct aarch64_cpu *cpu)
 	return pa_bits[range < PA_SIZES ? range : PA_SIZES - 1];
 }
 
+/* No table has more than the last of them. */
 uint64_t arm_pa_size(unsigned int output_bits)
 {
 	uint64_t size = 0;
 
-	while (size < PA_SIZES - 1 && pa_bits[size] < output_bits)
+	while (pa_bits[size] < output_bits)
 		size++;
 	return size;
 }

@@ -26,7 +26,7 @@ enum register_status x86_64_common_config(const struct x86_64_cpu *cpu,
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(bits); i++) {
-		enum register_status status = enabled_bit_check(&bits[i], refusal);
+		enum register_status status = enabled_bit_check(bits[i], refusal);
 
 		if (status != REGISTER_OK)
 			return status;
@@ -36,7 +36,6 @@ enum register_status x86_64_common_config(const struct x86_64_cpu *cpu,
 	config->leaf_sizes = PAGE_SIZE_4K | PAGE_SIZE_2M;
 	if ((cpu->cpuid_80000001_edx & CPUID_80000001_EDX_1G) != 0)
 		config->leaf_sizes |= PAGE_SIZE_1G;
-	config->features = 0;
 	config->memory_attributes =
 		(cpu->cpuid_1_edx & CPUID_1_EDX_PAT) != 0 ? cpu->pat : X86_64_PAT_RESET;
 	return REGISTER_OK;

@@ -55,11 +55,11 @@ struct enabled_bit {
 	const char *field;
 };
 
-static inline enum register_status enabled_bit_check(const struct enabled_bit *bit,
+static inline enum register_status enabled_bit_check(struct enabled_bit bit,
 						     struct register_refusal *refusal)
 {
-	if (bit->set != 0 && bit->cpuid == 0)
-		return refuse(refusal, REGISTER_MISSING, bit->name, bit->field, 1, 0);
+	if (bit.set != 0 && bit.cpuid == 0)
+		return refuse(refusal, REGISTER_MISSING, bit.name, bit.field, 1, 0);
 	return REGISTER_OK;
 }
 

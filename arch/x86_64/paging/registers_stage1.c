@@ -22,7 +22,7 @@ enum register_status x86_64_stage1_config(const struct x86_64_cpu *cpu,
 	enum register_status status;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(bits); i++) {
-		status = enabled_bit_check(&bits[i], refusal);
+		status = enabled_bit_check(bits[i], refusal);
 		if (status != REGISTER_OK)
 			return status;
 	}
@@ -30,7 +30,7 @@ enum register_status x86_64_stage1_config(const struct x86_64_cpu *cpu,
 	if (status != REGISTER_OK)
 		return status;
 	config->format = &x86_64_stage1;
-	config->features |= (cpu->efer & EFER_NXE) != 0 ? X86_64_NX : 0;
+	config->features = (cpu->efer & EFER_NXE) != 0 ? X86_64_NX : 0;
 	config->features |= (cpu->cr4 & CR4_PGE) != 0 ? X86_64_GLOBAL : 0;
 	config->features |= (cpu->cr4 & (CR4_PKE | CR4_PKS)) != 0 ? X86_64_PKU : 0;
 	return REGISTER_OK;
