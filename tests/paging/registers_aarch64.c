@@ -599,6 +599,22 @@ Test(registers_aarch64, stage1_refusals)
 		      "aarch64_stage1_*", 0, 0);
 }
 
+/* The least of HAFDBS and CnP that will do, and nothing in the fields beside. */
+Test(registers_aarch64, walks)
+{
+	struct aarch64_walk walk = { .accessed = true, .common = true };
+	struct aarch64_stage1_registers r;
+	struct aarch64_cpu cpu = a53;
+	struct page_table table;
+
+	cpu.id_aa64mmfr1 = 1;
+	cpu.id_aa64mmfr2 = 1;
+	open_table(&table, &s1_4k, 48, 40, 0, ROOT);
+	cr_assert_eq(aarch64_stage1_registers(&cpu, &table, NULL, 0, &walk, &r, NULL), REGISTER_OK);
+	cr_assert_eq(r.ttbr0, ROOT | 1);
+	cr_assert_eq(r.tcr >> 39 & 3, 1, "HA, without HD");
+}
+
 Test(registers_aarch64, stage2_refusals)
 {
 	struct aarch64_walk common = { .common = true };

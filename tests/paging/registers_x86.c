@@ -212,6 +212,7 @@ Test(registers_x86, cr3_refusals)
 		.features = X86_64_NX | X86_64_GLOBAL | X86_64_PKU,
 		.memory_attributes = 0x0706050400010406,
 	};
+	struct register_refusal refusal;
 	struct page_table table;
 
 	fixed_root_open(&table, &config, ROOT);
@@ -223,16 +224,17 @@ Test(registers_x86, cr3_refusals)
 					  .cr4 = cases[i].cr4,
 					  .efer = cases[i].efer,
 					  .pat = cases[i].pat };
-		struct register_refusal refusal = { "", "", 0, 0 };
 		uint64_t cr3;
 
+		refusal = (struct register_refusal){ "", "", 0, 0 };
 		expect_refusal(x86_64_cr3(&cpu, &table, 0, false, &cr3, &refusal), cases[i].status,
 			       &refusal, cases[i].name, cases[i].field, cases[i].wanted,
 			       cases[i].has);
 	}
 	config.input_bits = 57;
 	fixed_root_open(&table, &config, ROOT);
-	cr_assert_eq(x86_64_stage1_check(&skylake, &table, NULL), REGISTER_MISMATCH);
+	expect_refusal(x86_64_stage1_check(&skylake, &table, &refusal), REGISTER_MISMATCH, &refusal,
+		       "CR4", "LA57", 1, 0);
 }
 
 /* Linux's EPTP is root | 0x5e with accessed and dirty flags and 4 levels, root | 0x1e without. */
