@@ -349,6 +349,7 @@ Test(registers_aarch64, config_of_a_cpu)
 		{ &bits56, &aarch64_stage2_64k, 0, 52, 52, 0, 0, UINT64_C(0x40420210000) },
 		/* one group of blocks is all there is */
 		{ &a53, &aarch64_stage1_4k, 25, 25, 40, 0, 0, 0x2211000 },
+		{ &a53, &aarch64_stage1_4k, 31, 31, 40, 0, 0, UINT64_C(0x42211000) },
 		/* three levels, with leaves at each of them */
 		{ &a53, &aarch64_stage1_4k, 33, 33, 40, 0, 0, UINT64_C(0x42211000) },
 		{ &most, &aarch64_stage1_4k, 39, 39, 48, AARCH64_BTI | AARCH64_BBM2,

@@ -454,6 +454,7 @@ Test(registers_x86, modifiers)
 		{ 51, 43, 2, 0x173, REGISTER_OK, 0, 0 },
 		{ 51, 44, 2, 0x173, REGISTER_TOO_SMALL, 44, 43 },
 		{ 51, 48, 3, 0xffff0033, REGISTER_OK, 0, 0 },
+		{ 51, 43, 1, 63 << 6 | 51, REGISTER_TOO_SMALL, 43, 0 },
 		{ 50, 43, 3, 0x173, REGISTER_MISSING, UINT64_C(1) << 50, UINT64_C(1) << 51 },
 		{ 47, 43, 3, 0x16f, REGISTER_OK, 0, 0 },
 		{ 47, 44, 3, 0x16f, REGISTER_TOO_SMALL, 44, 43 },

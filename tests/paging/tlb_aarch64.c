@@ -34,7 +34,8 @@ static void plan(const struct aarch64_tlb *tlb, const struct gathering *g, struc
 	emitted->count = 0;
 	emitted->next = 1;
 	REQUIRE(aarch64_tlb_plan(tlb, &g->gather, emit, emitted) == REGISTER_OK, "refused");
-	REQUIRE(emitted->count != 0 && emitted->list[0].operation == AARCH64_DSB_STORES,
+	REQUIRE(emitted->count != 0 && emitted->list[0].operation == AARCH64_DSB_STORES &&
+			!emitted->list[0].range && emitted->list[0].operand == 0,
 		"no barrier at first");
 	for (unsigned int i = 0; i < emitted->count; i++)
 		REQUIRE(emitted->list[i].broadcast == !tlb->local, "instruction %u", i);
@@ -270,6 +271,36 @@ Test(tlb_aarch64, ranges)
 	expect_range(&emitted, AARCH64_TLBI_VAALE1, UINT64_C(0x4f60000401c0));
 	expect(&emitted, AARCH64_TLBI_VAALE1, UINT64_C(0x7000000401fe));
 	expect_end(&emitted);
+	gathering_close(&g);
+}
+
+/* VA[55:12] of one page, VA[48:12] of a range of two; the bits above are not its base's. */
+Test(tlb_aarch64, each_bit_of_an_address)
+{
+	struct gathering g;
+	struct aarch64_tlb tlb = { .table = &g.world.table, .range = true };
+	struct tlb_range range = { .leaf_size = PAGE_SIZE_4K };
+	struct emitted emitted;
+
+	gathering_open(&g, "s1-4k-48");
+	for (unsigned int bit = 12; bit < 64; bit++) {
+		uint64_t start = UINT64_C(1) << bit, page = bit < 56 ? start >> 12 : 0;
+
+		require_story_begin("bit %u", bit);
+		range.start = start;
+		range.last = start + 0xfff;
+		g.gather.ranges = &range;
+		g.gather.range_count = 1;
+		plan(&tlb, &g, &emitted);
+		expect(&emitted, AARCH64_TLBI_VALE1, page);
+		expect_end(&emitted);
+		range.last = start + 0x1fff;
+		plan(&tlb, &g, &emitted);
+		expect_range(&emitted, AARCH64_TLBI_VALE1,
+			     UINT64_C(0x400000000000) | (bit < 49 ? page : 0));
+		expect_end(&emitted);
+	}
+	g.gather.range_count = 0;
 	gathering_close(&g);
 }
 

@@ -40,10 +40,10 @@ static void emit_one(const struct plan *plan, enum aarch64_tlb_operation operati
 	plan->emit(plan->context, &instruction);
 }
 
+/* Of a table of stage 1. */
 static bool is_el2(const struct plan *plan)
 {
-	return (plan->kind & ARM_KIND_STAGE1) != 0 &&
-	       (plan->tlb->table->features & AARCH64_EL2) != 0;
+	return (plan->tlb->table->features & AARCH64_EL2) != 0;
 }
 
 /* The TLBI by address, and the ASID in its operand. */

@@ -4,17 +4,14 @@
 #include "geometry.h"
 #include "tlb.h"
 
-uint64_t x86_64_tlb_count(const struct tlb_gather *gather, uint64_t limit)
+uint64_t x86_64_tlb_count(const struct tlb_gather *gather)
 {
 	uint64_t count = 0;
 
 	for (size_t i = 0; i < gather->range_count; i++) {
 		const struct tlb_range *range = &gather->ranges[i];
-		uint64_t more = (range->last - range->start) / range->leaf_size;
 
-		if (more >= limit - count)
-			return limit + 1;
-		count += more + 1;
+		count += (range->last - range->start) / range->leaf_size + 1;
 	}
 	return count;
 }
@@ -113,7 +110,7 @@ enum register_status x86_64_tlb_plan(const struct x86_64_tlb *tlb, const struct 
 {
 	const struct x86_64_tlb_instruction invlpg = { .operation = X86_64_INVLPG };
 	uint64_t limit = tlb->threshold != 0 ? tlb->threshold : X86_64_TLB_THRESHOLD;
-	bool all = gather->everything || x86_64_tlb_count(gather, limit) > limit;
+	bool all = gather->everything || x86_64_tlb_count(gather) > limit;
 	bool global = x86_64_tlb_any_global(gather);
 	bool shared = tlb->space == X86_64_TLB_SHARED;
 	bool current = tlb->space == X86_64_TLB_CURRENT || (shared && !tlb->pcid_enabled);

@@ -5,8 +5,8 @@
 
 #include "twofold/x86_64_tlb.h"
 
-/* Single addresses that the gather's ranges take, or limit + 1 if that is more than `limit`. */
-uint64_t x86_64_tlb_count(const struct tlb_gather *gather, uint64_t limit);
+/* Single addresses that the gather's ranges take. */
+uint64_t x86_64_tlb_count(const struct tlb_gather *gather);
 
 /* Whether anything that went away was global. */
 bool x86_64_tlb_any_global(const struct tlb_gather *gather);

@@ -72,7 +72,7 @@ enum register_status x86_64_vpid_tlb_plan(const struct page_table *table, uint64
 {
 	struct x86_64_tlb_instruction instruction = { .operation = X86_64_INVVPID, .id = vpid };
 	uint64_t limit = threshold != 0 ? threshold : X86_64_TLB_THRESHOLD;
-	bool by_address = !gather->everything && x86_64_tlb_count(gather, limit) <= limit;
+	bool by_address = !gather->everything && x86_64_tlb_count(gather) <= limit;
 
 	if (table->format->kind != X86_KIND_STAGE1)
 		return refuse(refusal, REGISTER_WRONG_TABLE, "INVVPID", "x86_64_stage1", 0, 0);
