@@ -443,6 +443,10 @@ Test(tlb_aarch64, threshold)
 	tlb.all_asids = false;
 	gathering_protect(&g, 0x40200000, 0x1000);
 	expect_all(&tlb, &g, AARCH64_TLBI_VMALLE1, 0);
+	tlb_gather_finish(&g.gather);
+	gathering_map(&g, 0x40400000, 0x100000, true);
+	gathering_protect(&g, 0x40400000, 0x81000); /* one range */
+	expect_all(&tlb, &g, AARCH64_TLBI_VMALLE1, 0);
 	gathering_close(&g);
 }
 

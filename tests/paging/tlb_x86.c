@@ -408,6 +408,24 @@ Test(tlb_x86, vpid)
 	gathering_close(&g);
 }
 
+/* One range is all that there is: of tables, or with a global leaf. */
+Test(tlb_x86, one_range)
+{
+	const struct x86_64_tlb other = {
+		.space = X86_64_TLB_OTHER, .pcid_enabled = true, .invpcid = true, .pcid = 0x77
+	};
+	struct tlb_range range = {
+		.start = 0x40000000, .last = 0x401fffff, .leaf_size = PAGE_SIZE_2M, .tables = true
+	};
+	struct tlb_gather gather = { .ranges = &range, .range_count = 1, .range_capacity = 1 };
+
+	expect_vpid(UINT64_C(0xf0000000000), &gather, 3);
+	expect_only(&other, &gather, X86_64_INVPCID, 1, 0x77);
+	range.tables = false;
+	range.global = true;
+	expect_vpid(UINT64_C(0xe0000000000), &gather, 1);
+}
+
 Test(tlb_x86, npt)
 {
 	struct gathering g;
