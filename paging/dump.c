@@ -59,7 +59,7 @@ static void put_size(struct line *line, uint64_t bytes, unsigned int width)
 	unsigned int unit = 0;
 
 	bytes >>= 10;
-	while (units[unit + 1] != '\0' && bytes != 0 && (bytes & 0x3ff) == 0) {
+	while (bytes != 0 && (bytes & 0x3ff) == 0) {
 		bytes >>= 10;
 		unit++;
 	}

@@ -269,6 +269,8 @@ FORMAT_TEST(check, empty_table)
 FORMAT_TEST(check, live_count)
 {
 	virt_addr virt = page_of(format);
+	const struct checked *checked;
+	struct page_check twice = { .rules = 0 };
 	phys_addr leaf, slot;
 	struct world world;
 
@@ -283,9 +285,15 @@ FORMAT_TEST(check, live_count)
 		require_one(check_world(&world, 0), PAGE_RULE_LIVE_COUNT, slot, 2);
 	entry_write(&world, leaf + 8, 0);
 	world.table.tables++;
-	require_one(check_world(&world, 0), PAGE_RULE_TABLE_TOTAL, world.table.root,
-		    format->levels);
+	checked = check_world(&world, 0);
+	require_one(checked, PAGE_RULE_TABLE_TOTAL, world.table.root, format->levels);
+	REQUIRE(checked->violations[0].level == format->levels - 1, "level %u",
+		checked->violations[0].level);
 	world.table.tables--;
+	for (unsigned int i = 1; i <= 2; i++) /* what it counts adds up */
+		REQUIRE(page_table_check(&world.table, &twice) == PAGING_OK && twice.broken == 0 &&
+				twice.tables == i * (format->levels - 1),
+			"%" PRIu64 " broken, %" PRIu64 " tables", twice.broken, twice.tables);
 	world_check(&world);
 	world_close(&world);
 }

@@ -367,6 +367,74 @@ Test(fault, riscv_other_traps)
 	}
 }
 
+/* Which bits of a register say something: one is the other way, and the rest stays. */
+
+static bool alike(const struct page_fault *a, const struct page_fault *b)
+{
+	return a->cause == b->cause && a->access == b->access && a->walk == b->walk &&
+	       a->user == b->user && a->level == b->level && a->virt == b->virt &&
+	       a->phys == b->phys && a->phys_exact == b->phys_exact;
+}
+
+Test(fault, x86_64_bits)
+{
+	/* Reads of what is not present. */
+	const struct page_fault read = x86_64_explain_page_fault(0, LINEAR);
+	const struct page_fault ept = x86_64_explain_ept_violation(0x181, PHYSICAL, LINEAR);
+	const struct page_fault npf = x86_64_explain_npf(0x100000004, PHYSICAL);
+
+	for (unsigned int bit = 0; bit < 64; bit++) {
+		uint64_t flip = UINT64_C(1) << bit;
+		struct page_fault other = x86_64_explain_page_fault(flip, LINEAR);
+
+		REQUIRE(!alike(&read, &other) == ((flip & UINT64_C(0x8000803f)) != 0),
+			"bit %u of an error code", bit);
+		other = x86_64_explain_ept_violation(0x181 ^ flip, PHYSICAL, LINEAR);
+		REQUIRE(!alike(&ept, &other) == (bit < 9), "bit %u of a qualification", bit);
+		other = x86_64_explain_npf(0x100000004 ^ flip, PHYSICAL);
+		REQUIRE(!alike(&npf, &other) == ((flip & UINT64_C(0x28000001b)) != 0),
+			"bit %u of EXITINFO1", bit);
+	}
+}
+
+Test(fault, aarch64_bits)
+{
+	struct page_fault data, other;
+
+	/* A load that stage 2 did not translate. */
+	REQUIRE(aarch64_explain_stage2(0x92000006, LINEAR, 0xabcd0, &data), "no abort");
+	for (unsigned int bit = 0; bit < 64; bit++) {
+		uint64_t flip = UINT64_C(1) << bit;
+		bool abort = aarch64_explain_stage2(0x92000006 ^ flip, LINEAR, 0xabcd0, &other);
+
+		REQUIRE(abort == (bit < 27 || bit == 28 || bit > 31), "bit %u of the class", bit);
+		REQUIRE(!abort || !alike(&data, &other) == (bit < 9 || bit == 10 || bit == 28),
+			"bit %u of ESR", bit);
+		REQUIRE(aarch64_explain_stage2(0x92000006, 0, flip, &other) &&
+				other.phys == (bit >= 4 && bit < 48 ? flip << 8 : 0),
+			"bit %u of HPFAR", bit);
+	}
+	for (uint64_t class = 0; class < 64; class ++)
+		REQUIRE(aarch64_explain_stage1(class << 26 | 6, LINEAR, &other) ==
+				(class == 0x20 || class == 0x21 || class == 0x24 || class == 0x25),
+			"class 0x%" PRIx64, class);
+}
+
+Test(fault, riscv_bits)
+{
+	struct page_fault walk, other;
+
+	REQUIRE(riscv_explain_guest_page_fault(23, LINEAR, 1, 0x3000, &walk), "none");
+	for (unsigned int bit = 0; bit < 64; bit++) {
+		uint64_t htinst = 0x3000 ^ UINT64_C(1) << bit;
+
+		REQUIRE(riscv_explain_guest_page_fault(23, LINEAR, 1, htinst, &other), "none");
+		REQUIRE(other.walk == (bit == 5 || bit == 12) &&
+				other.access == (bit == 12 ? R : W),
+			"bit %u of htinst", bit);
+	}
+}
+
 Test(fault, prediction)
 {
 	static const struct {

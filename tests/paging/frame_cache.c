@@ -50,6 +50,8 @@ Test(frame_cache, bad_arguments)
 		REQUIRE(frame_cache_init(&cache, &memory->allocator, sizes[i], &access) ==
 				PAGING_BAD_SIZE,
 			"size 0x%" PRIx64, sizes[i]);
+	REQUIRE(frame_cache_init(&cache, &memory->allocator, 8, &access) == PAGING_OK,
+		"the smallest");
 	REQUIRE(frame_cache_init(&cache, NULL, PAGE_SIZE_4K, &access) == PAGING_BAD_ARGUMENT,
 		"no source");
 	memory_destroy(memory);

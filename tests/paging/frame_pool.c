@@ -89,6 +89,30 @@ Test(frame_pool, gives_all_of_its_region_and_no_more)
 	region_close(&region, 16 * PAGE_SIZE_4K);
 }
 
+/* None, one, some: what is given back at once is there again. */
+Test(frame_pool, takes_many_back)
+{
+	struct region region;
+	struct frame frames[5], again;
+
+	region_open(&region, 5 * PAGE_SIZE_4K);
+	for (size_t count = 0; count <= 5; count++) {
+		struct frame_allocator *allocator = &region.pool.allocator;
+
+		for (size_t i = 0; i < 5; i++)
+			cr_assert(take(&region, PAGE_SIZE_4K, &frames[i]));
+		allocator->free_many(allocator, FRAME_TABLE, frames, count);
+		cr_assert_eq(region.pool.in_use, 5 - count);
+		for (size_t i = count; i-- != 0;) {
+			cr_assert(take(&region, PAGE_SIZE_4K, &again));
+			cr_assert_eq(again.start, frames[i].start);
+		}
+		cr_assert(!take(&region, PAGE_SIZE_4K, &again));
+		allocator->free_many(allocator, FRAME_TABLE, frames, 5);
+	}
+	region_close(&region, 5 * PAGE_SIZE_4K);
+}
+
 Test(frame_pool, last_in_first_out_for_each_size)
 {
 	struct region region;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What an operation asks to be flushed, to the byte, and where the freed tables are meanwhile. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "flush_watch.h"
 #include "require.h"
@@ -106,7 +107,73 @@ FORMAT_TEST(gather, pages_and_tables_by_turns)
 	world_close(&world);
 }
 
-/* A leaf of each size whose tables stay. */
+/* The same at two places at once: pages and tables of each make four ranges that go on, whatever
+ * was before them. */
+FORMAT_TEST(gather, two_places_by_turns)
+{
+	uint64_t granule = format_granule(format), span = format->level_size[1];
+	virt_addr virt[2] = { format_middle(format), format_middle(format) + 4 * span };
+	struct tlb_range ranges[8] = { { .start = 0 } };
+	struct frame frames[8];
+	struct tlb_gather gather = {
+		.ranges = ranges, .range_capacity = 8, .frames = frames, .frame_capacity = 8
+	};
+	struct page_table_op op = { .leaf_sizes = granule };
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = gather.owner = world_frames(&world);
+	for (unsigned int i = 0; i < 2; i++)
+		REQUIRE(page_table_map(&world.table, virt[i], 0, 3 * span, format_plain_flags(),
+				       &op) == PAGING_OK,
+			"no map");
+	op.gather = &gather;
+	for (uint64_t page = 1; page <= 5; page += 2)
+		REQUIRE(page_table_unmap(&world.table, virt[0] + 3 * span - page * granule, granule,
+					 &op) == PAGING_OK,
+			"no page at the end");
+	for (uint64_t done = 0; done < 2 * span; done += granule) {
+		for (unsigned int i = 0; i < 2; i++)
+			REQUIRE(page_table_unmap(&world.table, virt[i] + done, granule, &op) ==
+					PAGING_OK,
+				"0x%" PRIx64 " is not unmapped", virt[i] + done);
+	}
+	REQUIRE(!gather.everything && gather.range_count == 7, "%zu ranges", gather.range_count);
+	for (size_t i = 0; i < 4; i++)
+		REQUIRE(ranges[3 + i].start == virt[i % 2] &&
+				ranges[3 + i].last == virt[i % 2] + (2 * span - 1) &&
+				ranges[3 + i].tables == (i >= 2),
+			"range %zu: [0x%" PRIx64 ", 0x%" PRIx64 "]", i, ranges[3 + i].start,
+			ranges[3 + i].last);
+	tlb_gather_finish(&gather);
+	world_close(&world);
+}
+
+/* Nothing is noted of pages any more, one after the other or not. */
+FORMAT_TEST(gather, pages_after_everything)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+	struct tlb_range range;
+	struct tlb_gather gather = { .ranges = &range, .range_capacity = 1 };
+	struct page_table_op op = { .leaf_sizes = granule };
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	REQUIRE(page_table_map(&world.table, virt, 0, 8 * granule, format_plain_flags(), &op) ==
+			PAGING_OK,
+		"no map");
+	op.gather = &gather;
+	for (uint64_t page = 0; page < 6; page++)
+		REQUIRE(page_table_unmap(&world.table, virt + (page == 0 ? 7 : page) * granule,
+					 granule, &op) == PAGING_OK,
+			"page %" PRIu64, page);
+	REQUIRE(gather.everything && gather.range_count == 1 && range.start == virt + 7 * granule,
+		"%zu ranges", gather.range_count);
+	world_close(&world);
+}
+
 /* Tables become leaves, and the table that these are in does too: a frame that goes away has leaves
  * now where tables were that went before it. */
 FORMAT_TEST(gather, collapse_over_several_levels)
@@ -133,6 +200,7 @@ FORMAT_TEST(gather, collapse_over_several_levels)
 	world_close(&world);
 }
 
+/* A leaf of each size whose tables stay. */
 FORMAT_TEST(gather, one_leaf)
 {
 	virt_addr virt = format_middle(format);
@@ -423,6 +491,62 @@ static void count_flush(const struct tlb_gather *gather, void *context)
 
 	REQUIRE(tlb_gather_needed(gather), "a flush without need");
 	++*flushes;
+}
+
+/* What tlb_gather_finish does, in its order. */
+struct steps {
+	struct frame_allocator allocator;
+	char text[16];
+};
+
+static void note_step(struct steps *steps, char step)
+{
+	steps->text[strlen(steps->text)] = step;
+}
+
+static void note_flush(const struct tlb_gather *gather, void *context)
+{
+	(void)gather;
+	note_step(context, 'f');
+}
+
+static void note_wait(const struct tlb_gather *gather, void *context)
+{
+	(void)gather;
+	note_step(context, 'w');
+}
+
+static void note_free(struct frame_allocator *allocator, enum frame_use use, struct frame frame)
+{
+	(void)use;
+	(void)frame;
+	note_step((struct steps *)allocator, '-');
+}
+
+/* Frames go back after the flush, and after the readers where there are such; without frames nobody
+ * is waited for. */
+Test(gather_end, waits_for_readers_of_frames)
+{
+	static const char *const texts[] = { "f", "fw-", "fw--", "fw---" };
+
+	for (size_t count = 0; count < 4; count++) {
+		struct steps steps = { .allocator = { .free = note_free } };
+		struct tlb_range range = { .start = 0, .last = 4095, .leaf_size = 4096 };
+		struct frame frames[3] = { { .size = 4096 }, { .size = 4096 }, { .size = 4096 } };
+		struct tlb_gather gather = { .ranges = &range,
+					     .range_count = 1,
+					     .range_capacity = 1,
+					     .frames = frames,
+					     .frame_count = count,
+					     .frame_capacity = 3,
+					     .owner = &steps.allocator,
+					     .flush = note_flush,
+					     .wait_for_readers = note_wait,
+					     .context = &steps };
+
+		tlb_gather_finish(&gather);
+		REQUIRE(strcmp(steps.text, texts[count]) == 0, "%zu frames: %s", count, steps.text);
+	}
 }
 
 Test(gather_end, calls_flush_once_and_only_if_needed)

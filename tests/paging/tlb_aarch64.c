@@ -185,6 +185,28 @@ Test(tlb_aarch64, tables)
 	gathering_close(&g);
 }
 
+/* One range of three neighbours: an address in each. */
+Test(tlb_aarch64, several_tables)
+{
+	struct gathering g;
+	struct aarch64_tlb tlb = { .table = &g.world.table, .asid = 1 };
+	struct tlb_range range = {
+		.start = 0x40000000, .last = 0x405fffff, .leaf_size = PAGE_SIZE_2M, .tables = true
+	};
+	struct emitted emitted;
+
+	gathering_open(&g, "s1-4k-48");
+	g.gather.ranges = &range;
+	g.gather.range_count = 1;
+	plan(&tlb, &g, &emitted);
+	expect(&emitted, AARCH64_TLBI_VAE1, UINT64_C(0x0001000000040000));
+	expect(&emitted, AARCH64_TLBI_VAE1, UINT64_C(0x0001000000040200));
+	expect(&emitted, AARCH64_TLBI_VAE1, UINT64_C(0x0001000000040400));
+	expect_end(&emitted);
+	g.gather.range_count = 0;
+	gathering_close(&g);
+}
+
 /* Addresses that end at 2^64: bits 55:12, and nothing of 63:56 where the ASID is. */
 Test(tlb_aarch64, upper_half)
 {

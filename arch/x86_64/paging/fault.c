@@ -16,8 +16,7 @@
 #define CODE_SGX      (UINT64_C(1) << 15)
 #define CODE_RMP      (UINT64_C(1) << 31)
 
-#define NPF_FINAL (UINT64_C(1) << 32) /* of the guest's own access */
-#define NPF_WALK  (UINT64_C(1) << 33) /* of the walk of its tables */
+#define NPF_WALK (UINT64_C(1) << 33) /* of the walk of the guest's tables; else bit 32 is set */
 
 /* Exit qualification of an EPT violation. */
 #define EPT_READ        (UINT64_C(1) << 0)
@@ -100,7 +99,7 @@ struct page_fault x86_64_explain_npf(uint64_t exit_info1, uint64_t exit_info2)
 	if ((exit_info1 & CODE_RMP) != 0)
 		fault.cause = FAULT_OTHER;
 	fault.access = code_access(exit_info1);
-	fault.walk = (exit_info1 & (NPF_FINAL | NPF_WALK)) == NPF_WALK;
+	fault.walk = (exit_info1 & NPF_WALK) != 0;
 	fault.phys = exit_info2;
 	fault.phys_exact = ALL_BITS;
 	return fault;
