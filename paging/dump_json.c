@@ -46,10 +46,15 @@ static void put_digits(const struct json *json, uint64_t value, unsigned int bas
 	put(json, &text[at]);
 }
 
+static void put_number(const struct json *json, uint64_t value)
+{
+	put_digits(json, value, 10);
+}
+
 static void put_count(struct json *json, const char *key, uint64_t value)
 {
 	put_key(json, key);
-	put_digits(json, value, 10);
+	put_number(json, value);
 }
 
 static void put_hex(struct json *json, const char *key, uint64_t value)
@@ -154,7 +159,7 @@ static void put_summary(struct json *json, const struct page_table *table)
 	begin(json, "[");
 	for (unsigned int level = 0; level < statistics.level_count; level++) {
 		separate(json);
-		put_digits(json, statistics.levels[level], 10);
+		put_number(json, statistics.levels[level]);
 	}
 	end(json, "]");
 	end(json, "}");

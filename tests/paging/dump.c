@@ -149,8 +149,11 @@ static void check_totals(struct world *world, const char *line)
 		REQUIRE(rest != NULL && (rest == line || rest[-1] == ' '), "no \"%s\" in: %s",
 			wanted, line);
 	}
+	REQUIRE((strncmp(line, "nothing mapped; ", strlen("nothing mapped; ")) == 0) ==
+			(world->model.count == 0),
+		"%s", line);
 	rest = strchr(line, ';');
-	REQUIRE(rest != NULL && sscanf(rest, "; %llu table", &tables) == 1 &&
+	REQUIRE(rest != NULL && strchr(line, ';') == strrchr(line, ';') && sscanf(rest, "; %llu table", &tables) == 1 &&
 			(rest[strlen(rest) - 1] == 's') == (tables != 1) &&
 			tables == model_tables(&world->model),
 		"%s", line);
