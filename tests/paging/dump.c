@@ -153,7 +153,8 @@ static void check_totals(struct world *world, const char *line)
 			(world->model.count == 0),
 		"%s", line);
 	rest = strchr(line, ';');
-	REQUIRE(rest != NULL && strchr(line, ';') == strrchr(line, ';') && sscanf(rest, "; %llu table", &tables) == 1 &&
+	REQUIRE(rest != NULL && strchr(line, ';') == strrchr(line, ';') &&
+			sscanf(rest, "; %llu table", &tables) == 1 &&
 			(rest[strlen(rest) - 1] == 's') == (tables != 1) &&
 			tables == model_tables(&world->model),
 		"%s", line);
@@ -205,6 +206,36 @@ FORMAT_TEST(dump, runs)
 				world.model.leaves[model_index(&world.model, what.virt) - 1].flags;
 		world_must(&world, &what);
 		check_dump(&world);
+	}
+	world_close(&world);
+}
+
+/* Runs of powers of two: each is said in the largest unit that it has a number of. */
+FORMAT_TEST(dump, sizes)
+{
+	uint64_t granule = format_granule(format), span = format->level_size[1];
+	virt_addr virt = format_middle(format);
+	const struct dump *dump;
+	struct world world;
+	size_t line = 0;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	for (uint64_t size = granule; size < span; size *= 2) {
+		world_map(&world, virt, 0, size);
+		virt += span;
+	}
+	dump = dump_of(&world);
+	for (uint64_t size = granule; size < span; size *= 2) {
+		char text[24];
+
+		if (size < UINT64_C(1) << 20)
+			(void)snprintf(text, sizeof(text), " %" PRIu64 "K ", size >> 10);
+		else
+			(void)snprintf(text, sizeof(text), " %" PRIu64 "M ", size >> 20);
+		/* The line begins with three addresses. */
+		REQUIRE(strstr(dump->lines[line], text) != NULL, "not%sin: %s", text,
+			dump->lines[line]);
+		line++;
 	}
 	world_close(&world);
 }
