@@ -89,8 +89,6 @@ static inline enum paging_status plan_leaf(const struct encoder *e, struct page_
 			split_all_tables(e, c->level, edit->leaf_size, c->input, last);
 	else if (!cursor_covers(e, c))
 		edit->frames_needed += split_tables(e, c->level, c->input, last);
-	else if (edit_empties(edit))
-		edit->removed[c->level]++;
 	return PAGING_OK;
 }
 
@@ -139,10 +137,10 @@ static inline uint64_t edit_plan_tables(const struct encoder *e, const struct pa
 	uint64_t limit = edit_tables_limit(e, table, edit);
 	uint64_t n;
 
-	if (limit == 0 || edit_may_break(e, edit))
+	if (limit == 0)
 		return 0;
-	/* Each leaf will be looked at, and the hint that it may have. */
-	if (e->contiguous != 0 && !edit_takes_tables(edit))
+	/* Each leaf will be looked at: the hint that it may have, and whether it has to break. */
+	if ((e->contiguous | e->break_bits) != 0 && !edit_takes_tables(edit))
 		return 0;
 	n = edit_skips(edit) ? edit_tables_ahead(e, entry, limit, true)
 			     : edit_tables_ahead(e, entry, limit, false);

@@ -192,10 +192,4 @@ static ALWAYS_INLINE uint64_t edit_tables_ahead(const struct encoder *e, const u
 	return n;
 }
 
-/* What a lowest table holds may take break-before-make: that shows only inside. */
-static ALWAYS_INLINE bool edit_may_break(const struct encoder *e, const struct edit *edit)
-{
-	return e->break_bits != 0 && edit->op->gather && edit->change.kind == CHANGE_PROTECT;
-}
-
 #endif

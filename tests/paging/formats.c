@@ -447,6 +447,30 @@ struct page_flags format_plain_flags(void)
 	return (struct page_flags){ .read = 1, .write = 1, .execute = 1 };
 }
 
+/* Something that not every format has; most often nothing, since two of them seldom go together. */
+static void add_special(struct page_flags *flags, unsigned int which, uint64_t word)
+{
+	switch (which) {
+	case 0:
+		flags->protection_key = word & 15;
+		break;
+	case 1:
+		flags->ignore_pat = 1;
+		break;
+	case 2:
+		flags->suppress_ve = 1;
+		break;
+	case 3:
+		flags->guarded = 1;
+		break;
+	case 4:
+		flags->share = word & 3;
+		break;
+	default:
+		break;
+	}
+}
+
 struct page_flags format_random_flags(const struct format_case *format, uint64_t *random_state)
 {
 	for (;;) {
@@ -461,22 +485,12 @@ struct page_flags format_random_flags(const struct format_case *format, uint64_t
 		flags.idle = (word >> 7) & 1;
 		flags.dirty = ((word >> 8) & 3) == 0;
 		flags.type = (word >> 10) & 7;
-		flags.ignore_pat = (word >> 13) & 1;
-		flags.suppress_ve = (word >> 14) & 1;
-		flags.protection_key = (word >> 16) & 15;
 		flags.software = (uint16_t)((word >> 32) & ((1u << format->software_bits) - 1));
-		flags.guarded = (word >> 21) & 1;
-		flags.share = (word >> 22) & 3;
 		flags.execute_privileged = (word >> 24) & 1;
 		flags.execute_user = (word >> 25) & 1;
 		flags.modified = format->config.modifier != 0 && ((word >> 28) & 1) != 0;
-		if (((word >> 20) & 1) != 0) { /* more than half of all words are too special */
-			flags.protection_key = 0;
-			flags.ignore_pat = 0;
-			flags.suppress_ve = 0;
-			flags.guarded = 0;
-			flags.share = 0;
-		}
+		add_special(&flags, (word >> 13) & 7, word >> 16);
+		add_special(&flags, (word >> 20) & 7, word >> 48);
 		if (((word >> 26) & 3) != 0)
 			flags.execute_privileged = flags.execute_user = 0;
 		if (format->expressible(format, flags))

@@ -380,6 +380,86 @@ Test(full_tables, many_are_unmapped)
 	}
 }
 
+/* So many that they are looked at by eights, with one among them, each in turn, that is different.
+ */
+#define ROW 20
+
+/* A page of it is missing. */
+static void miss_page(struct book *book, uint64_t page, struct page_table_op *op)
+{
+	struct page_table *table = &book->world.table;
+	uint64_t granule = format_granule(&book->format), tables = table->tables;
+	enum paging_status status;
+
+	op->mode = 0;
+	REQUIRE(page_table_unmap(table, book_at(book, page), granule, op) == PAGING_OK, "unmap");
+	status = page_table_unmap(table, book->virt, ROW * book->span, op);
+	REQUIRE(status == PAGING_NOT_MAPPED && op->conflict == book_at(book, page) &&
+			table->tables == tables,
+		"unmap: %s at 0x%" PRIx64, status_name(status), op->conflict);
+	status = page_table_protect(table, book->virt, ROW * book->span, format_plain_flags(), op);
+	REQUIRE(status == PAGING_NOT_MAPPED && op->conflict == book_at(book, page), "protect: %s",
+		status_name(status));
+	status = page_table_map(table, book_at(book, page), page * granule, granule,
+				format_plain_flags(), op);
+	REQUIRE(status == PAGING_OK, "map: %s", status_name(status));
+}
+
+/* It is none: a hole, or a leaf. All of the row goes. */
+static void miss_table(struct book *book, uint64_t k, bool leaf, struct page_table_op *op)
+{
+	struct page_table *table = &book->world.table;
+	virt_addr virt = book->virt + k * book->span;
+	enum paging_status status;
+
+	op->mode = PAGING_SKIP_HOLES;
+	status = page_table_unmap(table, virt, book->span, op);
+	REQUIRE(status == PAGING_OK, "a table: %s", status_name(status));
+	op->leaf_sizes = book->span;
+	if (leaf && (table->leaf_sizes & book->span) != 0) {
+		status = page_table_map(table, virt, 0, book->span, format_plain_flags(), op);
+		REQUIRE(status == PAGING_OK, "a leaf: %s", status_name(status));
+	}
+	op->leaf_sizes = format_granule(&book->format);
+	status = page_table_unmap(table, book->virt, ROW * book->span, op);
+	REQUIRE(status == PAGING_OK && table->tables == 1, "the row: %s, %" PRIu64 " tables",
+		status_name(status), table->tables);
+}
+
+FORMAT_TEST(full_tables, one_of_a_row_is_different)
+{
+	struct tlb_range ranges[64];
+	struct frame frames[64];
+	struct tlb_gather gather = {
+		.ranges = ranges, .range_capacity = 64, .frames = frames, .frame_capacity = 64
+	};
+	struct page_table_op op = { .leaf_sizes = format_granule(format) };
+	struct book book;
+
+	if (too_large(format) || !book_open(&book, format, ROW, MEMORY_BY_OFFSET))
+		return;
+	gather.owner = op.frames = world_frames(&book.world);
+	for (uint64_t k = 0; k < ROW; k++) {
+		for (unsigned int how = 0; how < 4; how++) {
+			require_story_begin("table %" PRIu64 " of the row, %u", k, how);
+			op.mode = 0;
+			op.gather = NULL;
+			REQUIRE(page_table_map(&book.world.table, book.virt, 0, ROW * book.span,
+					       format_plain_flags(), &op) == PAGING_OK,
+				"no map");
+			if (how == 0)
+				miss_page(&book, k * book.entries + k, &op);
+			if (how >= 2)
+				op.gather = &gather;
+			miss_table(&book, k, (how & 1) != 0, &op);
+			tlb_gather_finish(&gather);
+			REQUIRE(book.world.memory->live == 1, "%" PRIu64 " frames",
+				book.world.memory->live);
+		}
+	}
+	book_close(&book);
+}
+
 /* Page by page */
 
 static void unmap_page(struct book *book, uint64_t page, struct page_table_op *op)

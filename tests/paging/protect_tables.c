@@ -38,6 +38,12 @@ static phys_addr phys_jumps(const struct book *book, uint64_t page)
 	return (page + page / 37 * 3) * format_granule(&book->format);
 }
 
+/* In order, but for two neighbours here and there that are one frame. */
+static phys_addr phys_twins(const struct book *book, uint64_t page)
+{
+	return (page % 19 < 2 ? 3 : page) * format_granule(&book->format);
+}
+
 /* Up to the last that there is, in the middle of a table, and from 0 on. */
 static phys_addr phys_over_the_top(const struct book *book, uint64_t page)
 {
@@ -124,6 +130,7 @@ static const struct book_style styles[] = {
 	{ phys_downwards, flags_idle },
 	{ phys_all_one, flags_plain },
 	{ phys_jumps, flags_idle },
+	{ phys_twins, flags_idle },
 	{ phys_over_the_top, flags_full },
 	{ phys_over_a_part, flags_full },
 	{ phys_in_order, flags_some_read_only },
@@ -156,6 +163,13 @@ static bool mark_inside(const struct book *book, uint64_t page)
 	return page % book->entries == 7 || page % book->entries == book->entries / 2 + 9;
 }
 
+/* One of sixteen neighbours or none, each in turn. */
+static bool mark_seldom(const struct book *book, uint64_t page)
+{
+	(void)book;
+	return page % 17 == 0;
+}
+
 static bool mark_every_second(const struct book *book, uint64_t page)
 {
 	(void)book;
@@ -170,7 +184,7 @@ static bool mark_all(const struct book *book, uint64_t page)
 }
 
 static bool (*const marks[])(const struct book *book, uint64_t page) = {
-	mark_none, mark_first, mark_last, mark_inside, mark_every_second, mark_all,
+	mark_none, mark_first, mark_last, mark_inside, mark_seldom, mark_every_second, mark_all,
 };
 
 static void mark(struct book *book, bool (*which)(const struct book *, uint64_t), bool write)
