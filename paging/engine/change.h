@@ -67,6 +67,22 @@ static ALWAYS_INLINE uint64_t leaf_changed(const struct encoder *e, const struct
 	       (old & e->contiguous);
 }
 
+/* Whether any leaf of the cursor's group will be another. */
+static inline bool group_changes(const struct encoder *e, const struct page_table *table,
+				 const struct page_cursor *c, const struct change *change)
+{
+	const uint64_t *entries = group_first(table, e, c);
+	uint64_t count = hinted_entries(e, table, c->level);
+
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t d = entry_load(&entries[i]);
+
+		if (leaf_changed(e, table, change, d, c->level) != d)
+			return true;
+	}
+	return false;
+}
+
 /* Whether changing the leaf as a whole takes break-before-make. */
 static ALWAYS_INLINE bool change_breaks(const struct encoder *e, const struct page_table *table,
 					const struct page_cursor *c, const struct change *change,
@@ -75,7 +91,7 @@ static ALWAYS_INLINE bool change_breaks(const struct encoder *e, const struct pa
 	if ((change->kind != CHANGE_PROTECT && change->kind != CHANGE_WRITE_PROTECT) || !gather)
 		return false;
 	if (in_group(e, old))
-		return true;
+		return group_changes(e, table, c, change);
 	return e->break_bits != 0 && change->kind == CHANGE_PROTECT &&
 	       ((leaf_changed(e, table, change, old, c->level) ^ old) & e->break_bits) != 0;
 }
@@ -165,7 +181,7 @@ static inline void leaf_change(const struct encoder *e, const struct page_table 
 		leaf_change_one(e, table, c, change, old, gather);
 	} else if (change->kind == CHANGE_SOFTWARE) {
 		group_set_software(e, table, c, change);
-	} else {
+	} else if (group_changes(e, table, c, change)) {
 		if (change->kind == CHANGE_WRITE_PROTECT) {
 			attributes =
 				e->without_write(table, leaf_attributes(e, table, old, c->level));

@@ -222,6 +222,14 @@ static bool overlaps(const struct model_leaf *leaf, const struct model_op *what)
 	       leaf->virt + (leaf->size - 1) >= what->virt;
 }
 
+/* Its permissions are set to what they are. */
+static bool stays_as_it_was(const struct model *after, const struct model_leaf *leaf,
+			    const struct model_op *what)
+{
+	return what->kind == MODEL_PROTECT &&
+	       model_find(after, leaf->virt)->flags.software == leaf->flags.software;
+}
+
 static void check_ranges(struct flush_watch *watch, const struct model_op *what)
 {
 	const struct model *before = &watch->model_before, *after = &watch->world->model;
@@ -231,13 +239,17 @@ static void check_ranges(struct flush_watch *watch, const struct model_op *what)
 	for (size_t i = 0; i < before->count; i++) {
 		const struct model_leaf *leaf = &before->leaves[i];
 
-		if (leaf->note == 0 && unchanged(after, leaf) && !overlaps(leaf, what))
+		if (leaf->note == 0 && unchanged(after, leaf) &&
+		    (!overlaps(leaf, what) || stays_as_it_was(after, leaf, what)))
 			require_untouched(watch, leaf);
 	}
 	for (size_t i = 0; i < watch->asked_count; i++) {
 		const struct tlb_range *range = &watch->asked[i];
 
 		REQUIRE(range->start <= range->last, "an empty range at 0x%" PRIx64, range->start);
+		REQUIRE(addr_is_aligned(range->start, range->leaf_size) &&
+				addr_is_aligned(range->last + 1, range->leaf_size),
+			"half a leaf, from 0x%" PRIx64 " to 0x%" PRIx64, range->start, range->last);
 		REQUIRE(!range->tables || gone != 0,
 			"no table went away, 0x%" PRIx64 " says one did", range->start);
 	}

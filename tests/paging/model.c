@@ -453,6 +453,7 @@ bool model_breaks(const struct model *model, const struct model_op *op)
 		const struct model_leaf *leaf = &model->leaves[i];
 		bool whole = leaf->virt >= op->virt && last_of(leaf) <= last;
 		bool group = format_is_group(format, leaf->size);
+		struct page_flags to;
 
 		if (leaf->virt > last)
 			break;
@@ -462,9 +463,9 @@ bool model_breaks(const struct model *model, const struct model_op *op)
 			return true;
 		if (op->kind != MODEL_PROTECT)
 			continue;
-		if (group ||
-		    (format->break_flags != NULL &&
-		     format->break_flags(leaf->flags, changed(model, leaf->flags, op->flags))))
+		to = changed(model, leaf->flags, op->flags);
+		if ((group && !page_flags_equal(to, leaf->flags)) ||
+		    (format->break_flags != NULL && format->break_flags(leaf->flags, to)))
 			return true;
 	}
 	return false;
