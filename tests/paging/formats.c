@@ -497,3 +497,18 @@ struct page_flags format_random_flags(const struct format_case *format, uint64_t
 			return flags;
 	}
 }
+
+virt_addr format_roomy(const struct format_case *format)
+{
+	uint64_t largest = format_largest_leaf(format);
+
+	return addr_align_down(format_middle(format), largest);
+}
+
+bool format_has_dirty(const struct format_case *format)
+{
+	struct page_flags flags = format_plain_flags();
+
+	flags.dirty = 1;
+	return format->expressible(format, flags);
+}

@@ -98,6 +98,10 @@ uint64_t format_largest_leaf(const struct format_case *format);
 uint64_t format_next_smaller_leaf(const struct format_case *format, uint64_t size);
 /* What a leaf of that size is split into: a group into its entries, an entry into a table. */
 uint64_t format_split_leaf(const struct format_case *format, uint64_t size);
+/* Somewhere that the largest leaves fit, two of them and a bit. */
+virt_addr format_roomy(const struct format_case *format);
+/* Whether leaves can be marked dirty. */
+bool format_has_dirty(const struct format_case *format);
 /* Whether it is the size of a contiguous group. */
 bool format_is_group(const struct format_case *format, uint64_t size);
 /* What is invalidated of a leaf at a time: of a group, each of its entries. */

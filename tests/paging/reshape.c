@@ -1,77 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operations that change the shape of a table and not what it says (split, collapse), that put one
- * mapping over another (replace), and that follow what hardware marks (write-protect, harvest).
+ * Operations that change the shape of a table and not what it says (split, collapse), and that put
+ * one mapping over another (replace).
  */
 #include "suite.h"
 
 #include <inttypes.h>
 #include <string.h>
 
+#include "flushing.h"
 #include "require.h"
 #include "rng.h"
 #include "world.h"
-
-/* A gather that can always flush, and counts how often it did. */
-struct flushing {
-	struct tlb_gather gather;
-	struct tlb_range ranges[8];
-	struct frame frames[8];
-	unsigned int flushes;
-};
-
-static void count_flush(const struct tlb_gather *gather, void *context)
-{
-	(void)gather;
-	((struct flushing *)context)->flushes++;
-}
-
-static void flushing_init(struct flushing *f, struct world *world)
-{
-	memset(f, 0, sizeof(*f));
-	f->gather = (struct tlb_gather){ .ranges = f->ranges,
-					 .range_capacity = 8,
-					 .frames = f->frames,
-					 .frame_capacity = 8,
-					 .owner = world_frames(world),
-					 .flush = count_flush,
-					 .context = f };
-}
-
-/* Somewhere that the largest leaves fit, two of them and a bit. */
-static virt_addr place(const struct format_case *format)
-{
-	uint64_t largest = format_largest_leaf(format);
-
-	return addr_align_down(format_middle(format), largest);
-}
-
-static bool has_dirty(const struct format_case *format)
-{
-	struct page_flags flags = format_plain_flags();
-
-	flags.dirty = 1;
-	return format->expressible(format, flags);
-}
-
-/* The hardware writes to `virt`. */
-static void touch(struct world *world, virt_addr virt, bool write)
-{
-	struct walk_result leaf = world_translate(world, virt, world_accesses[0]);
-	uint64_t d = world->format->touch(world->format, leaf.descriptor, write);
-
-	REQUIRE(leaf.fault == WALK_OK || leaf.fault == WALK_DENIED, "nothing at 0x%" PRIx64, virt);
-	memcpy(memory_at(world->memory, leaf.entry, sizeof(d)), &d, sizeof(d));
-}
-
-static struct page_mapping query(struct world *world, virt_addr virt)
-{
-	struct page_mapping mapping;
-	enum paging_status status = page_table_query(&world->table, virt, &mapping);
-
-	REQUIRE(status == PAGING_OK, "0x%" PRIx64 ": %s", virt, status_name(status));
-	return mapping;
-}
 
 static void must(enum paging_status status, const char *what)
 {
@@ -93,7 +33,7 @@ static void same_meaning(struct world *world)
 FORMAT_TEST(reshape, split_leaves_no_larger_leaf_and_no_other_meaning)
 {
 	uint64_t largest = format_largest_leaf(format), granule = format_granule(format);
-	virt_addr at = place(format);
+	virt_addr at = format_roomy(format);
 	struct flushing f;
 	struct world world;
 
@@ -107,8 +47,9 @@ FORMAT_TEST(reshape, split_leaves_no_larger_leaf_and_no_other_meaning)
 		op.gather = live ? &f.gather : NULL;
 		must(page_table_split(&world.table, at + granule, granule, granule, &op), "split");
 		REQUIRE(op.done == granule, "done 0x%" PRIx64, op.done);
-		REQUIRE(query(&world, at + granule).size == granule, "a leaf is too large");
-		REQUIRE(query(&world, at + largest).size == largest, "more was split than asked");
+		REQUIRE(world_query(&world, at + granule).size == granule, "a leaf is too large");
+		REQUIRE(world_query(&world, at + largest).size == largest,
+			"more was split than asked");
 		tlb_gather_finish(&f.gather);
 		same_meaning(&world);
 		/* There is nothing left to do, and nothing is taken for it. */
@@ -121,20 +62,20 @@ FORMAT_TEST(reshape, split_leaves_no_larger_leaf_and_no_other_meaning)
 FORMAT_TEST(reshape, split_keeps_what_hardware_marked)
 {
 	uint64_t largest = format_largest_leaf(format), granule = format_granule(format);
-	virt_addr at = place(format);
+	virt_addr at = format_roomy(format);
 	struct page_table_op op = { 0 };
 	struct world world;
 
-	if (!has_dirty(format) || largest == granule)
+	if (!format_has_dirty(format) || largest == granule)
 		return;
 	world_open(&world, format, MEMORY_BY_OFFSET);
 	world_map(&world, at, 0, largest);
-	touch(&world, at, true);
+	world_touch(&world, at, true);
 	world_resync(&world);
 	op.frames = world_frames(&world);
 	must(page_table_split(&world.table, at, granule, granule, &op), "split");
-	REQUIRE(query(&world, at).flags.dirty, "the page that was split off is clean");
-	REQUIRE(query(&world, at + largest - 1).flags.dirty, "the rest is clean");
+	REQUIRE(world_query(&world, at).flags.dirty, "the page that was split off is clean");
+	REQUIRE(world_query(&world, at + largest - 1).flags.dirty, "the rest is clean");
 	same_meaning(&world);
 	world_close(&world);
 }
@@ -143,7 +84,7 @@ FORMAT_TEST(reshape, split_within_a_budget_comes_to_the_same)
 {
 	uint64_t largest = format_largest_leaf(format), granule = format_granule(format);
 	uint64_t next = format_split_leaf(format, largest);
-	virt_addr at = place(format), from = at;
+	virt_addr at = format_roomy(format), from = at;
 	uint64_t left = 3 * largest, tables;
 	enum paging_status status = PAGING_BUDGET;
 	unsigned int calls = 0;
@@ -170,7 +111,7 @@ FORMAT_TEST(reshape, split_within_a_budget_comes_to_the_same)
 	must(status, "the last call");
 	REQUIRE(left == 0, "0x%" PRIx64 " left", left);
 	for (unsigned int i = 0; i < 3; i++)
-		REQUIRE(query(&world, at + i * largest).size == next, "leaf %u", i);
+		REQUIRE(world_query(&world, at + i * largest).size == next, "leaf %u", i);
 	same_meaning(&world);
 	world_close(&world);
 }
@@ -178,7 +119,7 @@ FORMAT_TEST(reshape, split_within_a_budget_comes_to_the_same)
 FORMAT_TEST(reshape, split_without_memory_changes_nothing)
 {
 	uint64_t largest = format_largest_leaf(format), granule = format_granule(format);
-	virt_addr at = place(format);
+	virt_addr at = format_roomy(format);
 	struct world world;
 
 	for (uint64_t n = 1; n < 8; n++) {
@@ -210,7 +151,7 @@ FORMAT_TEST(reshape, split_without_memory_changes_nothing)
 FORMAT_TEST(reshape, collapse_undoes_split)
 {
 	uint64_t largest = format_largest_leaf(format), granule = format_granule(format);
-	virt_addr at = place(format);
+	virt_addr at = format_roomy(format);
 	struct flushing f;
 	struct world world;
 
@@ -225,15 +166,15 @@ FORMAT_TEST(reshape, collapse_undoes_split)
 		op.frames = world_frames(&world);
 		op.gather = live ? &f.gather : NULL;
 		must(page_table_split(&world.table, at, granule, granule, &op), "split");
-		if (has_dirty(format) && largest != granule)
-			touch(&world, at + largest - 1, true);
+		if (format_has_dirty(format) && largest != granule)
+			world_touch(&world, at + largest - 1, true);
 		must(page_table_collapse(&world.table, at, 2 * largest, &op), "collapse");
 		tlb_gather_finish(&f.gather);
 		REQUIRE(world.table.tables == tables, "%" PRIu64 " tables, not %" PRIu64,
 			world.table.tables, tables);
-		REQUIRE(query(&world, at).size == largest, "not collapsed");
-		if (has_dirty(format) && largest != granule)
-			REQUIRE(query(&world, at).flags.dirty, "dirty was lost");
+		REQUIRE(world_query(&world, at).size == largest, "not collapsed");
+		if (format_has_dirty(format) && largest != granule)
+			REQUIRE(world_query(&world, at).flags.dirty, "dirty was lost");
 		REQUIRE(!live || largest == granule || f.flushes != 0, "never flushed");
 		world_resync(&world);
 		world_check(&world);
@@ -308,8 +249,9 @@ FORMAT_TEST(reshape, collapse_makes_no_groups_that_the_table_has_not)
 		world_must(&world, &what);
 		must(page_table_collapse(&world.table, what.virt, what.size, &op), "collapse");
 		for (uint64_t at = 0; at < what.size; at += size)
-			REQUIRE(query(&world, what.virt + at).size == size, "level %u: 0x%" PRIx64,
-				level, query(&world, what.virt + at).size);
+			REQUIRE(world_query(&world, what.virt + at).size == size,
+				"level %u: 0x%" PRIx64, level,
+				world_query(&world, what.virt + at).size);
 		same_meaning(&world);
 		world_unmap(&world, what.virt, what.size, 0);
 	}
@@ -325,8 +267,9 @@ FORMAT_TEST(reshape, collapse_of_a_live_table_needs_a_flush)
 
 	world_open(&world, format, MEMORY_BY_OFFSET);
 	op.frames = world_frames(&world);
-	world_map(&world, place(format), 0, format_granule(format));
-	status = page_table_collapse(&world.table, place(format), format_granule(format), &op);
+	world_map(&world, format_roomy(format), 0, format_granule(format));
+	status = page_table_collapse(&world.table, format_roomy(format), format_granule(format),
+				     &op);
 	REQUIRE(status == PAGING_NEEDS_FLUSH, "%s", status_name(status));
 	world_check(&world);
 	world_close(&world);
@@ -364,7 +307,7 @@ FORMAT_TEST(reshape, a_plan_says_what_enlarging_will_come_to)
 {
 	static const enum model_kind kinds[] = { MODEL_PROTECT, MODEL_SOFTWARE, MODEL_UNMAP };
 	uint64_t granule = format_granule(format);
-	virt_addr at = place(format);
+	virt_addr at = format_roomy(format);
 	struct world world;
 
 	world_open(&world, format, MEMORY_BY_OFFSET);
@@ -439,7 +382,7 @@ FORMAT_TEST(reshape, replace_puts_a_mapping_over_any_other)
 {
 	uint64_t granule = format_granule(format), span = format->level_size[1];
 	uint64_t largest = format_largest_leaf(format);
-	virt_addr at = place(format);
+	virt_addr at = format_roomy(format);
 	uint64_t sizes[] = { granule, 3 * granule, span, span + granule, largest };
 	struct page_flags flags = format_plain_flags();
 
@@ -466,149 +409,10 @@ FORMAT_TEST(reshape, replace_puts_a_mapping_over_any_other)
 	}
 }
 
-FORMAT_TEST(reshape, write_protect_takes_write_and_nothing_else)
-{
-	uint64_t granule = format_granule(format), size = 3 * granule;
-	virt_addr at = place(format);
-	struct page_flags flags = format_plain_flags();
-	struct flushing f;
-	struct world world;
-
-	if (size < format_largest_leaf(format))
-		size = format_largest_leaf(format);
-	flags.software = 1;
-	flags.dirty = has_dirty(format);
-	for (unsigned int live = 0; live < 2; live++) {
-		struct page_table_op op = { .mode = PAGING_SPLIT };
-		struct page_flags after = flags;
-		struct page_mapping mapping;
-
-		world_open(&world, format, MEMORY_BY_OFFSET);
-		flushing_init(&f, &world);
-		op.frames = world_frames(&world);
-		op.gather = live ? &f.gather : NULL;
-		must(page_table_map(&world.table, at, 0, size, flags, &op), "map");
-		must(page_table_write_protect(&world.table, at + granule, granule, &op), "protect");
-		tlb_gather_finish(&f.gather);
-		after.write = 0;
-		after = format->reported(format, after);
-		mapping = query(&world, at + granule);
-		REQUIRE(page_flags_equal(mapping.flags, after), "other flags changed");
-		REQUIRE(query(&world, at).flags.write, "a neighbour lost write");
-		world_resync(&world);
-		world_check(&world);
-		world_close(&world);
-	}
-}
-
-struct found {
-	virt_addr virt[64];
-	unsigned int count;
-};
-
-static bool note(void *context, const struct page_visit *visit)
-{
-	struct found *found = context;
-
-	REQUIRE(visit->kind == PAGE_VISIT_LEAF && found->count < 64, "a strange visit");
-	found->virt[found->count++] = visit->mapping.virt;
-	return true;
-}
-
-static bool note_and_stop(void *context, const struct page_visit *visit)
-{
-	*(struct page_mapping *)context = visit->mapping;
-	return false;
-}
-
-/* Stopped at each leaf, a group or not, it goes on behind that one. */
-FORMAT_TEST(reshape, harvest_that_is_stopped_says_how_far_it_came)
-{
-	uint64_t granule = format_granule(format);
-	uint64_t group = format->group_size[0] != 0 ? format->group_size[0] : 4 * granule;
-	uint64_t size = 2 * group + 3 * granule, done = 0;
-	virt_addr at = place(format);
-	struct page_flags flags = format_plain_flags();
-	struct page_table_op op = { 0 };
-	struct page_mapping shown;
-	unsigned int leaves = 0;
-	struct world world;
-
-	if (!has_dirty(format))
-		return;
-	flags.dirty = 1;
-	world_open(&world, format, MEMORY_BY_OFFSET);
-	op.frames = world_frames(&world);
-	must(page_table_map(&world.table, at, 0, size, flags, &op), "map");
-	while (done < size) {
-		enum paging_status status =
-			page_table_harvest(&world.table, at + done, size - done, PAGE_MARK_DIRTY,
-					   note_and_stop, &shown, &op);
-
-		REQUIRE(status == PAGING_STOPPED, "%s at 0x%" PRIx64, status_name(status), done);
-		REQUIRE(shown.virt == at + done && op.done == shown.size,
-			"0x%" PRIx64 "+0x%" PRIx64 " is shown, 0x%" PRIx64 " done after 0x%" PRIx64,
-			shown.virt, shown.size, op.done, done);
-		done += op.done;
-		leaves++;
-	}
-	REQUIRE(leaves == (format->group_size[0] != 0 ? 2 : 8) + 3, "%u leaves", leaves);
-	world_resync(&world);
-	world_close(&world);
-}
-
-FORMAT_TEST(reshape, harvest_finds_what_was_written_once)
-{
-	uint64_t granule = format_granule(format), seed = 7;
-	virt_addr at = place(format);
-	struct page_table_op op = { 0 };
-	bool written[40] = { false };
-	struct found found;
-	struct flushing f;
-	struct world world;
-	unsigned int expected;
-
-	if (!has_dirty(format))
-		return;
-	world_open(&world, format, MEMORY_BY_HOOK);
-	flushing_init(&f, &world);
-	op.frames = world_frames(&world);
-	op.leaf_sizes = granule;
-	must(page_table_map(&world.table, at, 0, 40 * granule, format_plain_flags(), &op), "map");
-	op.gather = &f.gather;
-	for (unsigned int round = 0; round < 4; round++) {
-		expected = 0;
-		for (unsigned int i = 0; i < 40; i++) {
-			written[i] = (rng_next(&seed) & 3) == 0;
-			if (written[i])
-				touch(&world, at + i * granule, true);
-			expected += written[i];
-		}
-		found.count = 0;
-		must(page_table_harvest(&world.table, at, 40 * granule, PAGE_MARK_DIRTY, note,
-					&found, &op),
-		     "harvest");
-		REQUIRE(found.count == expected, "round %u: %u found, %u written", round,
-			found.count, expected);
-		for (unsigned int i = 0; i < found.count; i++)
-			REQUIRE(written[(found.virt[i] - at) / granule],
-				"0x%" PRIx64 " was not written", found.virt[i]);
-		REQUIRE(expected == 0 || tlb_gather_needed(&f.gather), "nothing to flush");
-		tlb_gather_finish(&f.gather);
-		for (unsigned int i = 0; i < 40; i++)
-			REQUIRE(!query(&world, at + i * granule).flags.dirty, "page %u is dirty",
-				i);
-		REQUIRE(!query(&world, at).flags.idle, "accessed went too");
-	}
-	world_resync(&world);
-	world_check(&world);
-	world_close(&world);
-}
-
 FORMAT_TEST(reshape, the_tables_that_a_map_needs_are_the_tables_it_takes)
 {
 	uint64_t granule = format_granule(format), span = format->level_size[1];
-	virt_addr at = place(format);
+	virt_addr at = format_roomy(format);
 	uint64_t seed = 99;
 	struct world world;
 
@@ -668,8 +472,9 @@ Test(reshape, groups_are_allowed_with_their_leaves)
 		op.leaf_sizes = cases[i].allowed;
 		must(page_table_map(&world.table, at, 0, size_32m, format_plain_flags(), &op),
 		     "map");
-		REQUIRE(query(&world, at).size == cases[i].seen, "0x%" PRIx64 " with 0x%" PRIx64,
-			query(&world, at).size, cases[i].allowed);
+		REQUIRE(world_query(&world, at).size == cases[i].seen,
+			"0x%" PRIx64 " with 0x%" PRIx64, world_query(&world, at).size,
+			cases[i].allowed);
 		must(page_table_unmap(&world.table, at, size_32m, &op), "unmap");
 	}
 	world_close(&world);
@@ -687,14 +492,16 @@ Test(reshape, split_makes_no_groups)
 	op.frames = world_frames(&world);
 	world_map(&world, at, 0, PAGE_SIZE_2M);
 	world_map(&world, at + PAGE_SIZE_2M, PAGE_SIZE_64K, PAGE_SIZE_64K);
-	REQUIRE(query(&world, at + PAGE_SIZE_2M).size == PAGE_SIZE_64K, "no group");
+	REQUIRE(world_query(&world, at + PAGE_SIZE_2M).size == PAGE_SIZE_64K, "no group");
 	must(page_table_split(&world.table, at, PAGE_SIZE_2M + PAGE_SIZE_64K, PAGE_SIZE_64K, &op),
 	     "split");
-	REQUIRE(query(&world, at).size == PAGE_SIZE_4K, "0x%" PRIx64, query(&world, at).size);
-	REQUIRE(query(&world, at + PAGE_SIZE_2M).size == PAGE_SIZE_64K, "0x%" PRIx64,
-		query(&world, at + PAGE_SIZE_2M).size);
+	REQUIRE(world_query(&world, at).size == PAGE_SIZE_4K, "0x%" PRIx64,
+		world_query(&world, at).size);
+	REQUIRE(world_query(&world, at + PAGE_SIZE_2M).size == PAGE_SIZE_64K, "0x%" PRIx64,
+		world_query(&world, at + PAGE_SIZE_2M).size);
 	must(page_table_collapse(&world.table, at, PAGE_SIZE_2M, &op), "collapse");
-	REQUIRE(query(&world, at).size == PAGE_SIZE_2M, "0x%" PRIx64, query(&world, at).size);
+	REQUIRE(world_query(&world, at).size == PAGE_SIZE_2M, "0x%" PRIx64,
+		world_query(&world, at).size);
 	world_close(&world);
 }
 

@@ -636,3 +636,21 @@ void world_check(struct world *world)
 	probe_some(world);
 	check_sound(world, tables);
 }
+
+void world_touch(struct world *world, virt_addr virt, bool write)
+{
+	struct walk_result leaf = world_translate(world, virt, world_accesses[0]);
+	uint64_t d = world->format->touch(world->format, leaf.descriptor, write);
+
+	REQUIRE(leaf.fault == WALK_OK || leaf.fault == WALK_DENIED, "nothing at 0x%" PRIx64, virt);
+	memcpy(memory_at(world->memory, leaf.entry, sizeof(d)), &d, sizeof(d));
+}
+
+struct page_mapping world_query(struct world *world, virt_addr virt)
+{
+	struct page_mapping mapping;
+	enum paging_status status = page_table_query(&world->table, virt, &mapping);
+
+	REQUIRE(status == PAGING_OK, "0x%" PRIx64 ": %s", virt, status_name(status));
+	return mapping;
+}

@@ -66,6 +66,10 @@ void world_read(const struct world *world, struct model *model);
 
 /* What the independent MMU answers. */
 struct walk_result world_translate(struct world *world, virt_addr virt, struct walk_access access);
+/* The hardware reads `virt`, or writes to it, and marks the leaf. */
+void world_touch(struct world *world, virt_addr virt, bool write);
+/* What page_table_query says of `virt`, where something is mapped. */
+struct page_mapping world_query(struct world *world, virt_addr virt);
 /* The descriptor that maps `virt`, found by that MMU. */
 uint64_t world_descriptor(struct world *world, virt_addr virt);
 

@@ -350,14 +350,15 @@ enum paging_status page_table_unmap(struct page_table *table, virt_addr virt, ui
 /*
  * Gives every mapping in the range the permissions, memory type and software bits of `flags`;
  * output addresses and leaf sizes stay, and so do accessed and dirty: flags.idle and flags.dirty
- * are ignored. Errors as page_table_unmap, and PAGING_BAD_FLAGS.
+ * are ignored. What has them already, leaf or group, is left alone: nothing is asked of the gather
+ * for it, and nothing broken. Errors as page_table_unmap, and PAGING_BAD_FLAGS.
  */
 enum paging_status page_table_protect(struct page_table *table, virt_addr virt, uint64_t size,
 				      struct page_flags flags, struct page_table_op *op);
 
 /*
- * Takes write permission from every mapping in the range; all else stays. A dirty leaf stays dirty.
- * Errors as page_table_unmap.
+ * Takes write permission from every mapping in the range; all else stays. A dirty leaf stays dirty,
+ * and one that is read-only is left alone. Errors as page_table_unmap.
  */
 enum paging_status page_table_write_protect(struct page_table *table, virt_addr virt, uint64_t size,
 					    struct page_table_op *op);
