@@ -115,7 +115,18 @@ static void walk_refused(struct world *world, virt_addr virt, uint64_t size,
 static void not_an_input(struct world *world, virt_addr virt, uint64_t size)
 {
 	struct model_op what = { .virt = virt, .size = size };
+	struct page_table_op op = { .mode = 0 };
+	struct input_range ranges[2];
+	unsigned int count = format_ranges(world->format, ranges);
+	virt_addr bad = virt; /* the first that is none */
 
+	for (unsigned int i = 0; i < count; i++) {
+		if (virt >= ranges[i].first && virt <= ranges[i].last)
+			bad = ranges[i].last + 1;
+	}
+	(void)page_table_protect(&world->table, virt, size, format_plain_flags(), &op);
+	REQUIRE(op.conflict == bad && op.conflict_size == 0, "0x%" PRIx64 " is said to be none",
+		op.conflict);
 	expect_all(world, what, PAGING_INPUT_RANGE);
 	walk_refused(world, virt, size, PAGING_INPUT_RANGE);
 }

@@ -438,6 +438,45 @@ static void take_away_in_rounds(const struct format_case *format, struct model_o
 	world_close(&world);
 }
 
+/* The same of tables that hold large leaves, a run of them or one: told before anything is done. */
+FORMAT_TEST(gather, too_many_tables_of_large_leaves)
+{
+	uint64_t size = format->level_size[1];
+	virt_addr virt = format_roomy(format);
+	struct tlb_range ranges[8];
+	struct frame frames[FORMAT_LEVELS_MAX];
+	struct tlb_gather gather = { .ranges = ranges, .range_capacity = 8, .frames = frames };
+	struct world world;
+
+	if (!format_has_leaf(format, size) || format->levels < 3)
+		return;
+	for (uint64_t leaves = 1; leaves <= 3; leaves++) {
+		struct page_table_op op = { .leaf_sizes = format_leaf_cap(format, size) };
+		uint64_t tables;
+
+		world_open(&world, format, MEMORY_BY_OFFSET);
+		op.frames = gather.owner = world_frames(&world);
+		REQUIRE(page_table_map(&world.table, virt, 0, leaves * size, format_plain_flags(),
+				       &op) == PAGING_OK,
+			"no map");
+		tables = world.table.tables - 1;
+		op.gather = &gather;
+		for (size_t room = 0; room <= tables; room++) {
+			enum paging_status status;
+
+			gather.frame_capacity = room;
+			status = page_table_unmap(&world.table, virt, leaves * size, &op);
+			REQUIRE(status == (room < tables ? PAGING_GATHER_FULL : PAGING_OK) &&
+					world.table.tables == (room < tables ? tables + 1 : 1),
+				"%" PRIu64 " leaves, room for %zu: %s", leaves, room,
+				status_name(status));
+		}
+		REQUIRE(gather.frame_count == tables, "%zu frames", gather.frame_count);
+		tlb_gather_finish(&gather);
+		world_close(&world);
+	}
+}
+
 FORMAT_TEST(gather, rounds_of_a_resumable_unmap)
 {
 	const struct model_op put = { .kind = MODEL_MAP, .flags = format_plain_flags() };

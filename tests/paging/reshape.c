@@ -409,6 +409,58 @@ FORMAT_TEST(reshape, replace_puts_a_mapping_over_any_other)
 	}
 }
 
+/* Unmaps [from, to) of the largest leaf: what the plan says is what it takes. */
+static void cut_out(const struct format_case *format, uint64_t from, uint64_t to)
+{
+	uint64_t size = format_largest_leaf(format), before, planned;
+	virt_addr at = format_roomy(format);
+	struct page_table_op op = { .mode = 0 };
+	struct world world;
+
+	require_story_begin("0x%" PRIx64 " to 0x%" PRIx64 " of 0x%" PRIx64, from, to, size);
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	must(page_table_map(&world.table, at, 0, size, format_plain_flags(), &op), "map");
+	op.mode = PAGING_SPLIT | PAGING_PLAN;
+	must(page_table_unmap(&world.table, at + from, to - from, &op), "plan");
+	planned = op.tables;
+	op.mode = PAGING_SPLIT;
+	before = world.table.tables;
+	must(page_table_unmap(&world.table, at + from, to - from, &op), "unmap");
+	/* Frames that it takes and gives back would be too many, too. */
+	REQUIRE(from == 0 && to == size
+			? planned == 0
+			: world.table.tables - before == planned && op.tables == planned,
+		"%" PRIu64 " tables, %" PRIu64 " foretold", world.table.tables - before, planned);
+	world_resync(&world);
+	world_close(&world);
+}
+
+/* From and to places on borders of leaves of each size, and beside them. */
+FORMAT_TEST(reshape, the_tables_that_a_cut_needs_are_the_tables_it_takes)
+{
+	uint64_t size = format_largest_leaf(format), granule = format_granule(format);
+	uint64_t span = format->level_size[1];
+	const uint64_t places[] = { 0,
+				    granule,
+				    span - granule,
+				    span,
+				    span + granule,
+				    2 * span,
+				    size - span - granule,
+				    size - span,
+				    size - granule,
+				    size };
+	const size_t count = sizeof(places) / sizeof(places[0]);
+
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; j < count; j++) {
+			if (places[i] < places[j] && places[j] <= size)
+				cut_out(format, places[i], places[j]);
+		}
+	}
+}
+
 FORMAT_TEST(reshape, the_tables_that_a_map_needs_are_the_tables_it_takes)
 {
 	uint64_t granule = format_granule(format), span = format->level_size[1];

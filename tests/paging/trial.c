@@ -377,7 +377,7 @@ void trial_operation(struct trial *trial)
 	struct model_answer expected = model_answer(&world->model, &what);
 	bool planned = what.kind != MODEL_MAP_TO && !(what.mode & PAGING_RESUMABLE);
 	enum paging_status status, foreseen = PAGING_OK;
-	uint64_t tables = 0, requests;
+	uint64_t tables = 0, requests, had = world->table.tables;
 
 	if (expected.status == PAGING_OK || (what.mode & PAGING_RESUMABLE)) {
 		if (model_cost(&world->model, &what, TRIAL_COST_MAX + 1) > TRIAL_COST_MAX)
@@ -400,6 +400,11 @@ void trial_operation(struct trial *trial)
 	if (planned)
 		require_planned(trial, status, world->memory->requests - requests, &op, foreseen,
 				tables);
+	/* Where no table goes, each frame that was taken is one now: none was too many. */
+	if (planned && status == PAGING_OK &&
+	    (what.kind == MODEL_PROTECT || what.kind == MODEL_SOFTWARE))
+		REQUIRE(world->table.tables - had == tables, "%" PRIu64 " tables more",
+			world->table.tables - had);
 	require_enlarged(trial, &what, op.done, &op);
 	if (!circumstances_allow(trial, &what, expected.status, status, op.gather))
 		require_right_answer(&what, status, &op, &expected);
