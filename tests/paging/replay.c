@@ -429,6 +429,52 @@ FORMAT_TEST(replay, marks_set_in_between_are_not_lost)
 	world_close(&world);
 }
 
+static bool note_mapping(void *context, const struct page_visit *visit)
+{
+	*(struct page_mapping *)context = visit->mapping;
+	return true;
+}
+
+/* What the hardware writes to while it is harvested is shown as written, and clean after it. */
+FORMAT_TEST(replay, marks_set_in_between_are_harvested)
+{
+	virt_addr virt = format_middle(format);
+	struct page_flags flags = format_plain_flags();
+	struct hardware hardware = { .virt = virt, .write = true };
+	struct trap trap = { .format = format, .before = mark, .context = &hardware };
+	struct page_mapping shown = { .size = 0 }, after;
+	struct world world;
+
+	flags.dirty = 1;
+	if (!format->expressible(format, flags))
+		return;
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	hardware.world = &world;
+	trap.memory = world.memory;
+	for (uint64_t size = format_largest_leaf(format); size != 0;
+	     size = format_next_smaller_leaf(format, size)) {
+		struct page_table_op op = { .frames = world_frames(&world) };
+		enum paging_status status;
+
+		world_map(&world, virt, 0, size); /* accessed */
+		hardware.touched = 0;
+		trap_begin(&trap);
+		status = page_table_harvest(&world.table, virt, size,
+					    PAGE_MARK_ACCESSED | PAGE_MARK_DIRTY, note_mapping,
+					    &shown, &op);
+		trap_end(&trap);
+		REQUIRE(status == PAGING_OK && hardware.touched == 1, "%s", status_name(status));
+		REQUIRE(shown.size == size && shown.flags.dirty && !shown.flags.idle,
+			"0x%" PRIx64 " is not shown as written", size);
+		status = page_table_query(&world.table, virt, &after);
+		REQUIRE(status == PAGING_OK && !after.flags.dirty && after.flags.idle,
+			"0x%" PRIx64 " is marked still", size);
+		world_resync(&world);
+		clear(&world, virt, size);
+	}
+	world_close(&world);
+}
+
 /* Annotations come and go beside a leaf: it is not stored to, and what marks it is in no danger. */
 FORMAT_TEST(replay, annotating_stores_to_no_leaf)
 {

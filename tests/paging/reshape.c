@@ -183,6 +183,54 @@ FORMAT_TEST(reshape, collapse_undoes_split)
 }
 
 /* Of a leaf's worth of small leaves, one is not like the others. */
+/* Splits a leaf of a live table into those of the next level and joins them again. */
+static void there_and_back(struct world *world, unsigned int level, struct page_flags flags)
+{
+	uint64_t size = world->format->level_size[level];
+	virt_addr at = format_roomy(world->format);
+	struct page_table_op op = { .frames = world_frames(world), .leaf_sizes = size };
+	struct page_mapping before, after;
+	struct flushing f;
+
+	flushing_init(&f, world);
+	must(page_table_map(&world->table, at, 0, size, flags, &op), "map");
+	before = world_query(world, at);
+	op.gather = &f.gather;
+	must(page_table_split(&world->table, at, size, world->format->level_size[level - 1], &op),
+	     "split");
+	must(page_table_collapse(&world->table, at, size, &op), "collapse");
+	tlb_gather_finish(&f.gather);
+	after = world_query(world, at);
+	REQUIRE(after.size == size && page_flags_equal(after.flags, before.flags) &&
+			after.flags.type == flags.type,
+		"0x%" PRIx64 " of type %u", after.size, after.flags.type);
+	world_resync(world);
+	world_check(world);
+	must(page_table_unmap(&world->table, at, size, &op), "unmap");
+	tlb_gather_finish(&f.gather);
+	world_resync(world);
+}
+
+/* Each memory type, which has its bits elsewhere in larger leaves. */
+FORMAT_TEST(reshape, collapse_keeps_the_type)
+{
+	struct page_flags flags = format_plain_flags();
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	for (unsigned int type = 0; type < MEMORY_TYPES; type++) {
+		flags.type = type & 7;
+		if (!format->expressible(format, flags))
+			continue;
+		for (unsigned int level = 1; level < format->levels; level++) {
+			require_story_begin("type %u, level %u", type, level);
+			if (format_has_leaf(format, format->level_size[level]))
+				there_and_back(&world, level, flags);
+		}
+	}
+	world_close(&world);
+}
+
 FORMAT_TEST(reshape, collapse_joins_only_what_is_alike)
 {
 	uint64_t granule = format_granule(format), span = format->level_size[1];
