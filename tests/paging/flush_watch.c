@@ -222,6 +222,18 @@ static bool overlaps(const struct model_leaf *leaf, const struct model_op *what)
 	       leaf->virt + (leaf->size - 1) >= what->virt;
 }
 
+static bool any_global(const struct model *before, const struct tlb_range *range)
+{
+	for (size_t i = 0; i < before->count; i++) {
+		const struct model_leaf *leaf = &before->leaves[i];
+
+		if (leaf->note == 0 && leaf->flags.global && leaf->virt <= range->last &&
+		    leaf->virt + (leaf->size - 1) >= range->start)
+			return true;
+	}
+	return false;
+}
+
 /* Its permissions are set to what they are. */
 static bool stays_as_it_was(const struct model *after, const struct model_leaf *leaf,
 			    const struct model_op *what)
@@ -250,6 +262,10 @@ static void check_ranges(struct flush_watch *watch, const struct model_op *what)
 		REQUIRE(addr_is_aligned(range->start, range->leaf_size) &&
 				addr_is_aligned(range->last + 1, range->leaf_size),
 			"half a leaf, from 0x%" PRIx64 " to 0x%" PRIx64, range->start, range->last);
+		REQUIRE(!range->global || watch->world->format->all_global ||
+				any_global(before, range),
+			"nothing global from 0x%" PRIx64 " to 0x%" PRIx64, range->start,
+			range->last);
 		REQUIRE(!range->tables || gone != 0,
 			"no table went away, 0x%" PRIx64 " says one did", range->start);
 	}

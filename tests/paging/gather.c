@@ -225,6 +225,32 @@ FORMAT_TEST(gather, one_leaf)
 	world_close(&world);
 }
 
+/* Those of a run that have the permissions already. */
+FORMAT_TEST(gather, nothing_for_what_stays)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+	struct model_op what = operation(MODEL_PROTECT, virt + 2 * granule, 2 * granule, 0);
+	struct flush_watch watch;
+	struct world world;
+
+	what.flags.write = 0;
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	for (uint64_t i = 0; i < 7; i++) /* and no group */
+		world_map(&world, virt + i * granule, (i + 1) * granule, granule);
+	must(&world, &what, &watch);
+	REQUIRE(watch.asked_count == 1, "%zu ranges", watch.asked_count);
+	what.virt = virt;
+	what.size = 7 * granule;
+	must(&world, &what, &watch);
+	REQUIRE(watch.asked_count == 2, "%zu ranges", watch.asked_count);
+	expect_range(&watch, 0, virt, 2 * granule, granule, false);
+	expect_range(&watch, 1, virt + 4 * granule, 3 * granule, granule, false);
+	must(&world, &what, &watch);
+	REQUIRE(watch.asked_count == 0, "%zu ranges", watch.asked_count);
+	world_close(&world);
+}
+
 /* Neighbours of one size make one range; what is apart stays apart. */
 FORMAT_TEST(gather, runs_and_gaps)
 {

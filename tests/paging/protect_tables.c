@@ -38,10 +38,18 @@ static phys_addr phys_jumps(const struct book *book, uint64_t page)
 	return (page + page / 37 * 3) * format_granule(&book->format);
 }
 
-/* In order, but for two neighbours here and there that are one frame. */
+/* In order, but for two neighbours here and there that are one frame: where one is, the next is 16
+ * pages on, or up to 7 more. */
 static phys_addr phys_twins(const struct book *book, uint64_t page)
 {
-	return (page % 19 < 2 ? 3 : page) * format_granule(&book->format);
+	static const uint8_t twins[] = { 0, 16, 33, 51, 70, 90, 111, 133 };
+	uint64_t frame = page;
+
+	for (size_t i = 0; i < sizeof(twins); i++) {
+		if (page % 156 - twins[i] < 2)
+			frame = 3;
+	}
+	return frame * format_granule(&book->format);
 }
 
 /* Up to the last that there is, in the middle of a table, and from 0 on. */
