@@ -158,7 +158,7 @@ static ALWAYS_INLINE uint64_t build_tables(const struct encoder *e, struct page_
 		uint64_t *entries;
 		phys_addr phys;
 
-		if (b->dry || (linked ? entry_load(&entry[n]) : b->fill[1]) != 0)
+		if (b->dry || (linked && entry_load(&entry[n]) != 0))
 			break;
 		b->dry = !reserve_take(b->reserve, &phys);
 		if (b->dry)

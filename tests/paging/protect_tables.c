@@ -38,18 +38,29 @@ static phys_addr phys_jumps(const struct book *book, uint64_t page)
 	return (page + page / 37 * 3) * format_granule(&book->format);
 }
 
-/* In order, but for two neighbours here and there that are one frame: where one is, the next is 16
- * pages on, or up to 7 more. */
-static phys_addr phys_twins(const struct book *book, uint64_t page)
+/* Of two neighbours here and there the first (0) or the second (1), and else 2: where two are, the
+ * next two are 16 pages on, or up to 7 more. */
+static uint64_t twin(uint64_t page)
 {
 	static const uint8_t twins[] = { 0, 16, 33, 51, 70, 90, 111, 133 };
-	uint64_t frame = page;
 
 	for (size_t i = 0; i < sizeof(twins); i++) {
 		if (page % 156 - twins[i] < 2)
-			frame = 3;
+			return page % 156 - twins[i];
 	}
-	return frame * format_granule(&book->format);
+	return 2;
+}
+
+/* In order, but for twins, which are one frame. */
+static phys_addr phys_twins(const struct book *book, uint64_t page)
+{
+	return (twin(page) < 2 ? 3 : page) * format_granule(&book->format);
+}
+
+/* In order, but for the second of twins, which is the first one's frame. */
+static phys_addr phys_copies(const struct book *book, uint64_t page)
+{
+	return (page - (twin(page) == 1)) * format_granule(&book->format);
 }
 
 /* Up to the last that there is, in the middle of a table, and from 0 on. */
@@ -139,6 +150,7 @@ static const struct book_style styles[] = {
 	{ phys_all_one, flags_plain },
 	{ phys_jumps, flags_idle },
 	{ phys_twins, flags_idle },
+	{ phys_copies, flags_idle },
 	{ phys_over_the_top, flags_full },
 	{ phys_over_a_part, flags_full },
 	{ phys_in_order, flags_some_read_only },
