@@ -171,8 +171,9 @@ static ALWAYS_INLINE enum paging_status place_next(const struct encoder *e, stru
 static inline enum paging_status place_fail(const struct encoder *e, const struct page_cursor *c,
 					    uint64_t span, enum paging_status status)
 {
-	return op_fail(c->op, status, input_extend(e, c->table, addr_align_down(c->input, span)),
-		       span);
+	uint64_t input = span == 0 ? c->input : addr_align_down(c->input, span);
+
+	return op_fail(c->op, status, input_extend(e, c->table, input), span);
 }
 
 /* Tables from the empty entry `d` that the cursor stands on down to `level`. */

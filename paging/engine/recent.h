@@ -57,7 +57,6 @@ static SELDOM bool encode_first(const struct encoder *e, struct page_table *tabl
 	if (__atomic_load_n(&table->recent_attributes, __ATOMIC_RELAXED) == 0 &&
 	    !__atomic_exchange_n(&table->recent_claimed, true, __ATOMIC_RELAXED)) {
 		table->recent_flags = flags;
-		table->recent_page = e->leaf(*attributes, 0, 0);
 		__atomic_store_n(&table->recent_attributes, *attributes, __ATOMIC_RELEASE);
 	}
 	return true;

@@ -241,6 +241,37 @@ Test(page_by_page, of_two_sizes)
 	world_close(&large);
 }
 
+/* Mapped in one table and another by turns, some pages in a row in each: tables at even places and
+ * at odd ones. */
+FORMAT_TEST(page_by_page, from_table_to_table)
+{
+	uint64_t granule = format_granule(format);
+	struct book book;
+
+	if (!book_open(&book, format, 4, MEMORY_BY_OFFSET))
+		return;
+	for (uint64_t row = 0; row < 5; row++) {
+		for (uint64_t k = 0; k < 4; k++) {
+			for (uint64_t i = 0; i <= row; i++) {
+				/* No other table has a page at that place. */
+				uint64_t page = k * book.entries + k * 64 + row * 8 + i;
+				virt_addr virt = book_at(&book, page);
+
+				REQUIRE(page_table_map_to(&book.world.table, virt, page * granule,
+							  format_plain_flags(),
+							  world_frames(&book.world)) == PAGING_OK,
+					"page %" PRIu64, page);
+				REQUIRE(world_query(&book.world, virt).phys == page * granule,
+					"page %" PRIu64 " is elsewhere", page);
+			}
+		}
+	}
+	world_resync(&book.world);
+	REQUIRE(book.world.model.count == 60, "%zu leaves", book.world.model.count);
+	world_check(&book.world);
+	book_close(&book);
+}
+
 /* What a flush has done with is not gone on with. */
 FORMAT_TEST(page_by_page, after_a_flush)
 {

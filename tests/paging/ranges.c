@@ -137,6 +137,40 @@ FORMAT_TEST(ranges, leaves_of_each_size)
 	world_close(&world);
 }
 
+/* Leaves of each size and no larger ones, by one mapper of a parallel table. */
+FORMAT_TEST(ranges, leaves_of_each_size_in_a_parallel_table)
+{
+	struct format_case parallel = *format;
+	uint64_t largest = format_largest_leaf(format);
+	virt_addr virt = format_roomy(format);
+	struct world world;
+
+	parallel.config.parallel = true;
+	world_open(&world, &parallel, MEMORY_BY_OFFSET);
+	for (unsigned int level = 0; level < format->levels; level++) {
+		uint64_t size = format->level_size[level];
+		struct page_table_op op = { .frames = world_frames(&world),
+					    .mode = PAGING_RESUMABLE,
+					    .leaf_sizes = format_leaf_cap(format, size) };
+
+		if (!format_has_leaf(format, size) || largest / size > 512)
+			continue;
+		require_story_begin("leaves of 0x%" PRIx64, size);
+		REQUIRE(page_table_map(&world.table, virt, 0, largest, format_plain_flags(), &op) ==
+				PAGING_OK,
+			"no map");
+		REQUIRE(world_query(&world, virt).size == size &&
+				world_query(&world, virt + largest / 2).size == size &&
+				world_query(&world, virt + largest - 1).size == size,
+			"0x%" PRIx64, world_query(&world, virt).size);
+		op.mode = 0;
+		REQUIRE(page_table_unmap(&world.table, virt, largest, &op) == PAGING_OK,
+			"no unmap");
+	}
+	world_resync(&world);
+	world_close(&world);
+}
+
 /* The first and last pages of each half and of the output, together in one table. */
 FORMAT_TEST(ranges, corners_of_the_space)
 {

@@ -181,6 +181,10 @@ static void do_map(struct run *run)
 		require_status(status, PAGING_INPUT_RANGE, "map past the end");
 		return;
 	}
+	if (status == PAGING_NO_MEMORY || wrong != PAGING_OK)
+		REQUIRE(run->op.conflict == what.virt && run->op.conflict_size == 0,
+			"conflict 0x%" PRIx64 "+0x%" PRIx64 " at 0x%" PRIx64, run->op.conflict,
+			run->op.conflict_size, what.virt);
 	if (status == PAGING_NO_MEMORY) {
 		REQUIRE(run->world->memory->failures != 0 && wrong == PAGING_OK,
 			"memory was not short");

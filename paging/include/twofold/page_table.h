@@ -152,7 +152,8 @@ struct page_table {
 	uint64_t *recent_slot;    /* the entry that links to it */
 	struct page_flags recent_flags;
 	uint64_t recent_attributes; /* what those flags are encoded as; 0: there are none */
-	uint64_t recent_page;       /* a page's descriptor with them, without its address */
+	uint64_t recent_page;       /* a page's descriptor with them, without its address; not of a
+				     * parallel table */
 	uint64_t far;               /* the page before that was elsewhere: in spans of a table */
 };
 
