@@ -484,6 +484,43 @@ static void cut_out(const struct format_case *format, uint64_t from, uint64_t to
 	world_close(&world);
 }
 
+/* Splits the largest leaf down to each size, where a page of it is or all of it. */
+FORMAT_TEST(reshape, the_tables_that_a_split_needs_are_the_tables_it_takes)
+{
+	uint64_t size = format_largest_leaf(format), granule = format_granule(format);
+	virt_addr at = format_roomy(format);
+	struct world world;
+
+	for (unsigned int level = 0; level + 1 < format->levels; level++) {
+		uint64_t leaf = format->level_size[level];
+
+		if (leaf >= size || !format_has_leaf(format, leaf))
+			continue;
+		for (unsigned int all = 0; all < 2; all++) {
+			struct page_table_op op = { .mode = 0 };
+			uint64_t part = all && size / leaf <= 4096 ? size : granule, planned,
+				 before;
+
+			require_story_begin("0x%" PRIx64 " to 0x%" PRIx64, part, leaf);
+			world_open(&world, format, MEMORY_BY_OFFSET);
+			op.frames = world_frames(&world);
+			must(page_table_map(&world.table, at, 0, size, format_plain_flags(), &op),
+			     "map");
+			op.mode = PAGING_PLAN;
+			must(page_table_split(&world.table, at, part, leaf, &op), "plan");
+			planned = op.tables;
+			op.mode = 0;
+			before = world.table.tables;
+			must(page_table_split(&world.table, at, part, leaf, &op), "split");
+			REQUIRE(world.table.tables - before == planned && op.tables == planned,
+				"%" PRIu64 " tables, %" PRIu64 " foretold",
+				world.table.tables - before, planned);
+			world_resync(&world);
+			world_close(&world);
+		}
+	}
+}
+
 /* From and to places on borders of leaves of each size, and beside them. */
 FORMAT_TEST(reshape, the_tables_that_a_cut_needs_are_the_tables_it_takes)
 {

@@ -230,6 +230,7 @@ static enum paging_status do_it(struct reshape_run *run, const struct reshape *r
 static enum paging_status planned_first(struct reshape_run *run, const struct reshape *reshape)
 {
 	uint64_t requests = run->world->memory->requests, planned;
+	uint64_t had = run->world->table.tables;
 	enum paging_status plan, status;
 
 	run->op.mode |= PAGING_PLAN;
@@ -245,6 +246,11 @@ static enum paging_status planned_first(struct reshape_run *run, const struct re
 		REQUIRE(run->world->memory->requests - requests == planned,
 			"%" PRIu64 " tables planned, %" PRIu64 " taken", planned,
 			run->world->memory->requests - requests);
+	/* What was taken is a table now: it was not too many. */
+	if (status == PAGING_OK &&
+	    (reshape->kind == RESHAPE_SPLIT || reshape->kind == RESHAPE_WRITE_PROTECT))
+		REQUIRE(run->world->table.tables - had == planned, "%" PRIu64 " tables more",
+			run->world->table.tables - had);
 	return status;
 }
 
