@@ -290,7 +290,7 @@ FORMAT_TEST(check, live_count)
 	REQUIRE(checked->violations[0].level == format->levels - 1, "level %u",
 		checked->violations[0].level);
 	world.table.tables--;
-	for (unsigned int i = 1; i <= 2; i++) /* what it counts adds up */
+	for (uint64_t i = 1; i <= 2; i++) /* what it counts adds up */
 		REQUIRE(page_table_check(&world.table, &twice) == PAGING_OK && twice.broken == 0 &&
 				twice.tables == i * (format->levels - 1),
 			"%" PRIu64 " broken, %" PRIu64 " tables", twice.broken, twice.tables);

@@ -284,11 +284,12 @@ struct page_cursor {
 };
 
 /*
- * Takes a root frame from `frames` and makes an empty table. PAGING_BAD_FORMAT, ...,
- * PAGING_BAD_ACCESS: which field of the configuration the format cannot have. PAGING_NO_MEMORY,
- * PAGING_OUTPUT_RANGE (the root frame lies beyond the output width), PAGING_UNALIGNED (it is not
- * aligned to its size). A frame for another table that is wrong in either way goes back, and is as
- * good as none: PAGING_NO_MEMORY.
+ * Takes a root frame from `frames` and makes an empty table. PAGING_BAD_FORMAT, _BAD_INPUT_BITS,
+ * _BAD_OUTPUT_BITS, _BAD_LEAF_SIZES, _BAD_FEATURES, _BAD_ATTRIBUTES, _BAD_MODIFIER, _BAD_ACCESS:
+ * which field of the configuration the format cannot have. PAGING_NO_MEMORY, PAGING_OUTPUT_RANGE
+ * (the root frame lies beyond the output width), PAGING_UNALIGNED (it is not aligned to its size).
+ * A frame for another table that is wrong in either way goes back, and is as good as none:
+ * PAGING_NO_MEMORY.
  */
 enum paging_status page_table_init(struct page_table *table, const struct page_table_config *config,
 				   struct frame_allocator *frames);
@@ -296,7 +297,8 @@ enum paging_status page_table_init(struct page_table *table, const struct page_t
 /*
  * For a table that others built, the root of which is at `root`: fit for query, walk, check, dump
  * and statistics, which do not change it. Nothing is read yet, and table->tables is 0, for not
- * known. PAGING_BAD_FORMAT, ..., PAGING_BAD_ACCESS as page_table_init; PAGING_UNALIGNED (a root is
+ * known. PAGING_BAD_FORMAT, _BAD_INPUT_BITS, _BAD_OUTPUT_BITS, _BAD_LEAF_SIZES, _BAD_FEATURES,
+ * _BAD_ATTRIBUTES, _BAD_MODIFIER, _BAD_ACCESS: as page_table_init; PAGING_UNALIGNED (a root is
  * aligned to its size), PAGING_OUTPUT_RANGE.
  */
 enum paging_status page_table_adopt(struct page_table *table,
