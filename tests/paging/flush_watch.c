@@ -262,7 +262,7 @@ static void check_ranges(struct flush_watch *watch, const struct model_op *what)
 		REQUIRE(addr_is_aligned(range->start, range->leaf_size) &&
 				addr_is_aligned(range->last + 1, range->leaf_size),
 			"half a leaf, from 0x%" PRIx64 " to 0x%" PRIx64, range->start, range->last);
-		/* Of whole tables it is not known, where the tree may have a global leaf anywhere. */
+		/* Of whole tables it is not known, if the tree may have a global leaf somewhere. */
 		REQUIRE(!range->global || watch->world->format->all_global ||
 				watch->world->table.held != 0 || any_global(before, range),
 			"nothing global from 0x%" PRIx64 " to 0x%" PRIx64, range->start,
