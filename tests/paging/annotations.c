@@ -359,8 +359,7 @@ FORMAT_TEST(annotations, software_bits_of_groups)
 
 		world_map(&world, virt, 0, size);
 		leaf = world_translate(&world, virt + size - 1, world_accesses[0]);
-		before = format->touch(format, leaf.descriptor, true);
-		memcpy(memory_at(world.memory, leaf.entry, 8), &before, 8);
+		before = world_mark(&world, &leaf, true);
 		REQUIRE(page_table_set_software(&world.table, virt, size, software, &op) ==
 				PAGING_OK,
 			"set_software");

@@ -80,12 +80,9 @@ void book_touch(struct book *book, uint64_t page, bool write)
 {
 	struct walk_access access = { write ? WALK_WRITE : WALK_READ, false };
 	struct walk_result leaf = world_translate(&book->world, book_at(book, page), access);
-	uint64_t marked;
 
-	if (leaf.fault != WALK_OK)
-		return;
-	marked = book->format.touch(&book->format, leaf.descriptor, write);
-	memcpy(memory_at(book->world.memory, leaf.entry, sizeof(marked)), &marked, sizeof(marked));
+	if (leaf.fault == WALK_OK)
+		(void)world_mark(&book->world, &leaf, write);
 }
 
 void book_note(struct book *book)

@@ -232,7 +232,6 @@ FORMAT_TEST(dump, sizes)
 			(void)snprintf(text, sizeof(text), " %" PRIu64 "K ", size >> 10);
 		else
 			(void)snprintf(text, sizeof(text), " %" PRIu64 "M ", size >> 20);
-		/* The line begins with three addresses. */
 		REQUIRE(strstr(dump->lines[line], text) != NULL, "not%sin: %s", text,
 			dump->lines[line]);
 		line++;

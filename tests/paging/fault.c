@@ -414,10 +414,10 @@ Test(fault, aarch64_bits)
 				other.phys == (bit >= 4 && bit < 48 ? flip << 8 : 0),
 			"bit %u of HPFAR", bit);
 	}
-	for (uint64_t class = 0; class < 64; class ++)
-		REQUIRE(aarch64_explain_stage1(class << 26 | 6, LINEAR, &other) ==
-				(class == 0x20 || class == 0x21 || class == 0x24 || class == 0x25),
-			"class 0x%" PRIx64, class);
+	for (uint64_t ec = 0; ec < 64; ec++)
+		REQUIRE(aarch64_explain_stage1(ec << 26 | 6, LINEAR, &other) ==
+				(ec == 0x20 || ec == 0x21 || ec == 0x24 || ec == 0x25),
+			"class 0x%" PRIx64, ec);
 }
 
 Test(fault, riscv_bits)

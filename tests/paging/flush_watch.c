@@ -191,12 +191,15 @@ void flush_watch_begin(struct flush_watch *watch, struct world *world, size_t ra
 	world->memory->guarded = world->memory->requests;
 }
 
+static bool reaches(const struct tlb_range *range, const struct model_leaf *leaf)
+{
+	return range->last >= leaf->virt && range->start <= leaf->virt + (leaf->size - 1);
+}
+
 static void require_untouched(const struct flush_watch *watch, const struct model_leaf *leaf)
 {
-	virt_addr last = leaf->virt + leaf->size - 1;
-
 	for (size_t i = 0; i < watch->asked_count; i++)
-		REQUIRE(watch->asked[i].last < leaf->virt || watch->asked[i].start > last,
+		REQUIRE(!reaches(&watch->asked[i], leaf),
 			"0x%" PRIx64 "+0x%" PRIx64 " is flushed without need", leaf->virt,
 			leaf->size);
 }
@@ -227,8 +230,7 @@ static bool any_global(const struct model *before, const struct tlb_range *range
 	for (size_t i = 0; i < before->count; i++) {
 		const struct model_leaf *leaf = &before->leaves[i];
 
-		if (leaf->note == 0 && leaf->flags.global && leaf->virt <= range->last &&
-		    leaf->virt + (leaf->size - 1) >= range->start)
+		if (leaf->note == 0 && leaf->flags.global && reaches(range, leaf))
 			return true;
 	}
 	return false;

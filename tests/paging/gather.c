@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "flush_watch.h"
+#include "flushing.h"
 #include "require.h"
 #include "suite.h"
 
@@ -113,21 +114,20 @@ FORMAT_TEST(gather, two_places_by_turns)
 {
 	uint64_t granule = format_granule(format), span = format->level_size[1];
 	virt_addr virt[2] = { format_middle(format), format_middle(format) + 4 * span };
-	struct tlb_range ranges[8] = { { .start = 0 } };
-	struct frame frames[8];
-	struct tlb_gather gather = {
-		.ranges = ranges, .range_capacity = 8, .frames = frames, .frame_capacity = 8
-	};
 	struct page_table_op op = { .leaf_sizes = granule };
+	const struct tlb_range *ranges;
+	struct flushing f;
 	struct world world;
 
 	world_open(&world, format, MEMORY_BY_OFFSET);
-	op.frames = gather.owner = world_frames(&world);
+	flushing_init(&f, &world);
+	ranges = f.ranges;
+	op.frames = world_frames(&world);
 	for (unsigned int i = 0; i < 2; i++)
 		REQUIRE(page_table_map(&world.table, virt[i], 0, 3 * span, format_plain_flags(),
 				       &op) == PAGING_OK,
 			"no map");
-	op.gather = &gather;
+	op.gather = &f.gather;
 	for (uint64_t page = 1; page <= 5; page += 2)
 		REQUIRE(page_table_unmap(&world.table, virt[0] + 3 * span - page * granule, granule,
 					 &op) == PAGING_OK,
@@ -138,14 +138,15 @@ FORMAT_TEST(gather, two_places_by_turns)
 					PAGING_OK,
 				"0x%" PRIx64 " is not unmapped", virt[i] + done);
 	}
-	REQUIRE(!gather.everything && gather.range_count == 7, "%zu ranges", gather.range_count);
+	REQUIRE(f.flushes == 0 && !f.gather.everything && f.gather.range_count == 7, "%zu ranges",
+		f.gather.range_count);
 	for (size_t i = 0; i < 4; i++)
 		REQUIRE(ranges[3 + i].start == virt[i % 2] &&
 				ranges[3 + i].last == virt[i % 2] + (2 * span - 1) &&
 				ranges[3 + i].tables == (i >= 2),
 			"range %zu: [0x%" PRIx64 ", 0x%" PRIx64 "]", i, ranges[3 + i].start,
 			ranges[3 + i].last);
-	tlb_gather_finish(&gather);
+	tlb_gather_finish(&f.gather);
 	world_close(&world);
 }
 
@@ -179,7 +180,7 @@ FORMAT_TEST(gather, pages_after_everything)
 FORMAT_TEST(gather, collapse_over_several_levels)
 {
 	uint64_t size = format_largest_leaf(format), granule = format_granule(format);
-	virt_addr virt = addr_align_down(format_middle(format), size);
+	virt_addr virt = format_roomy(format);
 	struct model_op what = operation(MODEL_PROTECT, virt, size, 0);
 	struct page_table_op op = { 0 };
 	struct flush_watch watch;
@@ -469,9 +470,7 @@ FORMAT_TEST(gather, too_many_tables_of_large_leaves)
 {
 	uint64_t size = format->level_size[1];
 	virt_addr virt = format_roomy(format);
-	struct tlb_range ranges[8];
-	struct frame frames[FORMAT_LEVELS_MAX];
-	struct tlb_gather gather = { .ranges = ranges, .range_capacity = 8, .frames = frames };
+	struct flushing f;
 	struct world world;
 
 	if (!format_has_leaf(format, size) || format->levels < 3)
@@ -481,24 +480,26 @@ FORMAT_TEST(gather, too_many_tables_of_large_leaves)
 		uint64_t tables;
 
 		world_open(&world, format, MEMORY_BY_OFFSET);
-		op.frames = gather.owner = world_frames(&world);
+		flushing_init(&f, &world);
+		f.gather.flush = NULL;
+		op.frames = world_frames(&world);
 		REQUIRE(page_table_map(&world.table, virt, 0, leaves * size, format_plain_flags(),
 				       &op) == PAGING_OK,
 			"no map");
 		tables = world.table.tables - 1;
-		op.gather = &gather;
+		op.gather = &f.gather;
 		for (size_t room = 0; room <= tables; room++) {
 			enum paging_status status;
 
-			gather.frame_capacity = room;
+			f.gather.frame_capacity = room;
 			status = page_table_unmap(&world.table, virt, leaves * size, &op);
 			REQUIRE(status == (room < tables ? PAGING_GATHER_FULL : PAGING_OK) &&
 					world.table.tables == (room < tables ? tables + 1 : 1),
 				"%" PRIu64 " leaves, room for %zu: %s", leaves, room,
 				status_name(status));
 		}
-		REQUIRE(gather.frame_count == tables, "%zu frames", gather.frame_count);
-		tlb_gather_finish(&gather);
+		REQUIRE(f.gather.frame_count == tables, "%zu frames", f.gather.frame_count);
+		tlb_gather_finish(&f.gather);
 		world_close(&world);
 	}
 }

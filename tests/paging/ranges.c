@@ -137,6 +137,35 @@ FORMAT_TEST(ranges, leaves_of_each_size)
 	world_close(&world);
 }
 
+/* What many may map at once is mapped in as large leaves as by one alone, but for groups. */
+FORMAT_TEST(ranges, large_leaves_of_a_parallel_table)
+{
+	struct format_case parallel = *format;
+	struct page_table_op op = { .mode = PAGING_RESUMABLE };
+	struct world world;
+
+	parallel.config.parallel = true;
+	world_open(&world, &parallel, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	for (unsigned int level = 0; level < format->levels; level++) {
+		uint64_t size = format->level_size[level];
+		virt_addr virt = addr_align_down(format_middle(format), size);
+		struct page_mapping mapping;
+
+		if (!format_has_leaf(format, size) || size > format_output_last(format))
+			continue;
+		REQUIRE(page_table_map(&world.table, virt, 0, size, format_plain_flags(), &op) ==
+				PAGING_OK,
+			"map");
+		REQUIRE(page_table_query(&world.table, virt + size - 1, &mapping) == PAGING_OK &&
+				mapping.virt == virt && mapping.size == size,
+			"0x%" PRIx64 " bytes are mapped in 0x%" PRIx64, size, mapping.size);
+		REQUIRE(page_table_unmap(&world.table, virt, size, &op) == PAGING_OK, "unmap");
+	}
+	world_check(&world);
+	world_close(&world);
+}
+
 /* Leaves of each size and no larger ones, by one mapper of a parallel table. */
 FORMAT_TEST(ranges, leaves_of_each_size_in_a_parallel_table)
 {

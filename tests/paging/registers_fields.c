@@ -5,6 +5,7 @@
  * other. What they make of them is in registers_aarch64.c and registers_x86.c.
  */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,33 +27,33 @@ struct answers {
 	size_t length;
 };
 
+static __attribute__((format(printf, 2, 3))) void note(struct answers *answers, const char *text,
+						       ...)
+{
+	va_list list;
+
+	va_start(list, text);
+	answers->length += (size_t)vsnprintf(answers->text + answers->length,
+					     sizeof(answers->text) - answers->length, text, list);
+	va_end(list);
+	REQUIRE(answers->length < sizeof(answers->text), "too much text");
+}
+
 static void note_status(struct answers *answers, enum register_status status,
 			const struct register_refusal *refusal)
 {
-	answers->length += (size_t)snprintf(
-		answers->text + answers->length, sizeof(answers->text) - answers->length,
-		status == REGISTER_OK ? "; " : "; %s %s.%s %" PRIx64 " %" PRIx64,
-		register_status_text(status), refusal->name, refusal->field, refusal->wanted,
-		refusal->has);
-	REQUIRE(answers->length < sizeof(answers->text), "too much text");
+	if (status == REGISTER_OK)
+		note(answers, "; ");
+	else
+		note(answers, "; %s %s.%s %" PRIx64 " %" PRIx64, register_status_text(status),
+		     refusal->name, refusal->field, refusal->wanted, refusal->has);
 }
 
 static void note_config(struct answers *answers, const struct page_table_config *config)
 {
-	answers->length += (size_t)snprintf(
-		answers->text + answers->length, sizeof(answers->text) - answers->length,
-		"%u to %u, leaves %" PRIx64 ", features %x, attributes %" PRIx64,
-		config->input_bits, config->output_bits, config->leaf_sizes, config->features,
-		config->memory_attributes);
-	REQUIRE(answers->length < sizeof(answers->text), "too much text");
-}
-
-static void note_value(struct answers *answers, uint64_t value)
-{
-	answers->length +=
-		(size_t)snprintf(answers->text + answers->length,
-				 sizeof(answers->text) - answers->length, " %" PRIx64, value);
-	REQUIRE(answers->length < sizeof(answers->text), "too much text");
+	note(answers, "%u to %u, leaves %" PRIx64 ", features %x, attributes %" PRIx64,
+	     config->input_bits, config->output_bits, config->leaf_sizes, config->features,
+	     config->memory_attributes);
 }
 
 /* AArch64: fields of 4 bits */
@@ -83,10 +84,10 @@ static void arm_registers(const struct aarch64_cpu *cpu, const struct page_table
 	note_status(answers,
 		    aarch64_stage1_registers(cpu, table, NULL, 0xff, walk, &stage1, &refusal),
 		    &refusal);
-	note_value(answers, stage1.tcr);
+	note(answers, " %" PRIx64, stage1.tcr);
 	note_status(answers, aarch64_stage2_registers(cpu, table, 0xff, walk, &stage2, &refusal),
 		    &refusal);
-	note_value(answers, stage2.vtcr);
+	note(answers, " %" PRIx64, stage2.vtcr);
 }
 
 static void arm_answers(const struct aarch64_cpu *cpu, struct answers *answers)
@@ -236,34 +237,32 @@ static void bits_require(const struct x86_64_cpu *cpu, const uint64_t matter[WOR
 	}
 }
 
-static void ask_stage1(const struct x86_64_cpu *cpu, struct answers *answers)
+static void ask_config(const struct x86_64_cpu *cpu, struct answers *answers,
+		       enum register_status (*fill)(const struct x86_64_cpu *cpu,
+						    struct page_table_config *config,
+						    struct register_refusal *refusal))
 {
 	struct page_table_config config = { .input_bits = 0 };
 	struct register_refusal refusal;
 
 	answers->length = 0;
-	note_status(answers, x86_64_stage1_config(cpu, &config, &refusal), &refusal);
+	note_status(answers, fill(cpu, &config, &refusal), &refusal);
 	note_config(answers, &config);
+}
+
+static void ask_stage1(const struct x86_64_cpu *cpu, struct answers *answers)
+{
+	ask_config(cpu, answers, x86_64_stage1_config);
 }
 
 static void ask_npt(const struct x86_64_cpu *cpu, struct answers *answers)
 {
-	struct page_table_config config = { .input_bits = 0 };
-	struct register_refusal refusal;
-
-	answers->length = 0;
-	note_status(answers, x86_64_npt_config(cpu, &config, &refusal), &refusal);
-	note_config(answers, &config);
+	ask_config(cpu, answers, x86_64_npt_config);
 }
 
 static void ask_ept(const struct x86_64_cpu *cpu, struct answers *answers)
 {
-	struct page_table_config config = { .input_bits = 0 };
-	struct register_refusal refusal;
-
-	answers->length = 0;
-	note_status(answers, x86_64_ept_config(cpu, &config, &refusal), &refusal);
-	note_config(answers, &config);
+	ask_config(cpu, answers, x86_64_ept_config);
 }
 
 static void ask_enable(const struct x86_64_cpu *cpu, struct answers *answers)
@@ -272,8 +271,8 @@ static void ask_enable(const struct x86_64_cpu *cpu, struct answers *answers)
 
 	answers->length = 0;
 	x86_64_enable(&enabled);
-	note_value(answers, enabled.cr4);
-	note_value(answers, enabled.efer);
+	note(answers, " %" PRIx64, enabled.cr4);
+	note(answers, " %" PRIx64, enabled.efer);
 }
 
 /* All bits set; what is a number is small. */
@@ -417,7 +416,6 @@ Test(registers_fields, memory_encryption)
 	};
 
 	cpu.cpuid_1_edx |= BIT(16);
-	matter[WORD_EFER] = BIT(11);
 	cpu.cpuid_80000008_eax = 48;
 	cpu.cpuid_8000001f_ebx = 5 << 6 | 51;
 	for (unsigned int bit = 0; bit < 2; bit++) {

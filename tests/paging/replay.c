@@ -292,13 +292,11 @@ static void mark(struct trap *trap, phys_addr address)
 	struct hardware *hardware = trap->context;
 	struct world *world = hardware->world;
 	struct walk_result leaf = world_translate(world, hardware->virt, world_accesses[0]);
-	uint64_t marked;
 
 	if (hardware->touched != 0 || leaf.entry != address ||
 	    (leaf.fault != WALK_OK && leaf.fault != WALK_DENIED))
 		return;
-	marked = world->format->touch(world->format, leaf.descriptor, hardware->write);
-	memcpy(memory_at(world->memory, address, sizeof(marked)), &marked, sizeof(marked));
+	(void)world_mark(world, &leaf, hardware->write);
 	hardware->touched++;
 }
 
@@ -439,14 +437,12 @@ static bool note_mapping(void *context, const struct page_visit *visit)
 FORMAT_TEST(replay, marks_set_in_between_are_harvested)
 {
 	virt_addr virt = format_middle(format);
-	struct page_flags flags = format_plain_flags();
 	struct hardware hardware = { .virt = virt, .write = true };
 	struct trap trap = { .format = format, .before = mark, .context = &hardware };
 	struct page_mapping shown = { .size = 0 }, after;
 	struct world world;
 
-	flags.dirty = 1;
-	if (!format->expressible(format, flags))
+	if (!format_has_dirty(format))
 		return;
 	world_open(&world, format, MEMORY_BY_OFFSET);
 	hardware.world = &world;

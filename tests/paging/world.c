@@ -637,13 +637,20 @@ void world_check(struct world *world)
 	check_sound(world, tables);
 }
 
+uint64_t world_mark(struct world *world, const struct walk_result *leaf, bool write)
+{
+	uint64_t d = world->format->touch(world->format, leaf->descriptor, write);
+
+	memcpy(memory_at(world->memory, leaf->entry, sizeof(d)), &d, sizeof(d));
+	return d;
+}
+
 void world_touch(struct world *world, virt_addr virt, bool write)
 {
 	struct walk_result leaf = world_translate(world, virt, world_accesses[0]);
-	uint64_t d = world->format->touch(world->format, leaf.descriptor, write);
 
 	REQUIRE(leaf.fault == WALK_OK || leaf.fault == WALK_DENIED, "nothing at 0x%" PRIx64, virt);
-	memcpy(memory_at(world->memory, leaf.entry, sizeof(d)), &d, sizeof(d));
+	(void)world_mark(world, &leaf, write);
 }
 
 struct page_mapping world_query(struct world *world, virt_addr virt)

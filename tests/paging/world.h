@@ -66,7 +66,9 @@ void world_read(const struct world *world, struct model *model);
 
 /* What the independent MMU answers. */
 struct walk_result world_translate(struct world *world, virt_addr virt, struct walk_access access);
-/* The hardware reads `virt`, or writes to it, and marks the leaf. */
+/* The hardware reads what a leaf maps, or writes to it, and marks the leaf; its descriptor then. */
+uint64_t world_mark(struct world *world, const struct walk_result *leaf, bool write);
+/* The same of the leaf that maps `virt`, whatever it allows. */
 void world_touch(struct world *world, virt_addr virt, bool write);
 /* What page_table_query says of `virt`, where something is mapped. */
 struct page_mapping world_query(struct world *world, virt_addr virt);
