@@ -30,7 +30,7 @@ static inline enum paging_status map_page_walk(const struct encoder *e, struct p
 
 		entry_store(table, cursor_entry(table, e, &c),
 			    paging_sabotage(PAGING_SABOTAGE_LEAF, 0, e->leaf(attributes, phys, 0)));
-		if (e->counted && table->levels > 1 && d == 0)
+		if (e->counted && d == 0)
 			entry_link(table, slot, e->count_up(entry_load(slot)));
 		recent_note(e, table, virt, c.tables[0], c.slots[0]);
 		cursor_close(table, &c);

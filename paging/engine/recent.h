@@ -105,7 +105,7 @@ static ALWAYS_INLINE void recent_note(const struct encoder *e, struct page_table
 {
 	virt_addr first = addr_align_down(virt, level_size(e, 1));
 
-	if (top_level(table) == 0 || table->access.map || table->access.clean)
+	if (table->access.map || table->access.clean)
 		return;
 	table->recent = first;
 	table->recent_reach = UINT64_C(1) << e->index_bits;

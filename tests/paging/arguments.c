@@ -106,6 +106,78 @@ FORMAT_TEST(arguments, modes_that_an_operation_does_not_have)
 	world_close(&world);
 }
 
+/* Sizes that no leaf has, one of each bit, and more than one of them. */
+FORMAT_TEST(arguments, sizes_to_split_to)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+	struct page_table_op op = { .frames = NULL };
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	world_map(&world, virt, 0, granule);
+	for (unsigned int bit = 0; bit < 65; bit++) {
+		uint64_t size = bit == 64 ? 0 : UINT64_C(1) << bit;
+		bool good = format_has_leaf(format, size);
+		enum paging_status status =
+			page_table_split(&world.table, virt, granule, size, &op);
+
+		REQUIRE(status == (good ? PAGING_OK : PAGING_BAD_SIZE), "0x%" PRIx64 ": %s", size,
+			status_name(status));
+		if (size == granule || !good)
+			continue;
+		status = page_table_split(&world.table, virt, granule, size | granule, &op);
+		REQUIRE(status == PAGING_BAD_SIZE, "0x%" PRIx64 " and a page: %s", size,
+			status_name(status));
+	}
+	world_check(&world);
+	world_close(&world);
+}
+
+/* What a call has come to is told of one that was refused, too. */
+FORMAT_TEST(arguments, what_a_refused_call_has_done)
+{
+	uint64_t granule = format_granule(format);
+	const struct {
+		virt_addr virt;
+		uint64_t size;
+		enum paging_status status;
+	} refusals[] = {
+		{ format_middle(format), granule + 1, PAGING_UNALIGNED },
+		{ format_middle(format) + 1, granule, PAGING_UNALIGNED },
+		{ format_middle(format), 0, PAGING_BAD_SIZE },
+	};
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	for (enum call which = CALL_MAP; which < CALLS; which++) {
+		for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++) {
+			struct page_table_op op = { .frames = world_frames(&world),
+						    .done = 1,
+						    .tables = 2,
+						    .conflict = 3,
+						    .conflict_size = 4,
+						    .enlarged = 5,
+						    .enlarged_size = 6 };
+			virt_addr virt = refusals[i].virt;
+			enum paging_status status =
+				call(&world, which, virt, refusals[i].size, &op);
+
+			REQUIRE(status == refusals[i].status, "call %d: %s", (int)which,
+				status_name(status));
+			REQUIRE(op.done == 0 && op.tables == 0 && op.conflict == virt &&
+					op.conflict_size == 0 && op.enlarged == virt &&
+					op.enlarged_size == 0,
+				"call %d: 0x%" PRIx64 " done, %" PRIu64
+				" tables, conflict 0x%" PRIx64 "+0x%" PRIx64,
+				(int)which, op.done, op.tables, op.conflict, op.conflict_size);
+		}
+	}
+	world_check(&world);
+	world_close(&world);
+}
+
 FORMAT_TEST(arguments, marks_that_there_are_not)
 {
 	uint64_t granule = format_granule(format);

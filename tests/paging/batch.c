@@ -137,6 +137,34 @@ FORMAT_TEST(batch, ends_before_a_bad_page)
 	}
 }
 
+/* Bits below a page, of either address, after pages that have none. */
+FORMAT_TEST(batch, unaligned)
+{
+	struct page_pair pages[PAGES];
+	enum paging_status status;
+	struct world world;
+	size_t done;
+
+	for (uint64_t bit = 1; bit < format_granule(format); bit <<= 1) {
+		for (unsigned int which = 0; which < 2; which++) {
+			scatter(format, pages);
+			pages[20].virt += which == 0 ? bit : 0;
+			pages[20].phys += which == 1 ? bit : 0;
+			world_open(&world, format, MEMORY_BY_OFFSET);
+			status = map_them(&world, pages, PAGES, &done);
+			REQUIRE(status == PAGING_UNALIGNED && done == 20,
+				"0x%" PRIx64 ": %s after %zu", bit, status_name(status), done);
+			/* Where the tables are. */
+			status = map_them(&world, pages + 20, 1, &done);
+			REQUIRE(status == PAGING_UNALIGNED && done == 0, "0x%" PRIx64 ": %s", bit,
+				status_name(status));
+			world_resync(&world);
+			world_check(&world);
+			world_close(&world);
+		}
+	}
+}
+
 /* An address that the table has not, and flags that the format has not. */
 FORMAT_TEST(batch, errors)
 {

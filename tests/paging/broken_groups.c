@@ -139,7 +139,9 @@ static void ask(struct foreign *f, const struct asking *a, struct page_table_op 
 /* Where the first leaf is that has the hint and that the range touches, from its start. */
 static uint64_t first_hint(const struct asking *a, enum spoil how, uint64_t piece)
 {
-	return how == SPOIL_ONE && a->start == 0 ? FOREIGN_HINTED * piece : 0;
+	if (a->start != 0)
+		return 0;
+	return how == SPOIL_ONE ? FOREIGN_HINTED * piece : how == SPOIL_FIRST ? piece : 0;
 }
 
 static void require_refusal(struct foreign *f, const struct asking *a, enum spoil how)
@@ -169,24 +171,27 @@ static void require_refusal(struct foreign *f, const struct asking *a, enum spoi
 	memory_snapshot_drop(before);
 }
 
-/* All of the group, one of its leaves that has the hint, and a page in that. */
+/* All of the group, one of its leaves that has the hint, a page in that, and all up to that leaf.
+ */
 static void refuse_change(struct foreign *f, const struct format_case *format, unsigned int level,
 			  enum spoil how, enum change change)
 {
 	static const uint32_t modes[] = { 0, PAGING_PLAN, PAGING_RESUMABLE };
 	bool cursor = change == CHANGE_CURSOR_UNMAP || change == CHANGE_CURSOR_PROTECT;
 
-	for (unsigned int i = 0; i < 3 * 3 * 2; i++) {
+	for (unsigned int i = 0; i < 4 * 3 * 2; i++) {
 		struct asking a = { change, 0, f->size, modes[i % 3], i / 3 % 2 != 0 };
 
 		if (change >= CHANGE_RANGES && a.mode != 0)
 			continue;
-		if (i / 6 != 0 || cursor) {
+		if (i / 6 == 3 && !cursor) {
+			a.size = (FOREIGN_HINTED + 1) * f->piece;
+		} else if (i / 6 != 0 || cursor) {
 			a.start = FOREIGN_HINTED * f->piece;
 			a.size = i / 6 == 2 ? format_granule(format) : f->piece;
 		}
 		require_refusal(f, &a, how);
-		if (a.start == 0 && how == SPOIL_ONE) { /* what is before the hint may be done */
+		if (first_hint(&a, how, 1) != 0) { /* what is before the hint may be done */
 			world_close(&f->world);
 			foreign_open(f, format, level, how);
 		}
@@ -235,7 +240,7 @@ static void leave_alone(struct foreign *f)
  * for that. */
 static void collapse(struct foreign *f, enum spoil how)
 {
-	bool alike = how == SPOIL_ONE || how == SPOIL_HALF || how == SPOIL_TABLE;
+	bool alike = how <= SPOIL_FIRST || how == SPOIL_TABLE;
 	bool heals = alike && format_has_leaf(f->world.format, f->size);
 	struct memory_snapshot *before = memory_snapshot_take(f->world.memory);
 	struct page_table_op op = { .frames = world_frames(&f->world) };

@@ -63,6 +63,20 @@ const struct checked *check_world(struct world *world, unsigned int classes)
 	return checked;
 }
 
+void require_stops(struct world *world, size_t reports)
+{
+	size_t count = check_world(world, 0)->count;
+
+	REQUIRE(count >= reports && count <= CHECKED_MAX, "%zu reports", count);
+	for (size_t n = 1; n <= count; n++) {
+		const struct checked *checked = check_until(world, 0, n);
+
+		REQUIRE(checked->status == PAGING_STOPPED && checked->count == n,
+			"%s after %zu reports, not %zu", status_name(checked->status),
+			checked->count, n);
+	}
+}
+
 phys_addr entry_at(struct world *world, virt_addr virt, unsigned int level)
 {
 	const struct format_case *format = world->format;
@@ -389,6 +403,32 @@ FORMAT_TEST(check, stopped)
 	}
 	for (unsigned int i = 0; i < 3; i++)
 		entry_write(&world, slots[i], entries[i]);
+	world_check(&world);
+	world_close(&world);
+}
+
+/* What is wrong with an entry, and what the library's books say. */
+FORMAT_TEST(check, stopped_by_any_rule)
+{
+	virt_addr virt = page_of(format);
+	uint64_t span = format->level_size[1];
+	phys_addr slots[2];
+	uint64_t pages[2];
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	for (unsigned int i = 0; i < 2; i++) {
+		world_map(&world, virt + i * span, 0, format_granule(format));
+		slots[i] = entry_at(&world, virt + i * span, 0);
+		pages[i] = entry_read(&world, slots[i]);
+	}
+	entry_write(&world, slots[0], 0);
+	for (unsigned int i = 0; i < 2; i++) /* stray entries */
+		entry_write(&world, slots[1] + i * 8, UINT64_C(0xff) << 52);
+	require_stops(&world, 3);
+	for (unsigned int i = 0; i < 2; i++)
+		entry_write(&world, slots[i], pages[i]);
+	entry_write(&world, slots[1] + 8, 0);
 	world_check(&world);
 	world_close(&world);
 }

@@ -109,6 +109,11 @@ static void group_with(const struct group *group)
 	}
 	move_all(group, address_bit);
 	range_inside(group);
+	entry_write(group->world, group->first,
+		    entry_read(group->world, group->first) ^ CONTIGUOUS);
+	require_stops(group->world, 1);
+	entry_write(group->world, group->first,
+		    entry_read(group->world, group->first) ^ CONTIGUOUS);
 }
 
 FORMAT_TEST(check, groups)

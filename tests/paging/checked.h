@@ -22,6 +22,9 @@ const struct checked *check_world(struct world *world, unsigned int classes);
 /* The same; the n-th report says stop. */
 const struct checked *check_until(struct world *world, unsigned int classes, size_t n);
 
+/* Each report of a check for rules of all classes can stop it. At least `reports` there are. */
+void require_stops(struct world *world, size_t reports);
+
 /* Where the entry of `level` on the way to `virt` lies, and what stands there. */
 phys_addr entry_at(struct world *world, virt_addr virt, unsigned int level);
 uint64_t entry_read(struct world *world, phys_addr entry);

@@ -95,6 +95,10 @@ FORMAT_TEST(cursor, keeps_the_last_page_while_its_table_has_nowhere_to_go)
 	page_cursor_close(&run.cursor);
 	REQUIRE(run.gather.frame_count == tables - 1, "%zu frames", run.gather.frame_count);
 	REQUIRE(run.gather.range_count > 1 && run.ranges[1].tables, "no table is flushed");
+	REQUIRE(run.ranges[1].start == addr_align_down(at, format->level_size[1]) &&
+			run.ranges[1].last == run.ranges[1].start + format->level_size[1] - 1,
+		"of the table, 0x%" PRIx64 " to 0x%" PRIx64, run.ranges[1].start,
+		run.ranges[1].last);
 	tlb_gather_finish(&run.gather);
 	run.world.model.count = 0;
 	world_check(&run.world);
@@ -209,6 +213,45 @@ FORMAT_TEST(cursor, opens_only_where_an_address_is_and_a_table_can_go)
 	page_cursor_close(&cursor);
 	REQUIRE(world.memory->held == 0, "%u tables are still mapped", world.memory->held);
 	world_close(&world);
+}
+
+/* A leaf, or a page in a table, where one of a group's leaves was to be: it is named, and nothing
+ * has changed. */
+static void group_over(const struct format_case *format, unsigned int level, uint64_t n, bool table)
+{
+	uint64_t piece = format->level_size[level], size = format->group_size[level];
+	virt_addr at = addr_align_down(format_middle(format), size) + size;
+	struct page_cursor cursor;
+	struct world world;
+	struct page_table_op op = { .mode = 0 };
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	world_map(&world, at + n * piece, 0, table ? format_granule(format) : piece);
+	require_status(page_cursor_open(&cursor, &world.table, at, &op), PAGING_OK, "open");
+	require_status(page_cursor_map(&cursor, 0, size, format_plain_flags()),
+		       PAGING_ALREADY_MAPPED, "map");
+	page_cursor_close(&cursor);
+	REQUIRE(op.conflict == at + n * piece && op.conflict_size == piece,
+		"conflict 0x%" PRIx64 "+0x%" PRIx64, op.conflict, op.conflict_size);
+	world_check(&world);
+	world_close(&world);
+}
+
+FORMAT_TEST(cursor, names_what_is_in_the_way_of_a_group)
+{
+	for (unsigned int level = 0; level < format->levels; level++) {
+		uint64_t piece = format->level_size[level], size = format->group_size[level];
+
+		if (size == 0 || !format_has_leaf(format, size))
+			continue;
+		for (uint64_t n = 0; n < size / piece; n += n == 1 ? size / piece - 2 : 1) {
+			if (format_has_leaf(format, piece))
+				group_over(format, level, n, false);
+			if (level != 0)
+				group_over(format, level, n, true);
+		}
+	}
 }
 
 /* The root's entries are one group; with a bit less to translate it would be larger than the root

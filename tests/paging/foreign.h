@@ -11,8 +11,9 @@
 #define CONTIGUOUS (UINT64_C(1) << 52)
 
 enum spoil {
-	SPOIL_ONE,
+	SPOIL_ONE, /* to SPOIL_FIRST: only hints are missing */
 	SPOIL_HALF,
+	SPOIL_FIRST, /* all have the hint but the first */
 	SPOIL_HOLE,
 	SPOIL_TABLE, /* not at level 0 */
 	SPOIL_ELSEWHERE,

@@ -77,8 +77,8 @@ static void replace(struct world *world, virt_addr virt, uint64_t size, struct a
 	world_check(world);
 }
 
-/* Tables in a table, beside a leaf of the larger kind. */
-FORMAT_TEST(gather_replace, tables_in_tables)
+/* Tables in a table, beside a leaf of the larger kind or without one. */
+static void tables_in_tables(const struct format_case *format, bool beside)
 {
 	uint64_t page = format->level_size[0], block = format->level_size[1];
 	uint64_t size = format->levels > 2 ? format->level_size[2] : 0;
@@ -97,18 +97,25 @@ FORMAT_TEST(gather_replace, tables_in_tables)
 	op.frames = world_frames(&world);
 	map_page(&world, virt + 3 * block + 5 * page, format_plain_flags());
 	map_page(&world, virt + 5 * block + page, global);
-	REQUIRE(page_table_map(&world.table, virt + 7 * block, 0, block, format_plain_flags(),
-			       &op) == PAGING_OK,
+	REQUIRE(!beside || page_table_map(&world.table, virt + 7 * block, 0, block,
+					  format_plain_flags(), &op) == PAGING_OK,
 		"no map");
 	replace(&world, virt, size, &asked);
 	require_asked(&asked, virt + 3 * block + 5 * page, page, false, false);
 	require_asked(&asked, virt + 5 * block + page, page, false,
 		      global.global && !format->all_global);
-	require_asked(&asked, virt + 7 * block, block, false, false);
+	REQUIRE(asks(&asked, virt + 7 * block, block, false, false) == beside,
+		"the larger leaf: there %d, asked for %d", beside, !beside);
 	require_asked(&asked, virt + 3 * block, block, true, false);
 	require_asked(&asked, virt + 5 * block, block, true, false);
 	require_asked(&asked, virt, size, true, false);
 	world_close(&world);
+}
+
+FORMAT_TEST(gather_replace, tables_in_tables)
+{
+	tables_in_tables(format, true);
+	tables_in_tables(format, false);
 }
 
 /* A full table of global pages, without room for a range. */

@@ -484,39 +484,44 @@ static void cut_out(const struct format_case *format, uint64_t from, uint64_t to
 	world_close(&world);
 }
 
-/* Splits the largest leaf down to each size, where a page of it is or all of it. */
+/* Splits `part` of the largest leaf down to that size. */
+static void split_down(const struct format_case *format, uint64_t part, uint64_t leaf)
+{
+	uint64_t size = format_largest_leaf(format), planned, before;
+	virt_addr at = format_roomy(format);
+	struct page_table_op op = { .mode = 0 };
+	struct world world;
+
+	require_story_begin("0x%" PRIx64 " to 0x%" PRIx64, part, leaf);
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	must(page_table_map(&world.table, at, 0, size, format_plain_flags(), &op), "map");
+	op.mode = PAGING_PLAN;
+	must(page_table_split(&world.table, at, part, leaf, &op), "plan");
+	planned = op.tables;
+	op.mode = 0;
+	before = world.table.tables;
+	must(page_table_split(&world.table, at, part, leaf, &op), "split");
+	REQUIRE(world.table.tables - before == planned && op.tables == planned,
+		"%" PRIu64 " tables, %" PRIu64 " foretold", world.table.tables - before, planned);
+	world_resync(&world);
+	world_close(&world);
+}
+
+/* To each size, where a page is, where a few tables of pages are, and all of it. */
 FORMAT_TEST(reshape, the_tables_that_a_split_needs_are_the_tables_it_takes)
 {
-	uint64_t size = format_largest_leaf(format), granule = format_granule(format);
-	virt_addr at = format_roomy(format);
-	struct world world;
+	uint64_t size = format_largest_leaf(format);
+	const uint64_t parts[] = { format_granule(format), 3 * format->level_size[1], size };
 
 	for (unsigned int level = 0; level + 1 < format->levels; level++) {
 		uint64_t leaf = format->level_size[level];
 
 		if (leaf >= size || !format_has_leaf(format, leaf))
 			continue;
-		for (unsigned int all = 0; all < 2; all++) {
-			struct page_table_op op = { .mode = 0 };
-			uint64_t part = all && size / leaf <= 4096 ? size : granule, planned,
-				 before;
-
-			require_story_begin("0x%" PRIx64 " to 0x%" PRIx64, part, leaf);
-			world_open(&world, format, MEMORY_BY_OFFSET);
-			op.frames = world_frames(&world);
-			must(page_table_map(&world.table, at, 0, size, format_plain_flags(), &op),
-			     "map");
-			op.mode = PAGING_PLAN;
-			must(page_table_split(&world.table, at, part, leaf, &op), "plan");
-			planned = op.tables;
-			op.mode = 0;
-			before = world.table.tables;
-			must(page_table_split(&world.table, at, part, leaf, &op), "split");
-			REQUIRE(world.table.tables - before == planned && op.tables == planned,
-				"%" PRIu64 " tables, %" PRIu64 " foretold",
-				world.table.tables - before, planned);
-			world_resync(&world);
-			world_close(&world);
+		for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+			if (parts[i] <= size && parts[i] / leaf <= 4096)
+				split_down(format, parts[i], leaf);
 		}
 	}
 }
@@ -581,6 +586,48 @@ FORMAT_TEST(reshape, the_tables_that_a_map_needs_are_the_tables_it_takes)
 		world_resync(&world);
 		world_check_tree(&world, false);
 		world_close(&world);
+	}
+}
+
+/* Maps [from, to) behind `format_roomy` with pages and one larger size, and none in between. */
+static void map_with(const struct format_case *format, uint64_t from, uint64_t to, uint64_t leaf)
+{
+	virt_addr at = format_roomy(format);
+	struct page_table_op op = { .mode = PAGING_PLAN };
+	uint64_t before, planned;
+	struct world world;
+
+	require_story_begin("0x%" PRIx64 " to 0x%" PRIx64 " by 0x%" PRIx64, from, to, leaf);
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	op.leaf_sizes = leaf | format_granule(format);
+	must(page_table_map(&world.table, at + from, from, to - from, format_plain_flags(), &op),
+	     "plan");
+	planned = op.tables;
+	before = world.table.tables;
+	op.mode = 0;
+	must(page_table_map(&world.table, at + from, from, to - from, format_plain_flags(), &op),
+	     "map");
+	REQUIRE(world.table.tables - before == planned && op.tables == planned,
+		"%" PRIu64 " tables, %" PRIu64 " foretold", world.table.tables - before, planned);
+	world_resync(&world);
+	world_check_tree(&world, false);
+	world_close(&world);
+}
+
+FORMAT_TEST(reshape, the_tables_that_a_map_needs_without_some_sizes)
+{
+	uint64_t granule = format_granule(format);
+
+	for (unsigned int level = 1; level < format->levels; level++) {
+		uint64_t leaf = format->level_size[level];
+
+		if (!format_has_leaf(format, leaf))
+			continue;
+		map_with(format, 0, leaf, leaf);
+		map_with(format, leaf - 3 * granule, 2 * leaf, leaf);
+		map_with(format, 0, leaf + 3 * granule, leaf);
+		map_with(format, leaf - 3 * granule, leaf + 3 * granule, leaf);
 	}
 }
 

@@ -430,3 +430,34 @@ FORMAT_TEST(tell, a_table_that_gives_way_is_flushed_first)
 		world_close(&world);
 	}
 }
+
+/* A flush that a table takes is not forgotten over a leaf behind it that takes none, whole or in
+ * part. */
+FORMAT_TEST(tell, a_table_before_a_leaf_takes_a_flush)
+{
+	uint64_t granule = format_granule(format), span = format->level_size[1];
+	virt_addr virt = addr_align_down(format_middle(format), 4 * span);
+	struct world world;
+	struct live live;
+
+	if (!format_has_leaf(format, span) || span / granule > 512)
+		return;
+	for (uint64_t part = span; part >= span / 2; part /= 2) {
+		enum paging_status status;
+
+		world_open(&world, format, MEMORY_BY_OFFSET);
+		map_leaves(&world, virt, granule, LEAVES, granule);
+		map_leaves(&world, virt + span, span, 1, span);
+		live_begin(&live, &world, false);
+		live.op.mode |= PAGING_REPLACE;
+		status = page_table_map(&world.table, virt, 0, span + part, format_plain_flags(),
+					&live.op);
+		REQUIRE(status == PAGING_NEEDS_FLUSH && live.op.conflict == virt &&
+				live.op.conflict_size == span,
+			"%s, 0x%" PRIx64 "+0x%" PRIx64, status_name(status), live.op.conflict,
+			live.op.conflict_size);
+		require_told(&world, 0, 0);
+		world_check(&world);
+		world_close(&world);
+	}
+}

@@ -258,6 +258,9 @@ static void do_change(struct run *run, bool unmap)
 	}
 	if (wrong) {
 		require_status(status, PAGING_BAD_FLAGS, "a change to what there is not");
+		REQUIRE(run->op.conflict == run->at && run->op.conflict_size == 0,
+			"conflict 0x%" PRIx64 "+0x%" PRIx64, run->op.conflict,
+			run->op.conflict_size);
 		return;
 	}
 	leaf = here(run, &what.virt, &what.size);
