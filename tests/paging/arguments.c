@@ -178,6 +178,42 @@ FORMAT_TEST(arguments, what_a_refused_call_has_done)
 	world_close(&world);
 }
 
+/* The output address is not aligned. */
+FORMAT_TEST(arguments, what_an_unaligned_map_says)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+	struct page_table_op op = { .conflict_size = 4 };
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	REQUIRE(page_table_map(&world.table, virt, 1, granule, format_plain_flags(), &op) ==
+				PAGING_UNALIGNED &&
+			op.conflict == virt && op.conflict_size == 0,
+		"conflict 0x%" PRIx64 "+0x%" PRIx64, op.conflict, op.conflict_size);
+	world_close(&world);
+}
+
+/* A hole is the first thing in the way: nothing was done, enlarged or not. */
+FORMAT_TEST(arguments, what_enlarging_nothing_comes_to)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_first_range(format).first;
+	struct page_table_op op = { .mode = PAGING_RESUMABLE | PAGING_ENLARGE };
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	world_map(&world, virt + granule, 0, granule);
+	REQUIRE(page_table_unmap(&world.table, virt, 2 * granule, &op) == PAGING_NOT_MAPPED,
+		"unmap");
+	REQUIRE(op.done == 0 && op.enlarged == virt && op.enlarged_size == 0,
+		"0x%" PRIx64 "+0x%" PRIx64, op.enlarged, op.enlarged_size);
+	world_check(&world);
+	world_close(&world);
+}
+
 FORMAT_TEST(arguments, marks_that_there_are_not)
 {
 	uint64_t granule = format_granule(format);

@@ -71,6 +71,45 @@ FORMAT_TEST(batch, maps_and_translates)
 	maps_and_translates(format, MEMORY_BY_HOOK);
 }
 
+/* Each batch has its own flags, whatever the one before had. */
+static void two_batches(const struct format_case *format, bool parallel)
+{
+	struct format_case configured = *format;
+	struct page_flags flags = format_plain_flags();
+	struct page_pair pages[PAGES];
+	struct world world;
+	size_t done;
+
+	configured.config.parallel = parallel;
+	world_open(&world, &configured, MEMORY_BY_OFFSET);
+	scatter(format, pages);
+	for (size_t i = 0; i < PAGES; i += 8) {
+		size_t count = PAGES - i < 8 ? PAGES - i : 8;
+		enum paging_status status;
+
+		flags.write = i / 8 % 2;
+		status = page_table_map_batch(&world.table, pages + i, count, flags,
+					      world_frames(&world), &done);
+		REQUIRE(status == PAGING_OK && done == count, "%s after %zu", status_name(status),
+			done);
+	}
+	for (size_t i = 0; i < PAGES; i++) {
+		struct page_mapping mapping = world_query(&world, pages[i].virt);
+
+		REQUIRE(mapping.flags.write == i / 8 % 2 && mapping.phys == pages[i].phys,
+			"page %zu", i);
+	}
+	world_resync(&world);
+	world_check(&world);
+	world_close(&world);
+}
+
+FORMAT_TEST(batch, flags)
+{
+	two_batches(format, false);
+	two_batches(format, true);
+}
+
 /* Leaves of every size, from their first byte to their last. */
 FORMAT_TEST(batch, translates_large_leaves)
 {

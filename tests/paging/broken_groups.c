@@ -139,9 +139,9 @@ static void ask(struct foreign *f, const struct asking *a, struct page_table_op 
 /* Where the first leaf is that has the hint and that the range touches, from its start. */
 static uint64_t first_hint(const struct asking *a, enum spoil how, uint64_t piece)
 {
-	if (a->start != 0)
-		return 0;
-	return how == SPOIL_ONE ? FOREIGN_HINTED * piece : how == SPOIL_FIRST ? piece : 0;
+	if (how == SPOIL_OTHERS)
+		return a->start == FOREIGN_UNHINTED * piece ? piece : 0;
+	return how == SPOIL_ONE && a->start == 0 ? FOREIGN_HINTED * piece : 0;
 }
 
 static void require_refusal(struct foreign *f, const struct asking *a, enum spoil how)
@@ -164,15 +164,16 @@ static void require_refusal(struct foreign *f, const struct asking *a, enum spoi
 	REQUIRE(cursor || op.done == done, "0x%" PRIx64 " is done, not 0x%" PRIx64, op.done, done);
 	if (done == 0)
 		memory_snapshot_require(f->world.memory, before);
-	for (uint64_t i = done / f->piece; i < f->leaves; i++)
-		REQUIRE(entry_read(&f->world, entry_at(&f->world, f->virt + i * f->piece,
-						       f->level)) == entries[i],
+	for (uint64_t i = 0; i < f->leaves; i++)
+		REQUIRE(i * f->piece - a->start < done ||
+				entry_read(&f->world, entry_at(&f->world, f->virt + i * f->piece,
+							       f->level)) == entries[i],
 			"entry %" PRIu64 " is another", i);
 	memory_snapshot_drop(before);
 }
 
-/* All of the group, one of its leaves that has the hint, a page in that, and all up to that leaf.
- */
+/* All of the group, one of its leaves that has the hint, a page in that, and two leaves of which
+ * the second has it and the one before has not. */
 static void refuse_change(struct foreign *f, const struct format_case *format, unsigned int level,
 			  enum spoil how, enum change change)
 {
@@ -184,8 +185,9 @@ static void refuse_change(struct foreign *f, const struct format_case *format, u
 
 		if (change >= CHANGE_RANGES && a.mode != 0)
 			continue;
-		if (i / 6 == 3 && !cursor) {
-			a.size = (FOREIGN_HINTED + 1) * f->piece;
+		if (i / 6 == 3 && how == SPOIL_OTHERS && !cursor) {
+			a.start = FOREIGN_UNHINTED * f->piece;
+			a.size = 2 * f->piece;
 		} else if (i / 6 != 0 || cursor) {
 			a.start = FOREIGN_HINTED * f->piece;
 			a.size = i / 6 == 2 ? format_granule(format) : f->piece;
@@ -240,7 +242,7 @@ static void leave_alone(struct foreign *f)
  * for that. */
 static void collapse(struct foreign *f, enum spoil how)
 {
-	bool alike = how <= SPOIL_FIRST || how == SPOIL_TABLE;
+	bool alike = how <= SPOIL_OTHERS || how == SPOIL_TABLE;
 	bool heals = alike && format_has_leaf(f->world.format, f->size);
 	struct memory_snapshot *before = memory_snapshot_take(f->world.memory);
 	struct page_table_op op = { .frames = world_frames(&f->world) };

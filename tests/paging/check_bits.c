@@ -421,6 +421,14 @@ static void check_memattr(const char *name)
 		rules = rules_of(check_world(&world, 0));
 		REQUIRE(rules == rules_of_memattr(format, type), "MemAttr %u: rules 0x%" PRIx64,
 			type, rules);
+		if (format->config.output_bits >= 48)
+			continue;
+		/* And it leads too far. */
+		entry_write(&world, slot,
+			    entry_read(&world, slot) | BIT(format->config.output_bits));
+		rules = rules_of(check_world(&world, 0));
+		REQUIRE(rules == (rules_of_memattr(format, type) | RULE_BIT(LEAF_OUTPUT)),
+			"MemAttr %u, and too far: rules 0x%" PRIx64, type, rules);
 	}
 	entry_write(&world, slot, leaf);
 	world_close(&world);

@@ -12,6 +12,7 @@
 #include "require.h"
 #include "rng.h"
 #include "suite.h"
+#include "twofold/page_batch.h"
 #include "world.h"
 
 #define PROBES 12
@@ -96,7 +97,8 @@ static void clean(void *context, const void *pointer, uint64_t size)
 	const struct test_memory *memory = cleaner->world.memory;
 	uint64_t offset = (uint64_t)((const uint8_t *)pointer - memory->tables);
 
-	REQUIRE(offset < MEMORY_BYTES && size <= MEMORY_BYTES - offset && (offset | size) % 8 == 0,
+	REQUIRE(offset < MEMORY_BYTES && size != 0 && size <= MEMORY_BYTES - offset &&
+			(offset | size) % 8 == 0,
 		"clean of 0x%" PRIx64 "+0x%" PRIx64, offset, size);
 	memcpy(&cleaner->shadow[offset / 8], memory->bytes + offset, size);
 	memset(&cleaner->known[offset / 8], 1, size / 8);
@@ -302,6 +304,31 @@ FORMAT_TEST(clean, what_a_walker_reads_is_never_behind)
 			some_op(&cleaner, live != 0);
 		close(&cleaner);
 	}
+}
+
+/* Many pages in one call. */
+FORMAT_TEST(clean, batches_are_not_behind)
+{
+	static struct cleaner cleaner;
+	uint64_t granule = format_granule(format);
+	struct page_pair pages[40];
+	enum paging_status status;
+	size_t done;
+
+	open(&cleaner, format);
+	for (unsigned int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < 40; i++) {
+			pages[i].virt = format_middle(format) + (2 * i + round) * granule;
+			pages[i].phys = (i + 1) * granule;
+		}
+		begin(&cleaner, pages[0].virt, 80 * granule);
+		status = page_table_map_batch(&cleaner.world.table, pages, 40, format_plain_flags(),
+					      world_frames(&cleaner.world), &done);
+		REQUIRE(status == PAGING_OK && done == 40, "%s after %zu", status_name(status),
+			done);
+		end(&cleaner);
+	}
+	close(&cleaner);
 }
 
 /* Whole tables at once, and runs of them. */

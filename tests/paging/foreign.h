@@ -11,9 +11,9 @@
 #define CONTIGUOUS (UINT64_C(1) << 52)
 
 enum spoil {
-	SPOIL_ONE, /* to SPOIL_FIRST: only hints are missing */
+	SPOIL_ONE, /* to SPOIL_OTHERS: only hints are missing */
 	SPOIL_HALF,
-	SPOIL_FIRST, /* all have the hint but the first */
+	SPOIL_OTHERS, /* all have the hint but leaf FOREIGN_UNHINTED */
 	SPOIL_HOLE,
 	SPOIL_TABLE, /* not at level 0 */
 	SPOIL_ELSEWHERE,
@@ -24,7 +24,8 @@ enum spoil {
 };
 
 /* Leaf 5 has the hint in each of them. */
-#define FOREIGN_HINTED 5
+#define FOREIGN_HINTED   5
+#define FOREIGN_UNHINTED 3
 
 struct foreign {
 	struct world world;

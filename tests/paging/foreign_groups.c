@@ -65,8 +65,8 @@ static bool is_hinted(const struct foreign *f, enum spoil how, uint64_t i)
 {
 	if (how == SPOIL_ONE)
 		return i == FOREIGN_HINTED;
-	if (how == SPOIL_FIRST)
-		return i != 0;
+	if (how == SPOIL_OTHERS)
+		return i != FOREIGN_UNHINTED;
 	return how != SPOIL_HALF || i < f->leaves / 2;
 }
 

@@ -6,6 +6,7 @@
 
 #include "book.h"
 #include "flush_watch.h"
+#include "flushing.h"
 #include "require.h"
 #include "suite.h"
 
@@ -378,6 +379,101 @@ Test(full_tables, many_are_unmapped)
 		unmap_many(format, 511, true);
 		unmap_many(format, 16, true);
 	}
+}
+
+/* Some of a row of full tables go, and the others stay. */
+FORMAT_TEST(full_tables, no_more_go_than_are_asked_for)
+{
+	static const uint64_t counts[] = { 1, 7, 8, 9, 15, 16, 17 };
+	static struct frame frames[32];
+	struct tlb_range ranges[4];
+	struct tlb_gather gather = {
+		.ranges = ranges, .range_capacity = 4, .frames = frames, .frame_capacity = 32
+	};
+
+	for (size_t i = 0; i < 2 * sizeof(counts) / sizeof(counts[0]); i++) {
+		uint64_t count = counts[i / 2];
+		struct page_table_op op = { .gather = i % 2 != 0 ? &gather : NULL };
+		enum paging_status status;
+		struct book book;
+
+		if (too_large(format) || !book_open(&book, format, 20, MEMORY_BY_OFFSET))
+			return;
+		gather.owner = op.frames = world_frames(&book.world);
+		op.leaf_sizes = format_granule(format);
+		status = page_table_map(&book.world.table, book.virt, 0, 20 * book.span,
+					format_plain_flags(), &op);
+		REQUIRE(status == PAGING_OK, "%s", status_name(status));
+		status = page_table_unmap(&book.world.table, book.virt, count * book.span, &op);
+		REQUIRE(status == PAGING_OK, "%s", status_name(status));
+		tlb_gather_finish(&gather);
+		for (uint64_t k = 0; k < 20; k++) {
+			virt_addr last = book.virt + (k + 1) * book.span - 1;
+			phys_addr phys;
+
+			status = page_table_translate(&book.world.table, last, &phys);
+			REQUIRE(status == (k < count ? PAGING_NOT_MAPPED : PAGING_OK),
+				"table %" PRIu64 " of %" PRIu64 " to go", k, count);
+		}
+		world_resync(&book.world);
+		book_close(&book);
+	}
+}
+
+/* From a full table into one with a hole. */
+FORMAT_TEST(full_tables, go_up_to_a_hole_behind_them)
+{
+	for (unsigned int live = 0; live < 2; live++) {
+		struct page_table_op op = { .mode = PAGING_RESUMABLE };
+		struct flushing f;
+		enum paging_status status;
+		struct book book;
+
+		if (too_large(format) || !book_open(&book, format, 2, MEMORY_BY_OFFSET))
+			return;
+		flushing_init(&f, &book.world);
+		op.frames = world_frames(&book.world);
+		op.gather = live ? &f.gather : NULL;
+		map_unseen(&book, 0, book.entries + 9);
+		map_unseen(&book, book.entries + 10, book.count);
+		status = page_table_unmap(&book.world.table, book.virt, 2 * book.span, &op);
+		REQUIRE(status == PAGING_NOT_MAPPED &&
+				op.done == book.span + 9 * format_granule(format),
+			"%s after 0x%" PRIx64, status_name(status), op.done);
+		tlb_gather_finish(&f.gather);
+		world_resync(&book.world);
+		REQUIRE(book.world.model.count == book.entries - 10, "%zu leaves stay",
+			book.world.model.count);
+		world_check(&book.world);
+		book_close(&book);
+	}
+}
+
+/* The row goes on in another table of the level above. */
+FORMAT_TEST(full_tables, beyond_the_end_of_the_table_above)
+{
+	uint64_t span = format->level_size[1];
+	struct model_op what = { .kind = MODEL_MAP,
+				 .size = 4 * span,
+				 .leaf_sizes = format_granule(format) };
+	struct world world;
+
+	if (too_large(format) || format->levels < 3)
+		return;
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	what.virt = format_first_range(format).first + format->level_size[2] - 2 * span;
+	what.flags = format_plain_flags();
+	world_must(&world, &what);
+	REQUIRE(page_table_write_protect(&world.table, what.virt, what.size,
+					 &(struct page_table_op){ .mode = 0 }) == PAGING_OK,
+		"write_protect");
+	world_resync(&world);
+	for (size_t i = 0; i < world.model.count; i++)
+		REQUIRE(!world.model.leaves[i].flags.write, "leaf %zu is writable", i);
+	world_check(&world);
+	what.kind = MODEL_UNMAP;
+	world_must(&world, &what);
+	world_close(&world);
 }
 
 /* So many that they are looked at by eights, with one among them, each in turn, that is different.

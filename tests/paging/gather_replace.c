@@ -118,6 +118,48 @@ FORMAT_TEST(gather_replace, tables_in_tables)
 	tables_in_tables(format, false);
 }
 
+/* More tables than there is room for: with a flush as often as it takes, else not at all. */
+FORMAT_TEST(gather_replace, more_tables_than_room)
+{
+	uint64_t size = format->levels > 2 ? format->level_size[2] : 0;
+	virt_addr virt = addr_align_down(format_middle(format), size == 0 ? 1 : size);
+
+	if (!format_has_leaf(format, size))
+		return;
+	for (unsigned int way = 0; way < 4; way++) {
+		bool flush = way % 2 != 0;
+		struct frame frames[1];
+		struct asked asked = { .count = 0 };
+		struct tlb_range ranges[8];
+		struct tlb_gather gather = { .ranges = ranges,
+					     .range_capacity = 8,
+					     .frames = frames,
+					     .frame_capacity = 1,
+					     .flush = flush ? on_flush : NULL,
+					     .context = &asked };
+		struct page_table_op op = { .gather = &gather, .leaf_sizes = size };
+		enum paging_status status, expected = PAGING_OK;
+		struct world world;
+
+		world_open(&world, format, MEMORY_BY_OFFSET);
+		op.frames = gather.owner = world_frames(&world);
+		map_page(&world, virt, format_plain_flags());
+		map_page(&world, virt + 5 * format->level_size[1], format_plain_flags());
+		world_resync(&world);
+		op.mode = PAGING_REPLACE | (way / 2 != 0 ? PAGING_RESUMABLE : 0);
+		status = page_table_map(&world.table, virt, 0, size, format_plain_flags(), &op);
+		if (!flush)
+			expected = format->break_flags ? PAGING_NEEDS_FLUSH : PAGING_GATHER_FULL;
+		REQUIRE(status == expected, "%s", status_name(status));
+		tlb_gather_finish(&gather);
+		if (flush)
+			world_resync(&world);
+		REQUIRE(world.model.count == (flush ? 1 : 2), "%zu leaves", world.model.count);
+		world_check(&world);
+		world_close(&world);
+	}
+}
+
 /* A full table of global pages, without room for a range. */
 FORMAT_TEST(gather_replace, global_pages)
 {

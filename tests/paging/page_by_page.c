@@ -7,6 +7,7 @@
 
 #include "book.h"
 #include "checked.h"
+#include "flushing.h"
 #include "require.h"
 #include "suite.h"
 
@@ -299,6 +300,61 @@ FORMAT_TEST(page_by_page, after_a_flush)
 	}
 	world_resync(&world);
 	world_close(&world);
+}
+
+/* The last page of its table, whose table is at hand: what is asked for beside that it goes. */
+static void unmap_last(const struct format_case *format, uint32_t mode, uint64_t annotation)
+{
+	static struct flushing f;
+	struct page_table_op op = { .mode = mode, .annotation = annotation };
+	uint64_t granule = format_granule(format), tables;
+	bool tells = (mode & PAGING_TELL) != 0, plans = (mode & PAGING_PLAN) != 0;
+	struct page_mapping mapping;
+	struct book book;
+	virt_addr virt;
+
+	if (!book_open(&book, format, 2, MEMORY_BY_OFFSET))
+		return;
+	require_story("mode %u, annotation %" PRIu64, mode, annotation);
+	flushing_init(&f, &book.world);
+	op.frames = world_frames(&book.world);
+	op.gather = &f.gather;
+	op.visitor = world_hear;
+	op.context = &book.world;
+	virt = book_at(&book, book.entries + 7);
+	world_map_unseen(&book.world, book_at(&book, 3), 0, granule);
+	world_map_unseen(&book.world, virt, granule, granule);
+	tables = book.world.table.tables;
+	/* A hole in the same table is none of it. */
+	REQUIRE(page_table_unmap(&book.world.table, virt + granule, granule, &op) ==
+			((mode & PAGING_SKIP_HOLES) != 0 ? PAGING_OK : PAGING_NOT_MAPPED),
+		"a hole");
+	REQUIRE(world_query(&book.world, virt).phys == granule, "another page went");
+	REQUIRE(page_table_unmap(&book.world.table, virt, granule, &op) == PAGING_OK, "unmap");
+	REQUIRE((page_table_query(&book.world.table, virt, &mapping) == PAGING_OK) == plans &&
+			mapping.annotation == annotation,
+		"annotation %" PRIu64, mapping.annotation);
+	REQUIRE(book.world.told.count == (tells ? 1 : 0), "%zu are told of", book.world.told.count);
+	REQUIRE(book.world.table.tables == (plans || annotation != 0 ? tables : tables - 1),
+		"%" PRIu64 " tables", book.world.table.tables);
+	tlb_gather_finish(&f.gather);
+	op = (struct page_table_op){ .frames = op.frames };
+	REQUIRE(plans || page_table_annotate(&book.world.table, virt, granule, 0, &op) == PAGING_OK,
+		"annotate");
+	world_resync(&book.world);
+	world_check(&book.world);
+	book_close(&book);
+}
+
+FORMAT_TEST(page_by_page, the_last_of_its_table)
+{
+	unmap_last(format, 0, 0);
+	unmap_last(format, PAGING_SKIP_HOLES, 0);
+	unmap_last(format, PAGING_PLAN, 0);
+	unmap_last(format, PAGING_TELL, 0);
+	unmap_last(format, PAGING_ENLARGE, 0);
+	unmap_last(format, 0, 1);
+	unmap_last(format, 0, 5);
 }
 
 /* One page that hardware wrote to, wherever in a full table that nobody uses any more. */

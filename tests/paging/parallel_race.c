@@ -5,6 +5,8 @@
  */
 #include <inttypes.h>
 
+#include <twofold/check.h>
+
 #include "book.h"
 #include "require.h"
 #include "suite.h"
@@ -72,6 +74,7 @@ static bool run(const struct format_case *format, bool at_entry, uint64_t page)
 	struct format_case parallel = *format;
 	struct contest contest = { .at_entry = at_entry, .page = page };
 	struct trap trap = { .before = before_store, .context = &contest };
+	struct page_check check = { .rules = 0 };
 	bool loses = at_entry && page == PAGE;
 	enum paging_status status;
 	struct book book;
@@ -104,7 +107,8 @@ static bool run(const struct format_case *format, bool at_entry, uint64_t page)
 	if (contest.met != 0 && !loses)
 		require_mapped(&contest, page, phys_of(&contest, 2));
 	/* Counts, too. */
-	world_check_tree(&book.world, false);
+	REQUIRE(page_table_check(&book.world.table, &check) == PAGING_OK && check.broken == 0,
+		"%" PRIu64 " rules are broken", check.broken);
 	book_close(&book);
 	return contest.met != 0;
 }

@@ -137,8 +137,10 @@ static void look_alikes(struct world *world, virt_addr virt)
 {
 	const struct format_case *format = world->format;
 	uint64_t below = (UINT64_C(1) << format->config.input_bits) - 1;
-	virt_addr alike[66] = { virt & below, virt | ~below };
-	size_t count = 2;
+	uint64_t span = format->level_size[1];
+	virt_addr alike[67] = { virt & below, virt | ~below,
+				0 - addr_align_down(virt, span) + virt % span };
+	size_t count = 3;
 
 	for (unsigned int bit = 0; bit < 64; bit++)
 		alike[count++] = virt ^ UINT64_C(1) << bit;
@@ -178,8 +180,105 @@ FORMAT_TEST(places, look_alikes_are_none)
 	}
 }
 
+static void map_one(struct world *world, virt_addr virt, phys_addr phys)
+{
+	must(page_table_map_to(&world->table, virt, phys, format_plain_flags(),
+			       world_frames(world)),
+	     virt, "map_to");
+}
+
+/* The last pages of each range of addresses, and what comes after them if one counts on. */
+FORMAT_TEST(places, around_the_end)
+{
+	struct format_case configured = *format;
+	uint64_t granule = format_granule(format);
+	struct input_range ranges[2];
+	unsigned int count = format_ranges(format, ranges);
+
+	for (unsigned int way = 0; way < 2 * count; way++) {
+		virt_addr end = ranges[way / 2].last + 1;
+		struct world world;
+
+		configured.config.parallel = way % 2 != 0;
+		world_open(&world, &configured, MEMORY_BY_OFFSET);
+		for (uint64_t n = 0; n < 4; n++) {
+			virt_addr virt = end + (n - 2) * granule;
+
+			if (!format_has_input(format, virt))
+				require_none(&world, virt);
+			else
+				map_one(&world, virt, (n + 1) * granule);
+		}
+		for (uint64_t n = 0; n < 4; n++) {
+			virt_addr virt = end + (n - 2) * granule;
+
+			if (format_has_input(format, virt))
+				REQUIRE(world_query(&world, virt).phys == (n + 1) * granule,
+					"0x%" PRIx64, virt);
+		}
+		world_resync(&world);
+		world_check(&world);
+		world_close(&world);
+	}
+}
+
+/* As far from 0 on one side as on the other, and as far from the next table. */
+FORMAT_TEST(places, on_both_sides_of_zero)
+{
+	uint64_t granule = format_granule(format), span = format->level_size[1];
+
+	for (uint64_t n = 1; n < 4; n++) {
+		virt_addr virt = n * span, other = 0 - virt;
+		struct world world;
+
+		if (!format_has_input(format, virt))
+			return;
+		world_open(&world, format, MEMORY_BY_OFFSET);
+		map_one(&world, virt + granule, granule);
+		map_one(&world, virt + 2 * granule, 2 * granule);
+		for (uint64_t i = 0; i < 4; i++) {
+			phys_addr phys;
+
+			if (!format_has_input(format, other)) {
+				require_none(&world, other + i * granule);
+				continue;
+			}
+			REQUIRE(page_table_translate(&world.table, other + i * granule, &phys) ==
+					PAGING_NOT_MAPPED,
+				"0x%" PRIx64, other + i * granule);
+			map_one(&world, other + i * granule, (i + 7) * granule);
+			map_one(&world, virt + (i + 3) * granule, (i + 3) * granule);
+		}
+		for (uint64_t i = 1; i < 3; i++)
+			REQUIRE(world_query(&world, virt + i * granule).phys == i * granule,
+				"0x%" PRIx64, virt + i * granule);
+		for (uint64_t i = 0; i < 4 && format_has_input(format, other); i++)
+			REQUIRE(world_query(&world, other + i * granule).phys == (i + 7) * granule,
+				"0x%" PRIx64, other + i * granule);
+		world_resync(&world);
+		world_check(&world);
+		world_close(&world);
+	}
+}
+
+/* What differs from a page in the bits below one is none, for any operation. */
+static void require_unaligned(struct world *world, virt_addr virt)
+{
+	uint64_t granule = format_granule(world->format);
+	struct frame_allocator *frames = world_frames(world);
+	struct page_table_op op = { .frames = frames };
+	struct page_flags flags = format_plain_flags();
+	struct page_table *table = &world->table;
+
+	REQUIRE(page_table_map_to(table, virt, 0, flags, frames) == PAGING_UNALIGNED &&
+			page_table_unmap(table, virt, granule, &op) == PAGING_UNALIGNED &&
+			page_table_protect(table, virt, granule, flags, &op) == PAGING_UNALIGNED &&
+			page_table_write_protect(table, virt, granule, &op) == PAGING_UNALIGNED,
+		"0x%" PRIx64, virt);
+}
+
 /* Beside a page that is there, so that only a store is left to do. */
-FORMAT_TEST(places, bad_pages_of_a_parallel_table)
+static void bad_pages(const struct format_case *format, bool parallel)
 {
 	struct format_case configured = *format;
 	uint64_t granule = format_granule(format);
@@ -188,17 +287,15 @@ FORMAT_TEST(places, bad_pages_of_a_parallel_table)
 	struct frame_allocator *frames;
 	struct world world;
 
-	configured.config.parallel = true;
+	configured.config.parallel = parallel;
 	world_open(&world, &configured, MEMORY_BY_OFFSET);
 	frames = world_frames(&world);
-	must(page_table_map_to(&world.table, there, 0, plain, frames), there, "map_to");
-	must(page_table_map_to(&world.table, there + 2 * granule, 0, plain, frames), there,
-	     "map_to");
+	map_one(&world, there, 0);
+	map_one(&world, there + 2 * granule, 0);
 	world_resync(&world);
 	for (uint64_t bit = 1; bit < granule; bit <<= 1) {
-		REQUIRE(page_table_map_to(&world.table, virt + bit, 0, plain, frames) ==
-				PAGING_UNALIGNED,
-			"0x%" PRIx64, virt + bit);
+		require_unaligned(&world, there + bit);
+		require_unaligned(&world, virt + bit);
 		REQUIRE(page_table_map_to(&world.table, virt, bit, plain, frames) ==
 				PAGING_UNALIGNED,
 			"output 0x%" PRIx64, bit);
@@ -209,5 +306,19 @@ FORMAT_TEST(places, bad_pages_of_a_parallel_table)
 	REQUIRE(page_table_map_to(&world.table, virt, 0, none, frames) == PAGING_BAD_FLAGS,
 		"no rights");
 	world_check(&world);
+	/* From another table, so that this one is not at hand. */
+	map_one(&world, there + format->level_size[1], 0);
+	for (uint64_t bit = 1; bit < granule; bit <<= 1) {
+		require_unaligned(&world, virt + bit);
+		map_one(&world, there + format->level_size[1] + 2 * bit * granule, 0);
+	}
+	world_resync(&world);
+	world_check(&world);
 	world_close(&world);
+}
+
+FORMAT_TEST(places, bad_pages)
+{
+	bad_pages(format, false);
+	bad_pages(format, true);
 }

@@ -182,7 +182,6 @@ FORMAT_TEST(reshape, collapse_undoes_split)
 	}
 }
 
-/* Of a leaf's worth of small leaves, one is not like the others. */
 /* Splits a leaf of a live table into those of the next level and joins them again. */
 static void there_and_back(struct world *world, unsigned int level, struct page_flags flags)
 {
@@ -231,11 +230,14 @@ FORMAT_TEST(reshape, collapse_keeps_the_type)
 	world_close(&world);
 }
 
-FORMAT_TEST(reshape, collapse_joins_only_what_is_alike)
+/* Of a table's leaves, one is not like the others: page `odd` of them. */
+static void collapse_with_one(const struct format_case *format, unsigned int what, uint64_t odd)
 {
 	uint64_t granule = format_granule(format), span = format->level_size[1];
 	virt_addr at = addr_align_down(format_middle(format), span);
 	struct page_flags other = format_plain_flags();
+	struct page_table_op op = { .mode = PAGING_SPLIT, .leaf_sizes = granule };
+	uint64_t size = span, tables;
 	struct world world;
 
 	other.execute = 0;
@@ -243,32 +245,61 @@ FORMAT_TEST(reshape, collapse_joins_only_what_is_alike)
 		other = format_plain_flags();
 		other.write = 0;
 	}
-	for (unsigned int what = 0; what < 4; what++) {
-		struct page_table_op op = { .mode = PAGING_SPLIT };
-		uint64_t size = span, tables;
+	require_story_begin("case %u, page %" PRIu64, what, odd);
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	must(page_table_map(&world.table, at, what == 3 ? granule : 0, span, format_plain_flags(),
+			    &op),
+	     "map");
+	if (what == 0) /* other rights */
+		must(page_table_protect(&world.table, at + odd * granule, granule, other, &op),
+		     "protect");
+	if (what == 1) /* a hole */
+		must(page_table_unmap(&world.table, at + odd * granule, granule, &op), "unmap");
+	if (what == 2) /* not all of it is in the range */
+		size -= granule;
+	world_resync(&world);
+	tables = world.table.tables;
+	must(page_table_collapse(&world.table, at, size, &op), "collapse");
+	REQUIRE(world.table.tables == tables, "it was joined");
+	same_meaning(&world);
+	world_close(&world);
+}
 
-		world_open(&world, format, MEMORY_BY_OFFSET);
-		op.frames = world_frames(&world);
-		op.leaf_sizes = granule;
-		must(page_table_map(&world.table, at, what == 3 ? granule : 0, span,
-				    format_plain_flags(), &op),
-		     "map");
-		if (what == 0) /* other rights */
-			must(page_table_protect(&world.table, at + 3 * granule, granule, other,
-						&op),
-			     "protect");
-		if (what == 1) /* a hole */
-			must(page_table_unmap(&world.table, at + 3 * granule, granule, &op),
-			     "unmap");
-		if (what == 2) /* not all of it is in the range */
-			size -= granule;
-		world_resync(&world);
-		tables = world.table.tables;
-		must(page_table_collapse(&world.table, at, size, &op), "collapse");
-		REQUIRE(world.table.tables == tables, "case %u was joined", what);
-		same_meaning(&world);
-		world_close(&world);
+FORMAT_TEST(reshape, collapse_joins_only_what_is_alike)
+{
+	uint64_t last = format->level_size[1] / format_granule(format) - 1;
+	const uint64_t odd[] = { 0, 1, 2, 3, last };
+
+	for (unsigned int what = 0; what < 4; what++) {
+		for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+			collapse_with_one(format, what, odd[i]);
 	}
+}
+
+/* Nor a group that the range has but a part of. */
+FORMAT_TEST(reshape, collapse_joins_no_group_in_part)
+{
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	for (unsigned int level = 0; level < format->levels; level++) {
+		uint64_t piece = format->level_size[level], size = format->group_size[level];
+		virt_addr at = format_middle(format) + size;
+		struct page_table_op op = { .frames = world_frames(&world), .leaf_sizes = piece };
+
+		if (!format_has_leaf(format, size) || !format_has_leaf(format, piece))
+			continue;
+		must(page_table_map(&world.table, at, 0, size, format_plain_flags(), &op), "map");
+		op.leaf_sizes = 0;
+		must(page_table_collapse(&world.table, at + piece, size - piece, &op), "collapse");
+		must(page_table_collapse(&world.table, at, size - piece, &op), "collapse");
+		REQUIRE(world_query(&world, at).size == piece, "level %u: joined", level);
+		must(page_table_collapse(&world.table, at, size, &op), "collapse");
+		REQUIRE(world_query(&world, at).size == size, "level %u: not joined", level);
+		must(page_table_unmap(&world.table, at, size, &op), "unmap");
+	}
+	world_close(&world);
 }
 
 /* Alike and in a row as they are, leaves stay single where the table has no groups: at every level,

@@ -432,8 +432,8 @@ FORMAT_TEST(tell, a_table_that_gives_way_is_flushed_first)
 }
 
 /* A flush that a table takes is not forgotten over a leaf behind it that takes none, whole or in
- * part. */
-FORMAT_TEST(tell, a_table_before_a_leaf_takes_a_flush)
+ * part; nor is a leaf before it replaced. */
+FORMAT_TEST(tell, a_table_beside_a_leaf_takes_a_flush)
 {
 	uint64_t granule = format_granule(format), span = format->level_size[1];
 	virt_addr virt = addr_align_down(format_middle(format), 4 * span);
@@ -459,5 +459,47 @@ FORMAT_TEST(tell, a_table_before_a_leaf_takes_a_flush)
 		require_told(&world, 0, 0);
 		world_check(&world);
 		world_close(&world);
+	}
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	map_leaves(&world, virt, span, 1, span);
+	map_leaves(&world, virt + span, granule, LEAVES, granule);
+	live_begin(&live, &world, false);
+	live.op.mode |= PAGING_REPLACE;
+	REQUIRE(page_table_map(&world.table, virt, 0, 2 * span, format_plain_flags(), &live.op) ==
+			PAGING_NEEDS_FLUSH,
+		"the leaf before it");
+	world_check(&world);
+	world_close(&world);
+}
+
+/* A group of which hardware has written to one page, through any of its descriptors. */
+FORMAT_TEST(tell, a_group_is_dirty_by_any_of_its_leaves)
+{
+	for (unsigned int level = 0; level < format->levels; level++) {
+		uint64_t piece = format->level_size[level], size = format->group_size[level];
+		virt_addr virt =
+			addr_align_down(format_middle(format), size == 0 ? 1 : size) + size;
+
+		if (!format_has_leaf(format, size))
+			continue;
+		for (uint64_t n = 0; n < size / piece; n += n == 1 ? size / piece - 2 : 1) {
+			for (unsigned int way = 0; way < 2; way++) {
+				struct world world;
+				struct live live;
+
+				world_open(&world, format, MEMORY_BY_OFFSET);
+				map_leaves(&world, virt, size, 1, size);
+				touch(&world, virt + n * piece, true);
+				world_resync(&world);
+				live_begin(&live, &world, true);
+				live.op.gather = way == 0 ? NULL : &live.gather;
+				must(page_table_unmap(&world.table, virt, size, &live.op), "unmap");
+				require_told(&world, 1, 1);
+				REQUIRE(model_same_translation(&world.told, &world.model),
+					"not as it was");
+				live_end(&live);
+				world_close(&world);
+			}
+		}
 	}
 }
