@@ -226,10 +226,10 @@ static ALWAYS_INLINE enum paging_status map_batch(const struct encoder *e, struc
 		size_t left = count - *done;
 		size_t some = left < BATCH_WALKS ? left : BATCH_WALKS;
 		enum paging_status status;
-		size_t mapped = 0;
 
 		if (plain && encode_recent(e, table, flags, &attributes)) {
-			mapped = map_plain(e, table, pages + *done, some);
+			size_t mapped = map_plain(e, table, pages + *done, some);
+
 			*done += mapped;
 			if (mapped == some)
 				continue;

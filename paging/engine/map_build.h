@@ -257,7 +257,7 @@ static inline enum paging_status build_over(const struct encoder *e, struct page
 	else if (fits)
 		build_replace(e, table, m, c, d, op);
 	else if (!split_leaf(e, table, c, b->reserve, gather))
-		return op_fail(op, PAGING_NO_MEMORY, input_extend(e, table, c->input), 0);
+		return map_conflict(e, table, c, d, PAGING_NO_MEMORY, op);
 	return PAGING_OK;
 }
 

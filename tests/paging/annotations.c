@@ -377,3 +377,64 @@ FORMAT_TEST(annotations, software_bits_of_groups)
 	}
 	world_close(&world);
 }
+
+/* What was annotated was all that there is in its tables, and the gather has no room for them. */
+FORMAT_TEST(annotations, tables_that_can_go_nowhere)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+	struct tlb_gather gather = { .range_capacity = 0 };
+	struct page_table_op op = { .mode = 0 };
+	struct memory_snapshot *before;
+	enum paging_status status;
+	struct world world;
+
+	for (unsigned int pages = 1; pages < 3; pages++) {
+		world_open(&world, format, MEMORY_BY_OFFSET);
+		op = (struct page_table_op){ .frames = world_frames(&world) };
+		gather.owner = op.frames;
+		REQUIRE(page_table_annotate(&world.table, virt, pages * granule, 7, &op) ==
+				PAGING_OK,
+			"annotate");
+		before = memory_snapshot_take(world.memory);
+		op.gather = &gather;
+		status = page_table_annotate(&world.table, virt, pages * granule, 0, &op);
+		REQUIRE(status == PAGING_GATHER_FULL, "%s", status_name(status));
+		memory_snapshot_require(world.memory, before);
+		memory_snapshot_drop(before);
+		op.gather = NULL;
+		REQUIRE(page_table_annotate(&world.table, virt, pages * granule, 0, &op) ==
+				PAGING_OK,
+			"annotate");
+		world_check(&world);
+		world_close(&world);
+	}
+}
+
+/* A page takes an annotation's place, and others follow in the same table. */
+FORMAT_TEST(annotations, give_way_to_pages_one_by_one)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+	struct page_table_op op = { .mode = 0 };
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	REQUIRE(page_table_annotate(&world.table, virt, granule, 7, &op) == PAGING_OK, "annotate");
+	for (uint64_t i = 0; i < 4; i++) {
+		REQUIRE(page_table_map_to(&world.table, virt + i * granule, i * granule,
+					  format_plain_flags(), op.frames) == PAGING_OK,
+			"page %" PRIu64, i);
+		world_resync(&world);
+		world_check(&world);
+	}
+	for (uint64_t i = 0; i < 3; i++) {
+		REQUIRE(page_table_unmap(&world.table, virt + i * granule, granule, &op) ==
+				PAGING_OK,
+			"page %" PRIu64, i);
+		world_resync(&world);
+		world_check(&world);
+	}
+	world_close(&world);
+}

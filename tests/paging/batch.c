@@ -216,6 +216,14 @@ FORMAT_TEST(batch, errors)
 
 	world_open(&world, format, MEMORY_BY_OFFSET);
 	scatter(format, pages);
+	REQUIRE(map_them(&world, pages, 20, &done) == PAGING_OK, "the first");
+	status = page_table_map_batch(&world.table, pages + 21, 1, none, world_frames(&world),
+				      &done);
+	REQUIRE(status == PAGING_BAD_FLAGS && done == 0, "no rights, in a table: %s",
+		status_name(status));
+	world_unmap(&world, format_first_range(format).first,
+		    format_first_range(format).last - format_first_range(format).first + 1,
+		    PAGING_SKIP_HOLES);
 	if (page_table_ranges(&world.table, ranges) == 2 || ranges[0].last != UINT64_MAX) {
 		pages[20].virt = ranges[0].last + 1;
 		status = map_them(&world, pages, PAGES, &done);

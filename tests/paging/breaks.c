@@ -533,3 +533,38 @@ FORMAT_TEST(breaks, store_by_store)
 			run(format, kind, size);
 	}
 }
+
+/* A page that breaks, between one that only changes and one that stays as it is. */
+FORMAT_TEST(breaks, one_of_three)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+	struct page_flags flags = format_plain_flags(), device = flags;
+	struct tlb_range ranges[4];
+	struct tlb_gather gather = { .ranges = ranges, .range_capacity = 4 };
+	struct page_table_op op = { .gather = &gather };
+	enum paging_status status;
+	struct world world;
+
+	device.type = MEMORY_DEVICE;
+	if (!format->expressible(format, device) || format->break_flags == NULL ||
+	    !format->break_flags(device, flags))
+		return;
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = gather.owner = world_frames(&world);
+	for (uint64_t i = 0; i < 3; i++) {
+		struct page_flags now = i == 1 ? device : flags;
+
+		now.write = i == 0;
+		REQUIRE(page_table_map_to(&world.table, virt + i * granule, i * granule, now,
+					  op.frames) == PAGING_OK,
+			"page %" PRIu64, i);
+	}
+	world_resync(&world);
+	flags.write = 0;
+	status = page_table_protect(&world.table, virt, 3 * granule, flags, &op);
+	REQUIRE(status == PAGING_NEEDS_FLUSH && op.conflict == virt + granule, "%s, 0x%" PRIx64,
+		status_name(status), op.conflict);
+	world_check(&world);
+	world_close(&world);
+}

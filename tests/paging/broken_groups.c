@@ -366,3 +366,40 @@ FORMAT_TEST(broken_groups, mixed_but_whole)
 		}
 	}
 }
+
+/* Of a whole group, one leaf alone will be another than it is: any of them. */
+FORMAT_TEST(broken_groups, one_leaf_will_be_another)
+{
+	static struct foreign f;
+	struct asking a = { .change = CHANGE_PROTECT };
+	struct page_mapping mapping;
+	phys_addr slot;
+
+	for (unsigned int level = 0; level < format->levels; level++) {
+		if (!foreign_has(format, level))
+			continue;
+		for (unsigned int way = 0; way < 6; way++) {
+			struct page_table_op op = { .mode = 0 };
+			uint64_t odd;
+
+			foreign_open(&f, format, level, SPOIL_NONE);
+			odd = way / 2 == 2 ? f.leaves - 1 : way / 2;
+			a.live = way % 2 != 0;
+			a.size = f.size;
+			ask(&f, &a, &op, PAGING_OK, false); /* all are as they will be */
+			slot = entry_at(&f.world, f.virt + odd * f.piece, level);
+			entry_write(&f.world, slot, entry_read(&f.world, slot) | UINT64_C(1) << 56);
+			ask(&f, &a, &op, PAGING_OK, false);
+			REQUIRE((entry_read(&f.world, slot) & SOFTWARE) == 0,
+				"leaf %" PRIu64 " is as it was", odd);
+			world_close(&f.world);
+		}
+		/* And what one of them says of hardware's marks, all say. */
+		mixed_open(&f, format, level);
+		for (uint64_t i = 0; i < f.leaves; i++) {
+			mapping = world_query(&f.world, f.virt + i * f.piece);
+			REQUIRE(!mapping.flags.idle, "leaf %" PRIu64 " is idle", i);
+		}
+		world_close(&f.world);
+	}
+}

@@ -479,6 +479,10 @@ FORMAT_TEST(check, ranges)
 	REQUIRE(page_table_check_range(&world.table, virt + 5, 1, &check) == PAGING_OK &&
 			check.broken == 1 && check.leaves == 1,
 		"%" PRIu64 " broken", check.broken);
+	check = (struct page_check){ .limit = 0 };
+	REQUIRE(page_table_check_range(&world.table, virt + 2 * span - 1, 2, &check) == PAGING_OK &&
+			check.broken == 0 && check.leaves == 1,
+		"one byte of a page");
 	REQUIRE(page_table_check_range(&world.table, virt, 0, &check) == PAGING_BAD_SIZE,
 		"no size");
 	REQUIRE(page_table_check_range(&world.table, UINT64_MAX - 1, 3, &check) == PAGING_BAD_SIZE,

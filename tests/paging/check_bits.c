@@ -43,6 +43,7 @@ static const struct bits_row x86_rows[] = {
 	{ 1, 1, 0, BIT(20), RULE_BIT(LEAF_UNALIGNED) },
 	{ 2, 2, 0, BIT(13), RULE_BIT(LEAF_UNALIGNED) },
 	{ 2, 2, 0, BIT(29), RULE_BIT(LEAF_UNALIGNED) },
+	{ 1, 1, 0, BIT(13) | BIT(46), RULE_BIT(LEAF_UNALIGNED) | RULE_BIT(LEAF_OUTPUT) },
 	{ 1, 1, 0, BIT(12), 0 },                          /* PAT */
 	{ 0, 0, BIT(1), BIT(6), RULE_BIT(SHADOW_STACK) }, /* D without W */
 	{ 1, 1, BIT(1), BIT(6), RULE_BIT(SHADOW_STACK) },
@@ -137,6 +138,8 @@ static const struct bits_row npt_rows[] = {
 	{ 0, 0, 0, BIT(8), 0 },
 	{ 0, 0, BIT(2), 0, RULE_BIT(NO_ACCESS) }, /* guests are users */
 	{ 2, 2, BIT(2), 0, RULE_BIT(NO_ACCESS) },
+	{ 0, 0, BIT(2), BIT(48), RULE_BIT(NO_ACCESS) | RULE_BIT(LEAF_OUTPUT) },
+	{ 1, 1, BIT(2), BIT(13), RULE_BIT(NO_ACCESS) | RULE_BIT(LEAF_UNALIGNED) },
 	{ 0, 2, BIT(2), 0, 0 }, /* and so are they here: rights taken away from all below */
 	{ 0, 0, 0, BIT(48), RULE_BIT(LEAF_OUTPUT) },
 	{ 0, 3, 0, BIT(7), RULE_BIT(LEAF_SIZE) | RULE_BIT(TABLE_TOTAL) },

@@ -91,6 +91,53 @@ static void range_inside(const struct group *group)
 	entry_write(group->world, slot, entry);
 }
 
+static void flip(const struct group *group, uint64_t member, uint64_t bits)
+{
+	phys_addr slot = group->first + 8 * member;
+
+	entry_write(group->world, slot, entry_read(group->world, slot) ^ bits);
+}
+
+/* Two members that are different: by what the MMU ignores, the first is named; else who does not
+ * belong to it, whoever is before. */
+static void two_odd_ones(const struct group *group)
+{
+	const uint64_t software = UINT64_C(1) << 56, xn = UINT64_C(1) << 54;
+
+	flip(group, 1, software);
+	flip(group, 3, software);
+	require_group(group, 0, PAGE_RULE_GROUP_SOFTWARE, 1);
+	flip(group, 3, software);
+	flip(group, 3, xn);
+	require_group(group, 0, PAGE_RULE_GROUP_MIXED, 3);
+	flip(group, 1, software);
+	flip(group, 3, xn);
+}
+
+/* They belong together neither by their rights nor by where they lead. */
+static void odd_and_unaligned(const struct group *group, unsigned int address_bit)
+{
+	uint64_t count = group->size / group->piece, rules = 0;
+	const struct checked *checked;
+
+	for (uint64_t i = 0; i < count; i++)
+		entry_write(group->world, group->first + 8 * i,
+			    entry_read(group->world, group->first + 8 * i) +
+				    (UINT64_C(1) << address_bit));
+	flip(group, 1, UINT64_C(1) << 54);
+	checked = check_world(group->world, MMU);
+	for (size_t i = 0; i < checked->count; i++)
+		rules |= UINT64_C(1) << checked->violations[i].rule;
+	REQUIRE(rules == (UINT64_C(1) << PAGE_RULE_GROUP_MIXED |
+			  UINT64_C(1) << PAGE_RULE_GROUP_UNALIGNED),
+		"rules 0x%" PRIx64, rules);
+	flip(group, 1, UINT64_C(1) << 54);
+	for (uint64_t i = 0; i < count; i++)
+		entry_write(group->world, group->first + 8 * i,
+			    entry_read(group->world, group->first + 8 * i) -
+				    (UINT64_C(1) << address_bit));
+}
+
 static void group_with(const struct group *group)
 {
 	uint64_t last = group->size / group->piece - 1;
@@ -109,11 +156,11 @@ static void group_with(const struct group *group)
 	}
 	move_all(group, address_bit);
 	range_inside(group);
-	entry_write(group->world, group->first,
-		    entry_read(group->world, group->first) ^ CONTIGUOUS);
+	two_odd_ones(group);
+	odd_and_unaligned(group, address_bit);
+	flip(group, 0, CONTIGUOUS);
 	require_stops(group->world, 1);
-	entry_write(group->world, group->first,
-		    entry_read(group->world, group->first) ^ CONTIGUOUS);
+	flip(group, 0, CONTIGUOUS);
 }
 
 FORMAT_TEST(check, groups)

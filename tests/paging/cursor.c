@@ -254,6 +254,38 @@ FORMAT_TEST(cursor, names_what_is_in_the_way_of_a_group)
 	}
 }
 
+/* A table that others left empty is none of the cursor's business, which passes through it. */
+FORMAT_TEST(cursor, leaves_the_empty_tables_of_others)
+{
+	virt_addr at = format_middle(format);
+	struct page_table_op op = { .mode = 0 };
+	struct memory_snapshot *before;
+	struct page_mapping mapping;
+	struct page_cursor cursor;
+	phys_addr slot;
+	uint64_t page;
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	world_map(&world, at, 0, format_granule(format));
+	slot = world_translate(&world, at, world_accesses[0]).entry;
+	page = memory_read(world.memory, slot);
+	memset(memory_at(world.memory, slot, 8), 0, 8);
+	before = memory_snapshot_take(world.memory);
+	require_status(page_cursor_open(&cursor, &world.table, at, &op), PAGING_OK, "open");
+	require_status(page_cursor_query(&cursor, &mapping), PAGING_NOT_MAPPED, "query");
+	require_status(page_cursor_seek(&cursor, at + 5 * format->level_size[1]), PAGING_OK,
+		       "seek");
+	require_status(page_cursor_query(&cursor, &mapping), PAGING_NOT_MAPPED, "query");
+	page_cursor_close(&cursor);
+	memory_snapshot_require(world.memory, before);
+	memory_snapshot_drop(before);
+	memcpy(memory_at(world.memory, slot, 8), &page, 8);
+	world_check(&world);
+	world_close(&world);
+}
+
 /* The root's entries are one group; with a bit less to translate it would be larger than the root
  * (errors_aarch64.c). */
 Test(cursor, a_group_that_is_all_there_is, .timeout = SUITE_TIMEOUT)

@@ -406,6 +406,9 @@ FORMAT_TEST(full_tables, no_more_go_than_are_asked_for)
 		REQUIRE(status == PAGING_OK, "%s", status_name(status));
 		status = page_table_unmap(&book.world.table, book.virt, count * book.span, &op);
 		REQUIRE(status == PAGING_OK, "%s", status_name(status));
+		for (size_t k = 0; k < gather.range_count; k++)
+			REQUIRE(ranges[k].global == (format->all_global && !ranges[k].tables),
+				"range %zu: global %d", k, ranges[k].global);
 		tlb_gather_finish(&gather);
 		for (uint64_t k = 0; k < 20; k++) {
 			virt_addr last = book.virt + (k + 1) * book.span - 1;

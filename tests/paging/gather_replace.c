@@ -24,27 +24,28 @@ static void on_flush(const struct tlb_gather *gather, void *context)
 		asked->ranges[asked->count] = gather->ranges[asked->count];
 }
 
-/* Whether a range of that very stride has the address. A smaller stride would do for no MMU that is
- * told the level of the leaf (Arm's TTL). */
-static bool asks(const struct asked *asked, virt_addr virt, uint64_t stride, bool tables,
-		 bool global)
+/* Whether [start, last] is asked for, by that very stride. A smaller one would do for no MMU that
+ * is told the level of the leaf (Arm's TTL), and more would be for nothing. */
+static bool asks(const struct asked *asked, virt_addr start, virt_addr last, uint64_t stride,
+		 bool tables, bool global)
 {
 	for (size_t i = 0; i < asked->count; i++) {
 		const struct tlb_range *range = &asked->ranges[i];
 
-		if (range->start <= virt && virt <= range->last && range->leaf_size == stride &&
-		    range->tables == tables && (range->global || !global))
+		if (range->start == start && range->last == last && range->leaf_size == stride &&
+		    range->tables == tables && range->global == global)
 			return true;
 	}
 	return false;
 }
 
-static void require_asked(const struct asked *asked, virt_addr virt, uint64_t stride, bool tables,
-			  bool global)
+static void require_asked(const struct asked *asked, virt_addr start, uint64_t size,
+			  uint64_t stride, bool tables, bool global)
 {
-	REQUIRE(asks(asked, virt, stride, tables, global),
-		"0x%" PRIx64 " by 0x%" PRIx64 ", %s, %s: not asked for in %zu ranges", virt, stride,
-		tables ? "tables" : "leaves", global ? "global" : "plain", asked->count);
+	REQUIRE(asks(asked, start, start + size - 1, stride, tables, global),
+		"0x%" PRIx64 "+0x%" PRIx64 " by 0x%" PRIx64 ", %s, %s: not asked for in %zu ranges",
+		start, size, stride, tables ? "tables" : "leaves", global ? "global" : "plain",
+		asked->count);
 }
 
 static void map_page(struct world *world, virt_addr virt, struct page_flags flags)
@@ -97,18 +98,19 @@ static void tables_in_tables(const struct format_case *format, bool beside)
 	op.frames = world_frames(&world);
 	map_page(&world, virt + 3 * block + 5 * page, format_plain_flags());
 	map_page(&world, virt + 5 * block + page, global);
+	map_page(&world, virt + 5 * block + 2 * page, format_plain_flags());
 	REQUIRE(!beside || page_table_map(&world.table, virt + 7 * block, 0, block,
 					  format_plain_flags(), &op) == PAGING_OK,
 		"no map");
 	replace(&world, virt, size, &asked);
-	require_asked(&asked, virt + 3 * block + 5 * page, page, false, false);
-	require_asked(&asked, virt + 5 * block + page, page, false,
-		      global.global && !format->all_global);
-	REQUIRE(asks(&asked, virt + 7 * block, block, false, false) == beside,
+	require_asked(&asked, virt + 3 * block, block, page, false, format->all_global);
+	require_asked(&asked, virt + 5 * block, block, page, false,
+		      global.global || format->all_global);
+	REQUIRE(asks(&asked, virt, virt + size - 1, block, false, format->all_global) == beside,
 		"the larger leaf: there %d, asked for %d", beside, !beside);
-	require_asked(&asked, virt + 3 * block, block, true, false);
-	require_asked(&asked, virt + 5 * block, block, true, false);
-	require_asked(&asked, virt, size, true, false);
+	require_asked(&asked, virt + 3 * block, block, block, true, false);
+	require_asked(&asked, virt + 5 * block, block, block, true, false);
+	require_asked(&asked, virt, size, size, true, false);
 	world_close(&world);
 }
 
@@ -116,6 +118,68 @@ FORMAT_TEST(gather_replace, tables_in_tables)
 {
 	tables_in_tables(format, true);
 	tables_in_tables(format, false);
+}
+
+/* Pages that become a leaf: they are asked for, and their table. */
+FORMAT_TEST(gather_replace, collapse)
+{
+	uint64_t page = format->level_size[0], size = format->level_size[1];
+	virt_addr virt = addr_align_down(format_middle(format), size);
+	struct asked asked = { .count = 0 };
+	struct tlb_range ranges[8];
+	struct frame frames[8];
+	struct tlb_gather gather = { .ranges = ranges,
+				     .range_capacity = 8,
+				     .frames = frames,
+				     .frame_capacity = 8,
+				     .flush = on_flush,
+				     .context = &asked };
+	struct page_table_op op = { .leaf_sizes = page };
+	struct world world;
+
+	if (!format_has_leaf(format, size))
+		return;
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = gather.owner = world_frames(&world);
+	REQUIRE(page_table_map(&world.table, virt, 0, size, format_plain_flags(), &op) == PAGING_OK,
+		"no map");
+	op.leaf_sizes = size;
+	op.gather = &gather;
+	REQUIRE(page_table_collapse(&world.table, virt, size, &op) == PAGING_OK, "no collapse");
+	tlb_gather_finish(&gather);
+	require_asked(&asked, virt, size, page, false, format->all_global);
+	require_asked(&asked, virt, size, size, true, false);
+	REQUIRE(asked.count == 2, "%zu ranges", asked.count);
+	world_resync(&world);
+	world_check(&world);
+	world_close(&world);
+}
+
+/* Where nothing has to be broken, a leaf takes another's place without a flush in between. */
+FORMAT_TEST(gather_replace, a_leaf_by_a_leaf)
+{
+	uint64_t page = format->level_size[0];
+	virt_addr virt = format_middle(format);
+	struct tlb_range range;
+	struct tlb_gather gather = { .ranges = &range, .range_capacity = 1 };
+	struct page_table_op op = { .gather = &gather, .mode = PAGING_REPLACE };
+	enum paging_status status, expected = PAGING_OK;
+	struct world world;
+
+	if (format->break_flags != NULL)
+		expected = PAGING_NEEDS_FLUSH;
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = gather.owner = world_frames(&world);
+	map_page(&world, virt, format_plain_flags());
+	world_resync(&world);
+	status = page_table_map(&world.table, virt, page, page, format_plain_flags(), &op);
+	REQUIRE(status == expected, "%s", status_name(status));
+	REQUIRE(world_query(&world, virt).phys == (status == PAGING_OK ? page : 0), "0x%" PRIx64,
+		world_query(&world, virt).phys);
+	tlb_gather_finish(&gather);
+	world_resync(&world);
+	world_check(&world);
+	world_close(&world);
 }
 
 /* More tables than there is room for: with a flush as often as it takes, else not at all. */

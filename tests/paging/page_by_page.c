@@ -129,7 +129,7 @@ static void change_kinds(const struct format_case *format, bool unmap)
 		book_require(&book, page, false);
 		op.mode = 0;
 		op.tables = op.done = 1;
-		op.annotation = unmap && page % 5 == 0 ? page + 1 : 0;
+		op.annotation = unmap && page % 5 == 0 ? 1 + page % 3 : 0;
 		if (unmap)
 			status = page_table_unmap(&book.world.table, virt, granule, &op);
 		else
@@ -355,6 +355,78 @@ FORMAT_TEST(page_by_page, the_last_of_its_table)
 	unmap_last(format, PAGING_ENLARGE, 0);
 	unmap_last(format, 0, 1);
 	unmap_last(format, 0, 5);
+}
+
+/* Without room for a table in the gather the last page stays. */
+FORMAT_TEST(page_by_page, the_last_of_a_table_that_can_go_nowhere)
+{
+	uint64_t granule = format_granule(format);
+	struct tlb_range range;
+	struct tlb_gather gather = { .ranges = &range, .range_capacity = 1 };
+	struct page_table_op op = { .gather = &gather };
+	enum paging_status status;
+	struct book book;
+	virt_addr virt;
+
+	if (!book_open(&book, format, 2, MEMORY_BY_OFFSET))
+		return;
+	gather.owner = op.frames = world_frames(&book.world);
+	virt = book_at(&book, book.entries + 7);
+	world_map(&book.world, book_at(&book, 3), 0, granule);
+	world_map(&book.world, virt, granule, granule);
+	REQUIRE(page_table_write_protect(&book.world.table, virt, granule, &op) == PAGING_OK,
+		"it is not at hand");
+	world_resync(&book.world);
+	status = page_table_unmap(&book.world.table, virt, granule, &op);
+	REQUIRE(status == PAGING_GATHER_FULL, "%s", status_name(status));
+	world_check(&book.world);
+	tlb_gather_finish(&gather);
+	book_close(&book);
+}
+
+/* Two pages in a row, and then one some tables away: it does not go on from them. */
+FORMAT_TEST(page_by_page, far_after_a_row)
+{
+	uint64_t granule = format_granule(format);
+
+	for (uint64_t away = 1; away < 8; away++) {
+		for (unsigned int unmap = 0; unmap < 2; unmap++) {
+			struct tlb_range ranges[8];
+			struct tlb_gather gather = { .ranges = ranges, .range_capacity = 8 };
+			struct page_table_op op = { .gather = &gather };
+			struct book book;
+			uint64_t pages[3] = { 1, 2, 0 };
+
+			if (!book_open(&book, format, 3, MEMORY_BY_OFFSET))
+				return;
+			pages[2] = (away % 2 + 1) * book.entries + away / 2;
+			for (uint64_t k = 0; k < 3; k++) {
+				for (uint64_t i = 0; i < 6; i++)
+					world_map_unseen(&book.world,
+							 book_at(&book, k * book.entries + i), 0,
+							 granule);
+			}
+			for (unsigned int i = 0; i < 3; i++) {
+				virt_addr virt = book_at(&book, pages[i]);
+				enum paging_status status =
+					unmap ? page_table_unmap(&book.world.table, virt, granule,
+								 &op)
+					      : page_table_write_protect(&book.world.table, virt,
+									 granule, &op);
+
+				REQUIRE(status == PAGING_OK, "%s", status_name(status));
+			}
+			REQUIRE(gather.range_count == 2 && ranges[0].start == book_at(&book, 1) &&
+					ranges[0].last == book_at(&book, 3) - 1 &&
+					ranges[1].start == book_at(&book, pages[2]) &&
+					ranges[1].last == ranges[1].start + granule - 1,
+				"%zu ranges, the last from 0x%" PRIx64, gather.range_count,
+				ranges[1].start);
+			tlb_gather_finish(&gather);
+			world_resync(&book.world);
+			book_close(&book);
+		}
+	}
 }
 
 /* One page that hardware wrote to, wherever in a full table that nobody uses any more. */

@@ -127,3 +127,59 @@ FORMAT_TEST(parallel_race, count)
 	if (format->levels >= 2)
 		run(format, false, ASIDE);
 }
+
+/* A range of three pages, the middle one of which the second one takes; or another page of their
+ * table, before the count is written. */
+static void run_range(const struct format_case *format, bool at_entry)
+{
+	struct format_case parallel = *format;
+	struct contest contest = { .at_entry = at_entry, .page = at_entry ? PAGE : ASIDE };
+	struct trap trap = { .before = before_store, .context = &contest };
+	struct page_table_op op = { .mode = PAGING_RESUMABLE };
+	struct page_check check = { .rules = 0 };
+	uint64_t granule = format_granule(format);
+	enum paging_status status;
+	struct book book;
+
+	parallel.config.parallel = true;
+	if (!book_open(&book, &parallel, 1, MEMORY_BY_OFFSET))
+		return;
+	contest.book = &book;
+	op.frames = world_frames(&book.world);
+	op.leaf_sizes = granule;
+	status = page_table_map_to(&book.world.table, book_at(&book, THERE), phys_of(&contest, 3),
+				   format_plain_flags(), op.frames);
+	REQUIRE(status == PAGING_OK, "%s", status_name(status));
+	contest.entry =
+		world_translate(&book.world, book_at(&book, THERE), world_accesses[0]).entry -
+		(THERE - PAGE) * sizeof(uint64_t);
+	/* Before the store of a leaf, whichever, the count is not written. */
+	enter(&contest);
+	trap.memory = book.world.memory;
+	trap.format = &book.format;
+	trap_begin(&trap);
+	status = page_table_map(&book.world.table, book_at(&book, PAGE - 1), 0, 3 * granule,
+				format_plain_flags(), &op);
+	trap_end(&trap);
+	REQUIRE(contest.met != 0 && contest.status == PAGING_OK, "the second one: %s",
+		status_name(contest.status));
+	if (at_entry) {
+		REQUIRE(status == PAGING_ALREADY_MAPPED && op.done == granule &&
+				op.conflict == book_at(&book, PAGE),
+			"%s after 0x%" PRIx64, status_name(status), op.done);
+		require_mapped(&contest, PAGE, phys_of(&contest, 2));
+	} else {
+		REQUIRE(status == PAGING_OK && op.done == 3 * granule, "%s", status_name(status));
+		require_mapped(&contest, ASIDE, phys_of(&contest, 2));
+	}
+	require_mapped(&contest, PAGE - 1, 0);
+	REQUIRE(page_table_check(&book.world.table, &check) == PAGING_OK && check.broken == 0,
+		"%" PRIu64 " rules are broken", check.broken);
+	book_close(&book);
+}
+
+FORMAT_TEST(parallel_race, range)
+{
+	run_range(format, true);
+	run_range(format, false);
+}

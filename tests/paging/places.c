@@ -290,7 +290,12 @@ static void bad_pages(const struct format_case *format, bool parallel)
 	configured.config.parallel = parallel;
 	world_open(&world, &configured, MEMORY_BY_OFFSET);
 	frames = world_frames(&world);
-	map_one(&world, there, 0);
+	REQUIRE(page_table_map(&world.table, there, 0, granule, plain,
+			       &(struct page_table_op){ .frames = frames,
+							.mode = PAGING_RESUMABLE }) == PAGING_OK,
+		"map");
+	REQUIRE(page_table_map_to(&world.table, virt, 0, none, frames) == PAGING_BAD_FLAGS,
+		"no rights, before any others");
 	map_one(&world, there + 2 * granule, 0);
 	world_resync(&world);
 	for (uint64_t bit = 1; bit < granule; bit <<= 1) {
@@ -311,7 +316,14 @@ static void bad_pages(const struct format_case *format, bool parallel)
 	for (uint64_t bit = 1; bit < granule; bit <<= 1) {
 		require_unaligned(&world, virt + bit);
 		map_one(&world, there + format->level_size[1] + 2 * bit * granule, 0);
+		REQUIRE(page_table_map_to(&world.table, virt, bit, plain, frames) ==
+				PAGING_UNALIGNED,
+			"output 0x%" PRIx64, bit);
+		map_one(&world, there + format->level_size[1] + (2 * bit + 1) * granule, 0);
 	}
+	REQUIRE(page_table_map_to(&world.table, virt, format_output_last(format) + 1, plain,
+				  frames) == PAGING_OUTPUT_RANGE,
+		"beyond the last output address");
 	world_resync(&world);
 	world_check(&world);
 	world_close(&world);
@@ -321,4 +333,45 @@ FORMAT_TEST(places, bad_pages)
 {
 	bad_pages(format, false);
 	bad_pages(format, true);
+}
+
+/* The upper half, of four levels, with a root of few entries. */
+Test(places, small_root_of_the_upper_half, .timeout = SUITE_TIMEOUT)
+{
+	struct format_case format = *format_case_named("s1-4k-39-upper");
+
+	format.config.input_bits = 42;
+	format.levels = 4;
+	format.level_size[3] = UINT64_C(1) << 39;
+	format.root_bytes = 8 * sizeof(uint64_t);
+	map_and_unmap(&format, false, 1);
+	map_and_unmap(&format, true, 1);
+}
+
+/* In a table that was taken over, one page is changed before any is mapped: flags that stand for
+ * nothing stand for nothing still. */
+FORMAT_TEST(places, no_flags_in_an_adopted_table)
+{
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+	struct page_table_config config = format->config;
+	const struct page_flags none = { .read = 0 };
+	struct tlb_range range;
+	struct tlb_gather gather = { .ranges = &range, .range_capacity = 1 };
+	struct page_table_op op = { .gather = &gather };
+	struct page_table table;
+	enum paging_status status;
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	world_map(&world, virt, 0, granule);
+	config.access = world.table.access;
+	must(page_table_adopt(&table, &config, world.table.root), virt, "adopt");
+	must(page_table_write_protect(&table, virt, granule, &op), virt, "write_protect");
+	status = page_table_map_to(&table, virt + granule, 0, none, world_frames(&world));
+	REQUIRE(status == PAGING_BAD_FLAGS, "%s", status_name(status));
+	tlb_gather_finish(&gather);
+	world_resync(&world);
+	world_check(&world);
+	world_close(&world);
 }

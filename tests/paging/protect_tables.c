@@ -63,6 +63,14 @@ static phys_addr phys_copies(const struct book *book, uint64_t page)
 	return (page - (twin(page) == 1)) * format_granule(&book->format);
 }
 
+/* In order, but for twins, which have changed places. */
+static phys_addr phys_swapped(const struct book *book, uint64_t page)
+{
+	uint64_t other = twin(page) == 0 ? page + 1 : twin(page) == 1 ? page - 1 : page;
+
+	return other * format_granule(&book->format);
+}
+
 /* Up to the last that there is, in the middle of a table, and from 0 on. */
 static phys_addr phys_over_the_top(const struct book *book, uint64_t page)
 {
@@ -146,6 +154,7 @@ static struct page_flags flags_some_global(const struct book *book, uint64_t pag
 static const struct book_style styles[] = {
 	{ phys_in_order, flags_idle },
 	{ phys_in_order, flags_full },
+	{ phys_swapped, flags_full },
 	{ phys_downwards, flags_idle },
 	{ phys_all_one, flags_plain },
 	{ phys_jumps, flags_idle },

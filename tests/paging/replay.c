@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <twofold/page_cursor.h>
+
 #include "recorder.h"
 #include "require.h"
 #include "suite.h"
@@ -248,6 +250,24 @@ static enum paging_status race_protect(struct world *world, virt_addr virt, uint
 	return page_table_protect(&world->table, virt, size, flags, op);
 }
 
+/* Each leaf from there on, whatever its size. */
+static enum paging_status race_cursor(struct world *world, virt_addr virt, uint64_t size,
+				      struct page_table_op *op)
+{
+	struct page_flags flags = { .read = 1, .execute = 1 };
+	enum paging_status status;
+	struct page_cursor cursor;
+	uint64_t done = 0;
+
+	status = page_cursor_open(&cursor, &world->table, virt, op);
+	while (status == PAGING_OK && done < size) {
+		done += world_query(world, virt + done).size;
+		status = page_cursor_protect(&cursor, flags);
+	}
+	page_cursor_close(&cursor);
+	return status;
+}
+
 static enum paging_status race_write_protect(struct world *world, virt_addr virt, uint64_t size,
 					     struct page_table_op *op)
 {
@@ -300,20 +320,40 @@ static void mark(struct trap *trap, phys_addr address)
 	hardware->touched++;
 }
 
+static bool is_protected(const struct world *world, struct page_mapping mapping)
+{
+	(void)world;
+	return !mapping.flags.write;
+}
+
+static bool is_set(const struct world *world, struct page_mapping mapping)
+{
+	(void)world;
+	return mapping.flags.software == 1;
+}
+
+static bool is_page(const struct world *world, struct page_mapping mapping)
+{
+	return mapping.size == format_granule(world->format);
+}
+
 /* What changes leaves and keeps their marks. */
 static const struct racer {
 	const char *name;
 	enum paging_status (*change)(struct world *world, virt_addr virt, uint64_t size,
 				     struct page_table_op *op);
+	/* Whether that is what it makes of a leaf. */
+	bool (*done)(const struct world *world, struct page_mapping mapping);
 	bool whole;   /* it stores to a leaf that it is asked of all of */
 	bool removes; /* what it is asked of is not mapped any more */
 } racers[] = {
-	{ "protect", race_protect, true, false },
-	{ "write_protect", race_write_protect, true, false },
-	{ "set_software", race_set_software, true, false },
-	{ "unmap", race_unmap, false, true },
-	{ "unmap and annotate", race_annotate, false, true },
-	{ "split", race_split, false, false },
+	{ "protect", race_protect, is_protected, true, false },
+	{ "cursor: protect", race_cursor, is_protected, true, false },
+	{ "write_protect", race_write_protect, is_protected, true, false },
+	{ "set_software", race_set_software, is_set, true, false },
+	{ "unmap", race_unmap, NULL, false, true },
+	{ "unmap and annotate", race_annotate, NULL, false, true },
+	{ "split", race_split, is_page, false, false },
 };
 
 static void flush_nothing(const struct tlb_gather *gather, void *context)
@@ -355,6 +395,8 @@ static void race(struct world *world, const struct racer *racer, virt_addr virt,
 	REQUIRE(status == PAGING_OK, "query: %s", status_name(status));
 	REQUIRE(mapping.flags.dirty == write && !mapping.flags.idle,
 		"0x%" PRIx64 " was %s, the table forgot it", watched, write ? "written" : "read");
+	if (!racer->removes)
+		REQUIRE(racer->done(world, world_query(world, virt)), "it is as it was");
 	world_resync(world);
 	world_check(world);
 }

@@ -260,6 +260,7 @@ static void collapse_with_one(const struct format_case *format, unsigned int wha
 		size -= granule;
 	world_resync(&world);
 	tables = world.table.tables;
+	op.leaf_sizes = 0;
 	must(page_table_collapse(&world.table, at, size, &op), "collapse");
 	REQUIRE(world.table.tables == tables, "it was joined");
 	same_meaning(&world);
@@ -274,6 +275,36 @@ FORMAT_TEST(reshape, collapse_joins_only_what_is_alike)
 	for (unsigned int what = 0; what < 4; what++) {
 		for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
 			collapse_with_one(format, what, odd[i]);
+	}
+}
+
+/* Some have been accessed and some written to: as a leaf they are all of it. */
+FORMAT_TEST(reshape, collapse_joins_what_hardware_marked)
+{
+	uint64_t granule = format_granule(format), span = format->level_size[1];
+	virt_addr at = addr_align_down(format_middle(format), span);
+	struct page_flags idle = format_plain_flags();
+	struct page_table_op op = { .leaf_sizes = granule };
+	struct world world;
+
+	idle.idle = 1;
+	if (!format->expressible(format, idle) || !format_has_leaf(format, span))
+		return;
+	for (unsigned int write = 0; write < 1u + format_has_dirty(format); write++) {
+		world_open(&world, format, MEMORY_BY_OFFSET);
+		op.frames = world_frames(&world);
+		op.leaf_sizes = granule;
+		must(page_table_map(&world.table, at, 0, span, idle, &op), "map");
+		world_touch(&world, at + 3 * granule, write != 0);
+		op.leaf_sizes = 0;
+		must(page_table_collapse(&world.table, at, span, &op), "collapse");
+		REQUIRE(world_query(&world, at).size == span &&
+				!world_query(&world, at).flags.idle &&
+				world_query(&world, at).flags.dirty == write,
+			"0x%" PRIx64, world_query(&world, at).size);
+		world_resync(&world);
+		world_check(&world);
+		world_close(&world);
 	}
 }
 
@@ -315,6 +346,7 @@ FORMAT_TEST(reshape, collapse_makes_no_groups_that_the_table_has_not)
 		return;
 	world_open(&world, format, MEMORY_BY_OFFSET);
 	op.frames = world_frames(&world);
+	op.leaf_sizes = UINT64_MAX; /* whatever is asked for */
 	for (unsigned int level = 0; level < format->levels; level++) {
 		uint64_t size = format->level_size[level];
 		struct model_op what = { .kind = MODEL_MAP, .virt = range.first };

@@ -153,6 +153,8 @@ static bool fail_at(const struct format_case *format, const struct shortage *sho
 	memory_fail_at(world->memory, 0, false);
 	REQUIRE(status == (failed ? PAGING_NO_MEMORY : PAGING_OK), "failing at %" PRIu64 ": %s", n,
 		status_name(status));
+	REQUIRE(!failed || shortage->way != NULL || what.kind != MODEL_MAP || op.conflict_size == 0,
+		"a conflict of 0x%" PRIx64, op.conflict_size);
 	if (failed && !(mode & PAGING_RESUMABLE)) {
 		REQUIRE(what.kind == MODEL_MAP_TO || op.done == 0, "done is 0x%" PRIx64, op.done);
 		require_untouched(&attempt, before, tables);
