@@ -287,12 +287,10 @@ static ALWAYS_INLINE uint64_t table_entry(const struct encoder *e, const struct 
 static ALWAYS_INLINE phys_addr table_address(const struct encoder *e,
 					     const struct page_table *table, uint64_t descriptor)
 {
-	phys_addr phys;
-
+	/* As every format with modifiers does. */
 	if (e->table_bits != 0)
 		return descriptor & table->table_bits;
-	phys = e->table_address(descriptor);
-	return e->modifiers ? phys & ~table->modifier : phys;
+	return e->table_address(descriptor);
 }
 
 /*

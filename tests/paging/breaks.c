@@ -534,8 +534,8 @@ FORMAT_TEST(breaks, store_by_store)
 	}
 }
 
-/* A page that breaks, between one that only changes and one that stays as it is. */
-FORMAT_TEST(breaks, one_of_three)
+/* Pages that break, between one that only changes and one that stays as it is. */
+FORMAT_TEST(breaks, two_of_four)
 {
 	uint64_t granule = format_granule(format);
 	virt_addr virt = format_middle(format);
@@ -552,8 +552,8 @@ FORMAT_TEST(breaks, one_of_three)
 		return;
 	world_open(&world, format, MEMORY_BY_OFFSET);
 	op.frames = gather.owner = world_frames(&world);
-	for (uint64_t i = 0; i < 3; i++) {
-		struct page_flags now = i == 1 ? device : flags;
+	for (uint64_t i = 0; i < 4; i++) {
+		struct page_flags now = i % 2 != 0 ? device : flags;
 
 		now.write = i == 0;
 		REQUIRE(page_table_map_to(&world.table, virt + i * granule, i * granule, now,
@@ -562,9 +562,51 @@ FORMAT_TEST(breaks, one_of_three)
 	}
 	world_resync(&world);
 	flags.write = 0;
-	status = page_table_protect(&world.table, virt, 3 * granule, flags, &op);
+	status = page_table_protect(&world.table, virt, 4 * granule, flags, &op);
 	REQUIRE(status == PAGING_NEEDS_FLUSH && op.conflict == virt + granule, "%s, 0x%" PRIx64,
 		status_name(status), op.conflict);
 	world_check(&world);
 	world_close(&world);
+}
+
+/* A live table that breaks to split, and a gather that cannot flush: nothing is split, and it is
+ * said of which leaf; in any mode. */
+FORMAT_TEST(breaks, split_without_a_flush)
+{
+	static const uint32_t modes[] = { 0, PAGING_RESUMABLE };
+	uint64_t granule = format_granule(format);
+
+	for (uint64_t size = format_largest_leaf(format); size > granule;
+	     size = format_next_smaller_leaf(format, size)) {
+		for (size_t i = 0; i < 2 * sizeof(modes) / sizeof(modes[0]); i++) {
+			virt_addr at = addr_align_down(format_middle(format), size);
+			struct tlb_range ranges[4];
+			struct tlb_gather gather = { .ranges = ranges, .range_capacity = 4 };
+			struct page_table_op op = { .gather = &gather, .mode = modes[i / 2] };
+			bool breaks = format->break_sizes || format_is_group(format, size);
+			enum paging_status status;
+			struct world world;
+
+			world_open(&world, format, MEMORY_BY_OFFSET);
+			op.frames = gather.owner = world_frames(&world);
+			world_map(&world, at, 0, size);
+			if (i % 2 == 0) {
+				status = page_table_split(&world.table, at, granule,
+							  format_split_leaf(format, size), &op);
+			} else {
+				op.mode |= PAGING_SPLIT;
+				status = page_table_write_protect(&world.table, at, granule, &op);
+			}
+			REQUIRE(status == (breaks ? PAGING_NEEDS_FLUSH : PAGING_OK), "%s",
+				status_name(status));
+			if (breaks) {
+				REQUIRE(op.conflict == at && op.conflict_size == size,
+					"0x%" PRIx64 "+0x%" PRIx64, op.conflict, op.conflict_size);
+				world_check(&world);
+			}
+			tlb_gather_finish(&gather);
+			world_resync(&world);
+			world_close(&world);
+		}
+	}
 }

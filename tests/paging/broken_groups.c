@@ -403,3 +403,36 @@ FORMAT_TEST(broken_groups, one_leaf_will_be_another)
 		world_close(&f.world);
 	}
 }
+
+/* A leaf without the hint is none of the group, nor is one with other rights: what hardware has
+ * marked in it is said of it alone. */
+FORMAT_TEST(broken_groups, marks_of_others)
+{
+	static const enum spoil ways[] = { SPOIL_OTHERS, SPOIL_MIXED };
+	static struct foreign f;
+
+	for (unsigned int level = 0; level < format->levels; level++) {
+		if (!foreign_has(format, level))
+			continue;
+		for (unsigned int way = 0; way < 2; way++) {
+			uint64_t odd = way == 0 ? FOREIGN_UNHINTED : 7;
+
+			foreign_open(&f, format, level, ways[way]);
+			for (uint64_t i = 0; i < f.leaves; i++) {
+				phys_addr slot = entry_at(&f.world, f.virt + i * f.piece, level);
+				uint64_t leaf = entry_read(&f.world, slot);
+
+				entry_write(&f.world, slot,
+					    i == odd ? leaf | ACCESSED : leaf & ~ACCESSED);
+			}
+			for (uint64_t i = 0; i < f.leaves; i++) {
+				struct page_mapping mapping =
+					world_query(&f.world, f.virt + i * f.piece);
+
+				REQUIRE(mapping.flags.idle == (i != odd),
+					"leaf %" PRIu64 ": idle %d", i, mapping.flags.idle);
+			}
+			world_close(&f.world);
+		}
+	}
+}

@@ -7,6 +7,7 @@
 
 #include <twofold/page_cursor.h>
 
+#include "flushing.h"
 #include "require.h"
 #include "trial.h"
 
@@ -251,6 +252,50 @@ FORMAT_TEST(cursor, names_what_is_in_the_way_of_a_group)
 			if (level != 0)
 				group_over(format, level, n, true);
 		}
+	}
+}
+
+/* What a cursor changes is asked for; what it finds as it is to be is not. */
+FORMAT_TEST(cursor, gathers_what_it_protects)
+{
+	for (uint64_t size = format_largest_leaf(format); size != 0;
+	     size = format_next_smaller_leaf(format, size)) {
+		virt_addr at = addr_align_down(format_middle(format), size);
+		struct page_flags flags = format_plain_flags();
+		struct page_cursor cursor;
+		struct flushing f;
+		struct world world;
+		struct page_table_op op = { .mode = 0 };
+		bool group = format_is_group(format, size);
+
+		world_open(&world, format, MEMORY_BY_OFFSET);
+		world_map(&world, at, 0, size);
+		flushing_init(&f, &world);
+		op.frames = world_frames(&world);
+		op.gather = &f.gather;
+		flags.write = 0;
+		for (unsigned int i = 0; i < 2; i++) {
+			require_status(page_cursor_open(&cursor, &world.table, at, &op), PAGING_OK,
+				       "open");
+			require_status(page_cursor_protect(&cursor, flags), PAGING_OK, "protect");
+			page_cursor_close(&cursor);
+			/* A group has been flushed meanwhile. */
+			REQUIRE(f.flushes == (group ? 1 : i), "%u flushes", f.flushes);
+			REQUIRE(f.gather.range_count == (i == 0 && !group ? 1 : 0), "%zu ranges",
+				f.gather.range_count);
+			if (i == 0 && !group)
+				REQUIRE(f.ranges[0].start == at &&
+						f.ranges[0].last == at + size - 1 &&
+						f.ranges[0].leaf_size == size,
+					"0x%" PRIx64 " to 0x%" PRIx64, f.ranges[0].start,
+					f.ranges[0].last);
+			if (!group)
+				tlb_gather_finish(&f.gather);
+			REQUIRE(!world_query(&world, at).flags.write, "it is writable");
+		}
+		world_resync(&world);
+		world_check(&world);
+		world_close(&world);
 	}
 }
 

@@ -96,7 +96,7 @@ static void tables_in_tables(const struct format_case *format, bool beside)
 		global.global = 0;
 	world_open(&world, format, MEMORY_BY_OFFSET);
 	op.frames = world_frames(&world);
-	map_page(&world, virt + 3 * block + 5 * page, format_plain_flags());
+	map_page(&world, virt + 3 * block, format_plain_flags());
 	map_page(&world, virt + 5 * block + page, global);
 	map_page(&world, virt + 5 * block + 2 * page, format_plain_flags());
 	REQUIRE(!beside || page_table_map(&world.table, virt + 7 * block, 0, block,

@@ -183,3 +183,52 @@ FORMAT_TEST(parallel_race, range)
 	run_range(format, true);
 	run_range(format, false);
 }
+
+/* Both find no tables: the second one has linked its own before the first does. */
+static void run_link(const struct format_case *format, uint64_t page)
+{
+	struct format_case parallel = *format;
+	struct contest contest = { .at_entry = true, .page = page };
+	struct trap trap = { .before = before_store, .context = &contest };
+	struct page_table_op op = { .mode = PAGING_RESUMABLE };
+	struct page_check check = { .rules = 0 };
+	uint64_t granule = format_granule(format), live;
+	enum paging_status status;
+	unsigned int top = format->levels - 1;
+	struct book book;
+
+	parallel.config.parallel = true;
+	if (!book_open(&book, &parallel, 1, MEMORY_BY_OFFSET))
+		return;
+	contest.book = &book;
+	op.frames = world_frames(&book.world);
+	op.leaf_sizes = granule;
+	contest.entry = book.world.table.root + book_at(&book, 0) / format->level_size[top] %
+							format_entries(format, top) *
+							sizeof(uint64_t);
+	enter(&contest);
+	trap.memory = book.world.memory;
+	trap.format = &book.format;
+	trap_begin(&trap);
+	status = page_table_map(&book.world.table, book_at(&book, PAGE - 1), 0, 3 * granule,
+				format_plain_flags(), &op);
+	trap_end(&trap);
+	REQUIRE(contest.met != 0 && contest.status == PAGING_OK, "the second one: %s",
+		status_name(contest.status));
+	REQUIRE(status == (page == PAGE ? PAGING_ALREADY_MAPPED : PAGING_OK) &&
+			op.done == (page == PAGE ? granule : 3 * granule),
+		"%s after 0x%" PRIx64, status_name(status), op.done);
+	require_mapped(&contest, page, phys_of(&contest, 2));
+	require_mapped(&contest, PAGE - 1, 0);
+	live = book.world.memory->live;
+	book.world.table.tables = live; /* each of the two views has its own number */
+	REQUIRE(page_table_check(&book.world.table, &check) == PAGING_OK && check.broken == 0,
+		"%" PRIu64 " rules are broken", check.broken);
+	book_close(&book);
+}
+
+FORMAT_TEST(parallel_race, link)
+{
+	run_link(format, PAGE);
+	run_link(format, ASIDE);
+}

@@ -300,7 +300,9 @@ FORMAT_TEST(tell, a_cursor_shows_the_leaf_that_it_unmaps)
 		live_begin(&live, &world, true);
 		must(page_cursor_open(&cursor, &world.table, virt, &live.op), "open");
 		live.op.visitor = NULL;
-		REQUIRE(page_cursor_unmap(&cursor) == PAGING_BAD_ARGUMENT, "told to nobody");
+		REQUIRE(page_cursor_unmap(&cursor) == PAGING_BAD_ARGUMENT &&
+				live.op.conflict == virt && live.op.conflict_size == 0,
+			"told to nobody");
 		live.op.visitor = world_hear;
 		for (unsigned int i = 0; i < LEAVES; i++) {
 			world.told.count = 0;
