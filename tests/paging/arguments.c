@@ -199,7 +199,7 @@ FORMAT_TEST(arguments, what_an_unaligned_map_says)
 FORMAT_TEST(arguments, what_enlarging_nothing_comes_to)
 {
 	uint64_t granule = format_granule(format);
-	virt_addr virt = format_first_range(format).first;
+	virt_addr virt = format_first_range(format).first + 8 * granule;
 	struct page_table_op op = { .mode = PAGING_RESUMABLE | PAGING_ENLARGE };
 	struct world world;
 

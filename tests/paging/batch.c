@@ -176,31 +176,35 @@ FORMAT_TEST(batch, ends_before_a_bad_page)
 	}
 }
 
-/* Bits below a page, of either address, after pages that have none. */
-FORMAT_TEST(batch, unaligned)
+/* Page `bad` has that bit below a page in one of its addresses. */
+static void with_a_bit(const struct format_case *format, size_t bad, uint64_t bit, bool of_phys)
 {
 	struct page_pair pages[PAGES];
 	enum paging_status status;
 	struct world world;
 	size_t done;
 
+	scatter(format, pages);
+	*(of_phys ? &pages[bad].phys : &pages[bad].virt) += bit;
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	status = map_them(&world, pages, PAGES, &done);
+	REQUIRE(status == PAGING_UNALIGNED && done == bad, "0x%" PRIx64 ": %s after %zu", bit,
+		status_name(status), done);
+	/* Where the tables are. */
+	status = map_them(&world, pages + bad, 1, &done);
+	REQUIRE(status == PAGING_UNALIGNED && done == 0, "0x%" PRIx64 ": %s", bit,
+		status_name(status));
+	world_resync(&world);
+	world_check(&world);
+	world_close(&world);
+}
+
+/* At an even place in the table, and at an odd one. */
+FORMAT_TEST(batch, unaligned)
+{
 	for (uint64_t bit = 1; bit < format_granule(format); bit <<= 1) {
-		for (unsigned int which = 0; which < 2; which++) {
-			scatter(format, pages);
-			pages[20].virt += which == 0 ? bit : 0;
-			pages[20].phys += which == 1 ? bit : 0;
-			world_open(&world, format, MEMORY_BY_OFFSET);
-			status = map_them(&world, pages, PAGES, &done);
-			REQUIRE(status == PAGING_UNALIGNED && done == 20,
-				"0x%" PRIx64 ": %s after %zu", bit, status_name(status), done);
-			/* Where the tables are. */
-			status = map_them(&world, pages + 20, 1, &done);
-			REQUIRE(status == PAGING_UNALIGNED && done == 0, "0x%" PRIx64 ": %s", bit,
-				status_name(status));
-			world_resync(&world);
-			world_check(&world);
-			world_close(&world);
-		}
+		for (unsigned int which = 0; which < 4; which++)
+			with_a_bit(format, which / 2 == 0 ? 18 : 20, bit, which % 2 != 0);
 	}
 }
 

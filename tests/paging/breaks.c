@@ -534,15 +534,16 @@ FORMAT_TEST(breaks, store_by_store)
 	}
 }
 
-/* Pages that break, between one that only changes and one that stays as it is. */
+/* Pages that break, between one that only changes and one that stays as it is; and behind them a
+ * group that stays as it is. */
 FORMAT_TEST(breaks, two_of_four)
 {
-	uint64_t granule = format_granule(format);
-	virt_addr virt = format_middle(format);
+	uint64_t granule = format_granule(format), group = format->group_size[0];
+	virt_addr virt = format_middle(format) + format->level_size[1] - 4 * granule;
 	struct page_flags flags = format_plain_flags(), device = flags;
 	struct tlb_range ranges[4];
 	struct tlb_gather gather = { .ranges = ranges, .range_capacity = 4 };
-	struct page_table_op op = { .gather = &gather };
+	struct page_table_op op = { .mode = 0 };
 	enum paging_status status;
 	struct world world;
 
@@ -550,6 +551,8 @@ FORMAT_TEST(breaks, two_of_four)
 	if (!format->expressible(format, device) || format->break_flags == NULL ||
 	    !format->break_flags(device, flags))
 		return;
+	if (!format_has_leaf(format, group))
+		group = granule;
 	world_open(&world, format, MEMORY_BY_OFFSET);
 	op.frames = gather.owner = world_frames(&world);
 	for (uint64_t i = 0; i < 4; i++) {
@@ -560,9 +563,13 @@ FORMAT_TEST(breaks, two_of_four)
 					  op.frames) == PAGING_OK,
 			"page %" PRIu64, i);
 	}
-	world_resync(&world);
 	flags.write = 0;
-	status = page_table_protect(&world.table, virt, 4 * granule, flags, &op);
+	REQUIRE(page_table_map(&world.table, virt + 4 * granule, group, group, flags, &op) ==
+			PAGING_OK,
+		"the group");
+	world_resync(&world);
+	op.gather = &gather;
+	status = page_table_protect(&world.table, virt, 4 * granule + group, flags, &op);
 	REQUIRE(status == PAGING_NEEDS_FLUSH && op.conflict == virt + granule, "%s, 0x%" PRIx64,
 		status_name(status), op.conflict);
 	world_check(&world);

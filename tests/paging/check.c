@@ -375,6 +375,36 @@ Test(check, address_modifier)
 	world_close(&world);
 }
 
+/* A table entry can be wrong in that, and in what the CPU has not (NX). */
+Test(check, address_modifier_and_more)
+{
+	const struct format_case *format = format_case_named("x86-48-bare");
+	virt_addr virt = page_of(format);
+	struct page_table_config config = format->config;
+	const uint64_t nx = UINT64_C(1) << 63;
+	struct page_check check = { .rules = PAGE_RULES_MMU };
+	struct page_table table;
+	phys_addr slot;
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	world_map(&world, virt, 0, PAGE_SIZE_4K);
+	config.access = world.table.access;
+	config.modifier = UINT64_C(1) << 46;
+	config.modified_tables = true;
+	cr_assert_eq(page_table_adopt(&table, &config, world.table.root), PAGING_OK);
+	slot = entry_at(&world, virt, 1);
+	entry_write(&world, slot, entry_read(&world, slot) | nx);
+	cr_assert_eq(page_table_check(&table, &check), PAGING_OK);
+	cr_assert_eq(check.broken, 1);
+	check.rules = 0;
+	check.broken = 0;
+	cr_assert_eq(page_table_check(&table, &check), PAGING_OK);
+	cr_assert_eq(check.broken, 4); /* and in each of three tables the modifier */
+	entry_write(&world, slot, entry_read(&world, slot) & ~nx);
+	world_close(&world);
+}
+
 /* How a check ends */
 
 /* Three tables that are no memory. */

@@ -132,7 +132,7 @@ static void on_flush(const struct tlb_gather *gather, void *context)
 	require_clean(cleaner, cleaner->world.table.root, cleaner->world.format->levels - 1);
 }
 
-static void open(struct cleaner *cleaner, const struct format_case *format)
+static void open_as(struct cleaner *cleaner, const struct format_case *format, bool parallel)
 {
 	struct page_table_config config = format->config;
 	enum paging_status status;
@@ -146,6 +146,7 @@ static void open(struct cleaner *cleaner, const struct format_case *format)
 	REQUIRE(cleaner->shadow && cleaner->known && cleaner->sights, "no memory");
 	config.access = memory_access(cleaner->world.memory);
 	config.access.clean = clean;
+	config.parallel = parallel;
 	config.access.context = cleaner;
 	status = page_table_init(&cleaner->world.table, &config, world_frames(&cleaner->world));
 	REQUIRE(status == PAGING_OK, "page_table_init: %s", status_name(status));
@@ -156,6 +157,11 @@ static void open(struct cleaner *cleaner, const struct format_case *format)
 					       .owner = world_frames(&cleaner->world),
 					       .flush = on_flush,
 					       .context = cleaner };
+}
+
+static void open(struct cleaner *cleaner, const struct format_case *format)
+{
+	open_as(cleaner, format, false);
 }
 
 static void close(struct cleaner *cleaner)
@@ -306,8 +312,8 @@ FORMAT_TEST(clean, what_a_walker_reads_is_never_behind)
 	}
 }
 
-/* Many pages in one call. */
-FORMAT_TEST(clean, batches_are_not_behind)
+/* Many pages in one call, and more one by one. */
+static void batches(const struct format_case *format, bool parallel)
 {
 	static struct cleaner cleaner;
 	uint64_t granule = format_granule(format);
@@ -315,7 +321,7 @@ FORMAT_TEST(clean, batches_are_not_behind)
 	enum paging_status status;
 	size_t done;
 
-	open(&cleaner, format);
+	open_as(&cleaner, format, parallel);
 	for (unsigned int round = 0; round < 2; round++) {
 		for (size_t i = 0; i < 40; i++) {
 			pages[i].virt = format_middle(format) + (2 * i + round) * granule;
@@ -328,7 +334,20 @@ FORMAT_TEST(clean, batches_are_not_behind)
 			done);
 		end(&cleaner);
 	}
+	for (size_t i = 0; i < 3; i++) {
+		begin(&cleaner, pages[39].virt, 80 * granule);
+		status = page_table_map_to(&cleaner.world.table, pages[39].virt + (i + 1) * granule,
+					   0, format_plain_flags(), world_frames(&cleaner.world));
+		REQUIRE(status == PAGING_OK, "%s", status_name(status));
+		end(&cleaner);
+	}
 	close(&cleaner);
+}
+
+FORMAT_TEST(clean, batches_are_not_behind)
+{
+	batches(format, false);
+	batches(format, true);
 }
 
 /* Whole tables at once, and runs of them. */

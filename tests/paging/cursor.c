@@ -76,7 +76,8 @@ static void open_on_a_page(struct run *run, const struct format_case *format, vi
 
 FORMAT_TEST(cursor, keeps_the_last_page_while_its_table_has_nowhere_to_go)
 {
-	virt_addr at = format_middle(format);
+	virt_addr at =
+		format_middle(format) + 3 * format->level_size[1] + 5 * format_granule(format);
 	uint64_t tables;
 	static struct run run;
 

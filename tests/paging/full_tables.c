@@ -453,7 +453,7 @@ FORMAT_TEST(full_tables, go_up_to_a_hole_behind_them)
 }
 
 /* The row goes on in another table of the level above. */
-FORMAT_TEST(full_tables, beyond_the_end_of_the_table_above)
+static void beyond_the_end(const struct format_case *format)
 {
 	uint64_t span = format->level_size[1];
 	struct model_op what = { .kind = MODEL_MAP,
@@ -477,6 +477,21 @@ FORMAT_TEST(full_tables, beyond_the_end_of_the_table_above)
 	what.kind = MODEL_UNMAP;
 	world_must(&world, &what);
 	world_close(&world);
+}
+
+FORMAT_TEST(full_tables, beyond_the_end_of_the_table_above)
+{
+	beyond_the_end(format);
+}
+
+/* The level above that has less. */
+Test(full_tables, below_a_small_root, .timeout = SUITE_TIMEOUT)
+{
+	struct format_case format = *format_case_named("s1-4k-39-upper");
+
+	format.config.input_bits = 32;
+	format.root_bytes = 64; /* the least there is, four entries of it */
+	beyond_the_end(&format);
 }
 
 /* So many that they are looked at by eights, with one among them, each in turn, that is different.

@@ -4,6 +4,7 @@
  * addresses that are none but have the indices of one.
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "flushing.h"
 #include "require.h"
@@ -14,23 +15,26 @@
 
 #define PLACES_MAX (1u << FORMAT_LEVELS_MAX)
 
-/* Index 1 or 2 at each level, or 0 or 1 of a root that has no more; in some order. */
+/* Two indices in a row, the first of them even or odd, at each level; 0 or 1 of a root that has no
+ * more; in some order. */
 static unsigned int make_places(const struct format_case *format, uint64_t seed,
 				virt_addr places[PLACES_MAX])
 {
 	unsigned int count = 1u << format->levels;
 	unsigned int top = format->levels - 1;
+	uint64_t state = seed;
 
 	for (unsigned int n = 0; n < count; n++) {
 		places[n] = format_first_range(format).first;
 		for (unsigned int level = 0; level < format->levels; level++) {
 			bool small = level == top && format->root_bytes <= 4 * sizeof(uint64_t);
 
-			places[n] += ((n >> level & 1) + !small) * format->level_size[level];
+			places[n] += ((n >> level & 1) + (small ? 0 : 1 + seed % 2)) *
+				     format->level_size[level];
 		}
 	}
 	for (unsigned int n = count - 1; n != 0; n--) {
-		unsigned int other = (unsigned int)(rng_next(&seed) % (n + 1));
+		unsigned int other = (unsigned int)(rng_next(&state) % (n + 1));
 		virt_addr place = places[n];
 
 		places[n] = places[other];
@@ -316,6 +320,8 @@ static void bad_pages(const struct format_case *format, bool parallel)
 	for (uint64_t bit = 1; bit < granule; bit <<= 1) {
 		require_unaligned(&world, virt + bit);
 		map_one(&world, there + format->level_size[1] + 2 * bit * granule, 0);
+		require_unaligned(&world, there + 4 * granule + bit);
+		map_one(&world, there + 2 * format->level_size[1] + (2 * bit + 5) * granule, 0);
 		REQUIRE(page_table_map_to(&world.table, virt, bit, plain, frames) ==
 				PAGING_UNALIGNED,
 			"output 0x%" PRIx64, bit);
@@ -333,6 +339,35 @@ FORMAT_TEST(places, bad_pages)
 {
 	bad_pages(format, false);
 	bad_pages(format, true);
+}
+
+/* What others may be reading (what flags were encoded as, and where) is written once. */
+FORMAT_TEST(places, a_parallel_table_keeps_its_first_flags)
+{
+	struct format_case configured = *format;
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+	struct page_flags flags = format_plain_flags();
+	struct page_table kept;
+	struct world world;
+
+	configured.config.parallel = true;
+	world_open(&world, &configured, MEMORY_BY_OFFSET);
+	for (uint64_t i = 0; i < 3; i++)
+		map_one(&world, virt + i * granule, i * granule);
+	kept = world.table;
+	flags.write = 0;
+	for (uint64_t i = 3; i < 6; i++)
+		must(page_table_map_to(&world.table, virt + i * granule, i * granule, flags,
+				       world_frames(&world)),
+		     virt + i * granule, "map_to");
+	REQUIRE(memcmp(&kept, &world.table, sizeof(kept)) == 0, "it is written again");
+	for (uint64_t i = 0; i < 6; i++)
+		REQUIRE(world_query(&world, virt + i * granule).flags.write == (i < 3),
+			"page %" PRIu64, i);
+	world_resync(&world);
+	world_check(&world);
+	world_close(&world);
 }
 
 /* The upper half, of four levels, with a root of few entries. */

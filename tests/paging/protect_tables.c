@@ -63,12 +63,16 @@ static phys_addr phys_copies(const struct book *book, uint64_t page)
 	return (page - (twin(page) == 1)) * format_granule(&book->format);
 }
 
-/* In order, but for twins, which have changed places. */
+/* In order, but for two of a table, after some that are, which have changed places. */
 static phys_addr phys_swapped(const struct book *book, uint64_t page)
 {
-	uint64_t other = twin(page) == 0 ? page + 1 : twin(page) == 1 ? page - 1 : page;
+	uint64_t place = page % book->entries;
 
-	return other * format_granule(&book->format);
+	if (place == 24)
+		page++;
+	else if (place == 25)
+		page--;
+	return page * format_granule(&book->format);
 }
 
 /* Up to the last that there is, in the middle of a table, and from 0 on. */

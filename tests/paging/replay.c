@@ -274,6 +274,21 @@ static enum paging_status race_write_protect(struct world *world, virt_addr virt
 	return page_table_write_protect(&world->table, virt, size, op);
 }
 
+/* Each page by itself, after the one before the first. */
+static enum paging_status race_page_by_page(struct world *world, virt_addr virt, uint64_t size,
+					    struct page_table_op *op)
+{
+	uint64_t granule = format_granule(world->format);
+	enum paging_status status = PAGING_OK;
+
+	if (page_table_query(&world->table, virt - granule, &(struct page_mapping){ 0 }) ==
+	    PAGING_OK)
+		status = page_table_write_protect(&world->table, virt - granule, granule, op);
+	for (uint64_t done = 0; done < size && status == PAGING_OK; done += granule)
+		status = page_table_write_protect(&world->table, virt + done, granule, op);
+	return status;
+}
+
 static enum paging_status race_set_software(struct world *world, virt_addr virt, uint64_t size,
 					    struct page_table_op *op)
 {
@@ -350,6 +365,7 @@ static const struct racer {
 	{ "protect", race_protect, is_protected, true, false },
 	{ "cursor: protect", race_cursor, is_protected, true, false },
 	{ "write_protect", race_write_protect, is_protected, true, false },
+	{ "write_protect page by page", race_page_by_page, is_protected, false, false },
 	{ "set_software", race_set_software, is_set, true, false },
 	{ "unmap", race_unmap, NULL, false, true },
 	{ "unmap and annotate", race_annotate, NULL, false, true },
@@ -443,7 +459,7 @@ static void race_all(struct world *world, const struct racer *racer, bool write)
 		race(world, racer, virt, granule, virt, write);
 		clear(world, virt, size);
 	}
-	if (!racer->whole)
+	if (!racer->whole && racer->change != race_page_by_page)
 		return;
 	/* A run of pages. */
 	map_clean(world, virt, 3 * granule);

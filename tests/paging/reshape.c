@@ -691,6 +691,8 @@ FORMAT_TEST(reshape, the_tables_that_a_map_needs_without_some_sizes)
 		map_with(format, leaf - 3 * granule, 2 * leaf, leaf);
 		map_with(format, 0, leaf + 3 * granule, leaf);
 		map_with(format, leaf - 3 * granule, leaf + 3 * granule, leaf);
+		if (level > 1) /* some tables of pages before it */
+			map_with(format, leaf - 3 * format->level_size[1], 2 * leaf, leaf);
 	}
 }
 
