@@ -63,16 +63,10 @@ static phys_addr phys_copies(const struct book *book, uint64_t page)
 	return (page - (twin(page) == 1)) * format_granule(&book->format);
 }
 
-/* In order, but for two of a table, after some that are, which have changed places. */
-static phys_addr phys_swapped(const struct book *book, uint64_t page)
+/* In order, but for two of a table, after some that are, which are one frame. */
+static phys_addr phys_late_twins(const struct book *book, uint64_t page)
 {
-	uint64_t place = page % book->entries;
-
-	if (place == 24)
-		page++;
-	else if (place == 25)
-		page--;
-	return page * format_granule(&book->format);
+	return (page % book->entries / 2 == 12 ? 3 : page) * format_granule(&book->format);
 }
 
 /* Up to the last that there is, in the middle of a table, and from 0 on. */
@@ -158,7 +152,7 @@ static struct page_flags flags_some_global(const struct book *book, uint64_t pag
 static const struct book_style styles[] = {
 	{ phys_in_order, flags_idle },
 	{ phys_in_order, flags_full },
-	{ phys_swapped, flags_full },
+	{ phys_late_twins, flags_full },
 	{ phys_downwards, flags_idle },
 	{ phys_all_one, flags_plain },
 	{ phys_jumps, flags_idle },

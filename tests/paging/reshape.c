@@ -197,10 +197,13 @@ static void there_and_back(struct world *world, unsigned int level, struct page_
 	op.gather = &f.gather;
 	must(page_table_split(&world->table, at, size, world->format->level_size[level - 1], &op),
 	     "split");
+	after = world_query(world, at + size / 2);
+	REQUIRE(after.phys == size / 2 && after.flags.type == flags.type, "0x%" PRIx64, after.phys);
 	must(page_table_collapse(&world->table, at, size, &op), "collapse");
 	tlb_gather_finish(&f.gather);
 	after = world_query(world, at);
-	REQUIRE(after.size == size && page_flags_equal(after.flags, before.flags) &&
+	REQUIRE(after.size == size && after.phys == before.phys &&
+			page_flags_equal(after.flags, before.flags) &&
 			after.flags.type == flags.type,
 		"0x%" PRIx64 " of type %u", after.size, after.flags.type);
 	world_resync(world);
