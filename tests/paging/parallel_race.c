@@ -11,6 +11,7 @@
 #include "require.h"
 #include "suite.h"
 #include "trap.h"
+#include "twofold/page_batch.h"
 
 enum {
 	PAGE = 4,  /* what the first one maps */
@@ -68,8 +69,22 @@ static void require_mapped(const struct contest *contest, uint64_t page, phys_ad
 		"page %" PRIu64 " goes to 0x%" PRIx64 ", not 0x%" PRIx64, page, mapping.phys, phys);
 }
 
+/* One page, by itself or as a batch. */
+static enum paging_status map_first(struct contest *contest, bool batch)
+{
+	struct book *book = contest->book;
+	const struct page_pair pair = { .virt = book_at(book, PAGE), .phys = phys_of(contest, 1) };
+	size_t done;
+
+	if (batch)
+		return page_table_map_batch(&book->world.table, &pair, 1, format_plain_flags(),
+					    world_frames(&book->world), &done);
+	return page_table_map_to(&book->world.table, pair.virt, pair.phys, format_plain_flags(),
+				 world_frames(&book->world));
+}
+
 /* Whether the first one's call makes the store that the second waits for. */
-static bool run(const struct format_case *format, bool at_entry, uint64_t page)
+static bool run(const struct format_case *format, bool at_entry, uint64_t page, bool batch)
 {
 	struct format_case parallel = *format;
 	struct contest contest = { .at_entry = at_entry, .page = page };
@@ -95,8 +110,7 @@ static bool run(const struct format_case *format, bool at_entry, uint64_t page)
 	trap.memory = book.world.memory;
 	trap.format = &book.format;
 	trap_begin(&trap);
-	status = page_table_map_to(&book.world.table, book_at(&book, PAGE), phys_of(&contest, 1),
-				   format_plain_flags(), world_frames(&book.world));
+	status = map_first(&contest, batch);
 	trap_end(&trap);
 	REQUIRE(status == (loses ? PAGING_ALREADY_MAPPED : PAGING_OK), "the first one: %s",
 		status_name(status));
@@ -117,15 +131,17 @@ FORMAT_TEST(parallel_race, leaf)
 {
 	if (format->levels < 2)
 		return;
-	REQUIRE(run(format, true, PAGE), "no store to the entry");
-	REQUIRE(run(format, true, ASIDE), "no store to the entry");
+	for (unsigned int batch = 0; batch < 2; batch++) {
+		REQUIRE(run(format, true, PAGE, batch != 0), "no store to the entry");
+		REQUIRE(run(format, true, ASIDE, batch != 0), "no store to the entry");
+	}
 }
 
 FORMAT_TEST(parallel_race, count)
 {
 	/* Formats that do not count in the entry above make no such store. */
 	if (format->levels >= 2)
-		run(format, false, ASIDE);
+		run(format, false, ASIDE, false);
 }
 
 /* A range of three pages, the middle one of which the second one takes; or another page of their
