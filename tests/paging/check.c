@@ -454,7 +454,7 @@ FORMAT_TEST(check, stopped_by_any_rule)
 	}
 	entry_write(&world, slots[0], 0);
 	for (unsigned int i = 0; i < 2; i++) /* stray entries */
-		entry_write(&world, slots[1] + i * 8, UINT64_C(0xff) << 52);
+		entry_write(&world, slots[1] + UINT64_C(8) * i, UINT64_C(0xff) << 52);
 	require_stops(&world, 3);
 	for (unsigned int i = 0; i < 2; i++)
 		entry_write(&world, slots[i], pages[i]);
