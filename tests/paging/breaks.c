@@ -617,3 +617,32 @@ FORMAT_TEST(breaks, split_without_a_flush)
 		}
 	}
 }
+
+/* Whole tables of groups are not dealt with as such: each group breaks, or is said to be in the
+ * way. */
+FORMAT_TEST(breaks, whole_tables_of_groups)
+{
+	uint64_t span = format->level_size[1], group = format->group_size[0];
+	virt_addr at = addr_align_down(format_middle(format), 2 * span);
+	struct page_table_op op = { .mode = 0 };
+	struct tlb_range ranges[4];
+	struct tlb_gather gather = { .ranges = ranges, .range_capacity = 4 };
+	enum paging_status status;
+	struct world world;
+
+	if (!format_has_leaf(format, group) || format_entries(format, 0) > 512)
+		return;
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = gather.owner = world_frames(&world);
+	op.leaf_sizes = group | format_granule(format);
+	REQUIRE(page_table_map(&world.table, at, 0, 2 * span, format_plain_flags(), &op) ==
+			PAGING_OK,
+		"map");
+	world_resync(&world);
+	op.gather = &gather;
+	status = page_table_write_protect(&world.table, at, 2 * span, &op);
+	REQUIRE(status == PAGING_NEEDS_FLUSH && op.conflict == at && op.conflict_size == group,
+		"%s, 0x%" PRIx64 "+0x%" PRIx64, status_name(status), op.conflict, op.conflict_size);
+	world_check(&world);
+	world_close(&world);
+}

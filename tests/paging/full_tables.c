@@ -765,3 +765,61 @@ FORMAT_TEST(full_tables, no_flags_in_a_table_at_hand)
 	world_check(&world);
 	world_close(&world);
 }
+
+/* A full table that was taken over can hold anything: it is looked into. */
+static void adopted(const struct format_case *format, struct model_op what)
+{
+	static struct frame frames[4];
+	struct tlb_range ranges[4];
+	struct tlb_gather gather = {
+		.ranges = ranges, .range_capacity = 4, .frames = frames, .frame_capacity = 4
+	};
+	struct page_table_config config = format->config;
+	bool noted = what.kind == MODEL_ANNOTATE;
+	bool global = format->all_global || what.flags.global;
+	enum paging_status status;
+	struct page_table_op op = { .mode = 0 };
+	struct page_table table;
+	struct book book;
+
+	if (too_large(format) || !book_open(&book, format, 1, MEMORY_BY_OFFSET))
+		return;
+	what.virt = book.virt;
+	if (noted) {
+		map_unseen(&book, 0, book.entries - 1);
+		what.virt = book_at(&book, book.entries - 1);
+	}
+	world_must(&book.world, &what);
+	config.access = book.world.table.access;
+	REQUIRE(page_table_adopt(&table, &config, book.world.table.root) == PAGING_OK, "adopt");
+	op.gather = &gather;
+	op.frames = gather.owner = world_frames(&book.world);
+	status = page_table_unmap(&table, book.virt, book.span, &op);
+	REQUIRE(status == (noted ? PAGING_NOT_MAPPED : PAGING_OK), "%s", status_name(status));
+	for (size_t i = 0; i < gather.range_count; i++)
+		REQUIRE(ranges[i].tables || ranges[i].global == global, "range %zu: global %d", i,
+			ranges[i].global);
+	tlb_gather_finish(&gather);
+	book.world.table.tables = book.world.memory->live;
+	book.world.model.count = noted ? book.world.model.count : 0;
+	world_check(&book.world);
+	op = (struct page_table_op){ .frames = op.frames };
+	REQUIRE(!noted || page_table_annotate(&book.world.table, what.virt, what.size, 0, &op) ==
+				  PAGING_OK,
+		"annotate");
+	book_close(&book);
+}
+
+FORMAT_TEST(full_tables, of_an_adopted_table)
+{
+	struct model_op what = { .kind = MODEL_MAP, .size = format->level_size[1] };
+
+	what.leaf_sizes = format_granule(format);
+	what.flags = format_plain_flags();
+	what.flags.global = 1;
+	if (format->expressible(format, what.flags))
+		adopted(format, what);
+	what = (struct model_op){ .kind = MODEL_ANNOTATE, .size = format_granule(format) };
+	what.note = 7;
+	adopted(format, what);
+}
