@@ -411,3 +411,41 @@ FORMAT_TEST(places, no_flags_in_an_adopted_table)
 	world_check(&world);
 	world_close(&world);
 }
+
+/* Replacing and planning take a parallel table like any other, resumable or not. */
+FORMAT_TEST(places, a_parallel_table_is_replaced_in)
+{
+	static const uint32_t modes[] = { 0, PAGING_RESUMABLE };
+	struct format_case configured = *format;
+	uint64_t granule = format_granule(format);
+	virt_addr virt = format_middle(format);
+
+	configured.config.parallel = true;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		struct page_table_op op = { .mode = modes[i] | PAGING_REPLACE };
+		struct memory_snapshot *before;
+		struct world world;
+
+		world_open(&world, &configured, MEMORY_BY_OFFSET);
+		op.frames = world_frames(&world);
+		map_one(&world, virt, granule);
+		must(page_table_map(&world.table, virt, 0, 2 * granule, format_plain_flags(), &op),
+		     virt, "replace");
+		REQUIRE(world_query(&world, virt).phys == 0, "0x%" PRIx64,
+			world_query(&world, virt).phys);
+		before = memory_snapshot_take(world.memory);
+		op.mode = modes[i] | PAGING_PLAN;
+		must(page_table_map(&world.table, virt + 2 * granule, 0, granule,
+				    format_plain_flags(), &op),
+		     virt, "plan");
+		op.mode |= PAGING_REPLACE;
+		must(page_table_map(&world.table, virt, granule, granule, format_plain_flags(),
+				    &op),
+		     virt, "plan");
+		memory_snapshot_require(world.memory, before);
+		memory_snapshot_drop(before);
+		world_resync(&world);
+		world_check(&world);
+		world_close(&world);
+	}
+}
