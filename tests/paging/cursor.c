@@ -107,6 +107,23 @@ FORMAT_TEST(cursor, keeps_the_last_page_while_its_table_has_nowhere_to_go)
 	world_close(&run.world);
 }
 
+/* With room for one table, and a flush when it takes more, all of them go. */
+FORMAT_TEST(cursor, flushes_for_each_table_that_goes)
+{
+	static struct run run;
+
+	open_on_a_page(&run, format, format_middle(format));
+	run.gather.frame_capacity = 1;
+	run.gather.flush = flush_nothing;
+	require_status(page_cursor_unmap(&run.cursor), PAGING_OK, "unmap");
+	page_cursor_close(&run.cursor);
+	tlb_gather_finish(&run.gather);
+	REQUIRE(run.world.table.tables == 1, "%" PRIu64 " tables", run.world.table.tables);
+	run.world.model.count = 0;
+	world_check(&run.world);
+	world_close(&run.world);
+}
+
 static void replace_an_emptied_table(const struct format_case *format, bool can_flush)
 {
 	virt_addr at = addr_align_down(format_middle(format), format_largest_leaf(format));
