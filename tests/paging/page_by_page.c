@@ -417,32 +417,35 @@ FORMAT_TEST(page_by_page, the_last_of_a_table_that_can_go_nowhere)
 	book_close(&book);
 }
 
-/* With room for one table, and a flush when it takes more, it goes with all of them. */
+/* With room for one table, and a flush when it takes more, they go with all of them: pages, or a
+ * group. */
+static void unmap_all(const struct format_case *format, uint64_t size, uint32_t mode)
+{
+	struct page_table_op op = { .mode = mode };
+	static struct flushing f;
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	flushing_init(&f, &world);
+	f.gather.frame_capacity = 1;
+	op.gather = &f.gather;
+	op.frames = world_frames(&world);
+	world_map(&world, format_middle(format), 0, size);
+	REQUIRE(page_table_unmap(&world.table, format_middle(format), size, &op) == PAGING_OK,
+		"unmap");
+	tlb_gather_finish(&f.gather);
+	REQUIRE(world.table.tables == 1, "%" PRIu64 " tables", world.table.tables);
+	world_resync(&world);
+	world_check(&world);
+	world_close(&world);
+}
+
 FORMAT_TEST(page_by_page, the_last_of_all)
 {
-	static const uint32_t modes[] = { 0, PAGING_RESUMABLE };
-	uint64_t granule = format_granule(format);
-
-	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-		struct page_table_op op = { .mode = modes[i] };
-		static struct flushing f;
-		struct world world;
-
-		world_open(&world, format, MEMORY_BY_OFFSET);
-		flushing_init(&f, &world);
-		f.gather.frame_capacity = 1;
-		op.gather = &f.gather;
-		op.frames = world_frames(&world);
-		world_map(&world, format_middle(format), 0, 2 * granule);
-		REQUIRE(page_table_unmap(&world.table, format_middle(format), 2 * granule, &op) ==
-				PAGING_OK,
-			"unmap");
-		tlb_gather_finish(&f.gather);
-		REQUIRE(world.table.tables == 1, "%" PRIu64 " tables", world.table.tables);
-		world_resync(&world);
-		world_check(&world);
-		world_close(&world);
-	}
+	unmap_all(format, 2 * format_granule(format), 0);
+	unmap_all(format, 2 * format_granule(format), PAGING_RESUMABLE);
+	if (format_has_leaf(format, format->group_size[0]))
+		unmap_all(format, format->group_size[0], PAGING_RESUMABLE);
 }
 
 /* Two pages in a row, and then one some tables away: it does not go on from them. */
