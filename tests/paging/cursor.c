@@ -7,6 +7,7 @@
 
 #include <twofold/page_cursor.h>
 
+#include "checked.h"
 #include "flushing.h"
 #include "require.h"
 #include "trial.h"
@@ -347,6 +348,47 @@ FORMAT_TEST(cursor, leaves_the_empty_tables_of_others)
 	memcpy(memory_at(world.memory, slot, 8), &page, 8);
 	world_check(&world);
 	world_close(&world);
+}
+
+/* The same after the cursor has changed another table of that level. */
+FORMAT_TEST(cursor, leaves_them_after_tables_of_its_own)
+{
+	uint64_t granule = format_granule(format);
+
+	for (unsigned int level = 0; level + 1 < format->levels; level++) {
+		virt_addr at = format_middle(format), beside = at + format->level_size[level];
+		virt_addr other = at + format->level_size[level + 1];
+		struct page_table_op op = { .mode = 0 };
+		struct page_mapping mapping;
+		struct page_cursor cursor;
+		phys_addr slot;
+		uint64_t entry, tables;
+		struct world world;
+
+		world_open(&world, format, MEMORY_BY_OFFSET);
+		op.frames = world_frames(&world);
+		world_map(&world, at, 0, granule);
+		world_map(&world, beside, 0, granule);
+		world_map(&world, other, 0, granule);
+		slot = entry_at(&world, other, level);
+		entry = entry_read(&world, slot);
+		entry_write(&world, slot, 0);
+		tables = world.table.tables - level; /* those below are emptied */
+		require_status(page_cursor_open(&cursor, &world.table, at, &op), PAGING_OK, "open");
+		require_status(page_cursor_unmap(&cursor), PAGING_OK, "unmap");
+		require_status(page_cursor_seek(&cursor, other), PAGING_OK, "seek");
+		require_status(page_cursor_query(&cursor, &mapping), PAGING_NOT_MAPPED, "query");
+		require_status(page_cursor_seek(&cursor, beside), PAGING_OK, "seek");
+		require_status(page_cursor_query(&cursor, &mapping), PAGING_OK, "query");
+		page_cursor_close(&cursor);
+		REQUIRE(world.table.tables == tables && entry_at(&world, other, level) == slot,
+			"level %u: the table is gone", level);
+		entry_write(&world, slot, entry);
+		world_resync(&world);
+		REQUIRE(world.model.count == 2, "%zu leaves", world.model.count);
+		world_check(&world);
+		world_close(&world);
+	}
 }
 
 /* The root's entries are one group; with a bit less to translate it would be larger than the root
