@@ -266,8 +266,9 @@ static inline enum paging_status edit_prepare(const struct encoder *e, struct pa
 		edit_enlarged(e, table, edit, last - input + 1);
 		return PAGING_OK;
 	}
+	/* The plan can have noted what takes a flush. */
 	if (!reserve_fill(&edit->reserve, edit->frames_needed))
-		return PAGING_NO_MEMORY;
+		return op_fail(edit->op, PAGING_NO_MEMORY, input_extend(e, table, input), 0);
 	edit->removed[top_level(table)] = 0;
 	return PAGING_OK;
 }

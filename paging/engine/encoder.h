@@ -209,7 +209,9 @@ static ALWAYS_INLINE uint64_t level_size(const struct encoder *e, unsigned int l
 
 static ALWAYS_INLINE unsigned int top_level(const struct page_table *table)
 {
-	ASSUME(table->levels > 0 && table->levels <= PAGE_TABLE_MAX_LEVELS);
+	/* No format has tables of one level: a lowest table always has an entry that links to it.
+	 */
+	ASSUME(table->levels > 1 && table->levels <= PAGE_TABLE_MAX_LEVELS);
 	return table->levels - 1u;
 }
 
@@ -287,9 +289,10 @@ static ALWAYS_INLINE uint64_t table_entry(const struct encoder *e, const struct 
 static ALWAYS_INLINE phys_addr table_address(const struct encoder *e,
 					     const struct page_table *table, uint64_t descriptor)
 {
-	/* As every format with modifiers does. */
 	if (e->table_bits != 0)
 		return descriptor & table->table_bits;
+	/* Every format with modifiers has table_bits, which leave the modifier out. */
+	ASSUME(!e->modifiers);
 	return e->table_address(descriptor);
 }
 

@@ -67,8 +67,9 @@ static inline enum paging_status map_mapping(const struct encoder *e, struct pag
 		op->tables = plan.tables;
 		if ((op->mode & PAGING_PLAN) != 0)
 			return PAGING_OK;
+		/* The plan can have noted what takes a flush. */
 		if (!reserve_fill(&reserve, plan.tables))
-			return PAGING_NO_MEMORY;
+			return op_fail(op, PAGING_NO_MEMORY, input_extend(e, table, m->input), 0);
 	}
 	return map_build(e, table, m, &reserve, op);
 }

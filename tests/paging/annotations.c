@@ -426,6 +426,8 @@ FORMAT_TEST(annotations, give_way_to_pages_one_by_one)
 		REQUIRE(page_table_map_to(&world.table, virt + i * granule, i * granule,
 					  format_plain_flags(), op.frames) == PAGING_OK,
 			"page %" PRIu64, i);
+		REQUIRE(world_query(&world, virt + i * granule).phys == i * granule,
+			"page %" PRIu64 " leads elsewhere", i);
 		world_resync(&world);
 		world_check(&world);
 	}

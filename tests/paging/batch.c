@@ -72,16 +72,14 @@ FORMAT_TEST(batch, maps_and_translates)
 }
 
 /* Each batch has its own flags, whatever the one before had. */
-static void two_batches(const struct format_case *format, bool parallel)
+static void two_batches(const struct format_case *format)
 {
-	struct format_case configured = *format;
 	struct page_flags flags = format_plain_flags();
 	struct page_pair pages[PAGES];
 	struct world world;
 	size_t done;
 
-	configured.config.parallel = parallel;
-	world_open(&world, &configured, MEMORY_BY_OFFSET);
+	world_open(&world, format, MEMORY_BY_OFFSET);
 	scatter(format, pages);
 	for (size_t i = 0; i < PAGES; i += 8) {
 		size_t count = PAGES - i < 8 ? PAGES - i : 8;
@@ -106,8 +104,10 @@ static void two_batches(const struct format_case *format, bool parallel)
 
 FORMAT_TEST(batch, flags)
 {
-	two_batches(format, false);
-	two_batches(format, true);
+	struct format_case parallel = format_parallel(format);
+
+	two_batches(format);
+	two_batches(&parallel);
 }
 
 /* Leaves of every size, from their first byte to their last. */
@@ -199,7 +199,7 @@ static void with_a_bit(const struct format_case *format, size_t bad, uint64_t bi
 	world_close(&world);
 }
 
-/* At an even place in the table, and at an odd one. */
+/* 18 is at an even place of its table, and 20 at an odd one, after others. */
 FORMAT_TEST(batch, unaligned)
 {
 	for (uint64_t bit = 1; bit < format_granule(format); bit <<= 1) {
@@ -225,6 +225,7 @@ FORMAT_TEST(batch, errors)
 				      &done);
 	REQUIRE(status == PAGING_BAD_FLAGS && done == 0, "no rights, in a table: %s",
 		status_name(status));
+	world_resync(&world);
 	world_unmap(&world, format_first_range(format).first,
 		    format_first_range(format).last - format_first_range(format).first + 1,
 		    PAGING_SKIP_HOLES);

@@ -98,8 +98,8 @@ static void flip(const struct group *group, uint64_t member, uint64_t bits)
 	entry_write(group->world, slot, entry_read(group->world, slot) ^ bits);
 }
 
-/* Two members that are different: by what the MMU ignores, the first is named; else who does not
- * belong to it, whoever is before. */
+/* Two members that are different: the first is named; but one with other rights goes before any
+ * that differ in what the MMU ignores. */
 static void two_odd_ones(const struct group *group)
 {
 	const uint64_t software = UINT64_C(1) << 56, xn = UINT64_C(1) << 54;

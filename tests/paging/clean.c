@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <twofold/page_batch.h>
+
 #include "require.h"
 #include "rng.h"
 #include "suite.h"
-#include "twofold/page_batch.h"
 #include "world.h"
 
 #define PROBES 12

@@ -333,9 +333,9 @@ FORMAT_TEST(cursor, leaves_the_empty_tables_of_others)
 	world_open(&world, format, MEMORY_BY_OFFSET);
 	op.frames = world_frames(&world);
 	world_map(&world, at, 0, format_granule(format));
-	slot = world_translate(&world, at, world_accesses[0]).entry;
-	page = memory_read(world.memory, slot);
-	memset(memory_at(world.memory, slot, 8), 0, 8);
+	slot = entry_at(&world, at, 0);
+	page = entry_read(&world, slot);
+	entry_write(&world, slot, 0);
 	before = memory_snapshot_take(world.memory);
 	require_status(page_cursor_open(&cursor, &world.table, at, &op), PAGING_OK, "open");
 	require_status(page_cursor_query(&cursor, &mapping), PAGING_NOT_MAPPED, "query");
@@ -345,7 +345,7 @@ FORMAT_TEST(cursor, leaves_the_empty_tables_of_others)
 	page_cursor_close(&cursor);
 	memory_snapshot_require(world.memory, before);
 	memory_snapshot_drop(before);
-	memcpy(memory_at(world.memory, slot, 8), &page, 8);
+	entry_write(&world, slot, page);
 	world_check(&world);
 	world_close(&world);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Contiguous hints (Arm, bit 52) where no whole group is, as others may leave them behind: in one
- * leaf, in half of a group, in a group with a hole or with a leaf that goes elsewhere.
+ * leaf, in half of a group, in all leaves but one, in a group with a hole or with a leaf that goes
+ * elsewhere.
  */
 #ifndef TESTS_FOREIGN_H
 #define TESTS_FOREIGN_H

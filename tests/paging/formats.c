@@ -286,6 +286,14 @@ const struct format_case formats_x86[] = {
 };
 const size_t formats_x86_count = sizeof(formats_x86) / sizeof(formats_x86[0]);
 
+struct format_case format_parallel(const struct format_case *format)
+{
+	struct format_case parallel = *format;
+
+	parallel.config.parallel = true;
+	return parallel;
+}
+
 size_t format_case_count(void)
 {
 	return formats_x86_count + formats_npt_count + formats_riscv_count + formats_aarch64_count;

@@ -115,6 +115,9 @@ bool format_breaks(const struct format_case *format);
 /* Entries of a table of that level, by its size. */
 uint64_t format_entries(const struct format_case *format, unsigned int level);
 
+/* The same, for a table that several threads map in at once. */
+struct format_case format_parallel(const struct format_case *format);
+
 /* Flags that every format can express: readable and writable normal memory. */
 struct page_flags format_plain_flags(void);
 /* Random flags that this one can express. */

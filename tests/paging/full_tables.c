@@ -406,6 +406,7 @@ FORMAT_TEST(full_tables, no_more_go_than_are_asked_for)
 		REQUIRE(status == PAGING_OK, "%s", status_name(status));
 		status = page_table_unmap(&book.world.table, book.virt, count * book.span, &op);
 		REQUIRE(status == PAGING_OK, "%s", status_name(status));
+		REQUIRE(op.gather == NULL || gather.range_count != 0, "nothing is to be flushed");
 		for (size_t k = 0; k < gather.range_count; k++)
 			REQUIRE(ranges[k].global == (format->all_global && !ranges[k].tables),
 				"range %zu: global %d", k, ranges[k].global);
@@ -796,6 +797,7 @@ static void adopted(const struct format_case *format, struct model_op what)
 	op.frames = gather.owner = world_frames(&book.world);
 	status = page_table_unmap(&table, book.virt, book.span, &op);
 	REQUIRE(status == (noted ? PAGING_NOT_MAPPED : PAGING_OK), "%s", status_name(status));
+	REQUIRE(noted || gather.range_count != 0, "nothing is to be flushed");
 	for (size_t i = 0; i < gather.range_count; i++)
 		REQUIRE(ranges[i].tables || ranges[i].global == global, "range %zu: global %d", i,
 			ranges[i].global);

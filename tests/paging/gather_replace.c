@@ -7,9 +7,9 @@
 #include "suite.h"
 #include "world.h"
 
-/* What the first flush was asked for. */
+/* What all flushes together were asked for. */
 struct asked {
-	struct tlb_range ranges[8];
+	struct tlb_range ranges[16];
 	size_t count;
 };
 
@@ -17,11 +17,10 @@ static void on_flush(const struct tlb_gather *gather, void *context)
 {
 	struct asked *asked = context;
 
-	if (asked->count != 0)
-		return;
-	REQUIRE(!gather->everything, "no room for ranges");
-	for (asked->count = 0; asked->count < gather->range_count; asked->count++)
-		asked->ranges[asked->count] = gather->ranges[asked->count];
+	REQUIRE(!gather->everything && asked->count + gather->range_count <= 16,
+		"no room for ranges");
+	for (size_t i = 0; i < gather->range_count; i++)
+		asked->ranges[asked->count++] = gather->ranges[i];
 }
 
 /* Whether [start, last] is asked for, by that very stride. A smaller one would do for no MMU that

@@ -302,7 +302,8 @@ FORMAT_TEST(page_by_page, after_a_flush)
 	world_close(&world);
 }
 
-/* The last page of its table, whose table is at hand: what is asked for beside that it goes. */
+/* The last page of its table, which is at hand: on the short way no mode and no annotation is lost.
+ */
 static void unmap_last(const struct format_case *format, uint32_t mode, uint64_t annotation)
 {
 	static struct flushing f;
@@ -433,6 +434,8 @@ static void unmap_all(const struct format_case *format, uint64_t size, uint32_t 
 	world_map(&world, format_middle(format), 0, size);
 	REQUIRE(page_table_unmap(&world.table, format_middle(format), size, &op) == PAGING_OK,
 		"unmap");
+	REQUIRE(f.flushes >= format->levels - 2 && f.gather.frame_count <= 1,
+		"%u flushes before the last table", f.flushes);
 	tlb_gather_finish(&f.gather);
 	REQUIRE(world.table.tables == 1, "%" PRIu64 " tables", world.table.tables);
 	world_resync(&world);
@@ -455,7 +458,7 @@ FORMAT_TEST(page_by_page, far_after_a_row)
 
 	for (uint64_t away = 1; away < 8; away++) {
 		for (unsigned int unmap = 0; unmap < 2; unmap++) {
-			struct tlb_range ranges[8];
+			struct tlb_range ranges[8] = { 0 };
 			struct tlb_gather gather = { .ranges = ranges, .range_capacity = 8 };
 			struct page_table_op op = { .gather = &gather };
 			struct book book;

@@ -4,14 +4,15 @@
  * the first: whoever takes the entry first has it, both are counted, and no store undoes another's.
  */
 #include <inttypes.h>
+#include <string.h>
 
-#include <twofold/check.h>
+#include <twofold/page_batch.h>
 
 #include "book.h"
+#include "checked.h"
 #include "require.h"
 #include "suite.h"
 #include "trap.h"
-#include "twofold/page_batch.h"
 
 enum {
 	PAGE = 4,  /* what the first one maps */
@@ -20,59 +21,81 @@ enum {
 };
 
 struct contest {
-	struct book *book;
+	struct book book;
 	struct page_table other; /* the same table, in the tests' own view of the memory */
-	phys_addr entry;         /* of PAGE */
-	bool at_entry;           /* before the store there, or before the other one, the count's */
-	uint64_t page;           /* what the second one maps */
+	struct trap trap;
+	phys_addr store; /* before the first store there the second one comes */
+	uint64_t page;   /* what it maps */
 	unsigned int met;
 	enum paging_status status; /* what it was told */
 };
 
 static phys_addr phys_of(const struct contest *contest, uint64_t number)
 {
-	return number * format_granule(&contest->book->format);
+	return number * format_granule(&contest->book.format);
 }
 
 static void before_store(struct trap *trap, phys_addr address)
 {
 	struct contest *contest = trap->context;
-	struct book *book = contest->book;
+	struct book *book = &contest->book;
 
-	if ((address == contest->entry) != contest->at_entry || contest->met++ != 0)
+	if (address != contest->store || contest->met++ != 0)
 		return;
 	contest->status = page_table_map_to(&contest->other, book_at(book, contest->page),
 					    phys_of(contest, 2), format_plain_flags(),
 					    world_frames(&book->world));
 }
 
-/* The second one, in a view of its own. */
-static void enter(struct contest *contest)
+/* A parallel table, and the second one, in a view of its own; `there`: with page THERE mapped. */
+static void begin(struct contest *contest, const struct format_case *format, uint64_t page,
+		  bool there)
 {
-	const struct world *world = &contest->book->world;
-	struct table_access access = {
-		.offset = (uint64_t)(uintptr_t)world->memory->bytes - world->memory->base,
-	};
+	struct format_case parallel = format_parallel(format);
+	struct book *book = &contest->book;
+	struct world *world = &book->world;
+	struct table_access access = { .offset = 0 };
+	enum paging_status status = PAGING_OK;
 
+	*contest = (struct contest){ .page = page };
+	REQUIRE(book_open(book, &parallel, 1, MEMORY_BY_OFFSET), "one level");
+	if (there)
+		status = page_table_map_to(&world->table, book_at(book, THERE), phys_of(contest, 3),
+					   format_plain_flags(), world_frames(world));
+	REQUIRE(status == PAGING_OK, "%s", status_name(status));
+	access.offset = (uint64_t)(uintptr_t)world->memory->bytes - world->memory->base;
 	contest->other = world->table;
-	page_table_rebase(&contest->other, contest->book->format.config.format, &access);
+	page_table_rebase(&contest->other, book->format.config.format, &access);
 	REQUIRE(contest->other.operations == world->table.operations, "no parallel table");
+	contest->trap = (struct trap){ .before = before_store,
+				       .context = contest,
+				       .memory = world->memory,
+				       .format = &book->format };
 }
 
-static void require_mapped(const struct contest *contest, uint64_t page, phys_addr phys)
+static void require_mapped(struct contest *contest, uint64_t page, phys_addr phys)
 {
-	struct book *book = contest->book;
-	struct page_mapping mapping;
+	struct page_mapping mapping =
+		world_query(&contest->book.world, book_at(&contest->book, page));
 
-	REQUIRE(page_table_query(&book->world.table, book_at(book, page), &mapping) == PAGING_OK &&
-			mapping.phys == phys,
-		"page %" PRIu64 " goes to 0x%" PRIx64 ", not 0x%" PRIx64, page, mapping.phys, phys);
+	REQUIRE(mapping.phys == phys, "page %" PRIu64 " goes to 0x%" PRIx64 ", not 0x%" PRIx64,
+		page, mapping.phys, phys);
+}
+
+/* Counts, too. Each of the two views has its own number of tables. */
+static void end(struct contest *contest)
+{
+	struct world *world = &contest->book.world;
+
+	world->table.tables = world_check_tree(world, false);
+	REQUIRE(check_world(world, 0)->count == 0, "a rule is broken");
+	book_close(&contest->book);
 }
 
 /* One page, by itself or as a batch. */
 static enum paging_status map_first(struct contest *contest, bool batch)
 {
-	struct book *book = contest->book;
+	struct book *book = &contest->book;
 	const struct page_pair pair = { .virt = book_at(book, PAGE), .phys = phys_of(contest, 1) };
 	size_t done;
 
@@ -83,35 +106,21 @@ static enum paging_status map_first(struct contest *contest, bool batch)
 				 world_frames(&book->world));
 }
 
-/* Whether the first one's call makes the store that the second waits for. */
-static bool run(const struct format_case *format, bool at_entry, uint64_t page, bool batch)
+/* Whether the first one's call makes the store that the second waits for: of the leaf, or of the
+ * count above it. */
+static bool one_page(const struct format_case *format, bool count, uint64_t page, bool batch)
 {
-	struct format_case parallel = *format;
-	struct contest contest = { .at_entry = at_entry, .page = page };
-	struct trap trap = { .before = before_store, .context = &contest };
-	struct page_check check = { .rules = 0 };
-	bool loses = at_entry && page == PAGE;
+	static struct contest contest;
+	struct world *world = &contest.book.world;
+	bool loses = !count && page == PAGE;
 	enum paging_status status;
-	struct book book;
 
-	parallel.config.parallel = true;
-	if (!book_open(&book, &parallel, 1, MEMORY_BY_OFFSET))
-		return false;
-	require_story("page %" PRIu64 " is mapped before the %s", page,
-		      at_entry ? "leaf" : "count");
-	contest.book = &book;
-	status = page_table_map_to(&book.world.table, book_at(&book, THERE), phys_of(&contest, 3),
-				   format_plain_flags(), world_frames(&book.world));
-	REQUIRE(status == PAGING_OK, "%s", status_name(status));
-	contest.entry =
-		world_translate(&book.world, book_at(&book, THERE), world_accesses[0]).entry -
-		(THERE - PAGE) * sizeof(uint64_t);
-	enter(&contest);
-	trap.memory = book.world.memory;
-	trap.format = &book.format;
-	trap_begin(&trap);
+	begin(&contest, format, page, true);
+	require_story("page %" PRIu64 " is mapped before the %s", page, count ? "count" : "leaf");
+	contest.store = entry_at(world, book_at(&contest.book, PAGE), count ? 1 : 0);
+	trap_begin(&contest.trap);
 	status = map_first(&contest, batch);
-	trap_end(&trap);
+	trap_end(&contest.trap);
 	REQUIRE(status == (loses ? PAGING_ALREADY_MAPPED : PAGING_OK), "the first one: %s",
 		status_name(status));
 	REQUIRE(contest.met == 0 || contest.status == PAGING_OK, "the second one: %s",
@@ -120,131 +129,94 @@ static bool run(const struct format_case *format, bool at_entry, uint64_t page, 
 	require_mapped(&contest, THERE, phys_of(&contest, 3));
 	if (contest.met != 0 && !loses)
 		require_mapped(&contest, page, phys_of(&contest, 2));
-	/* Counts, too. */
-	REQUIRE(page_table_check(&book.world.table, &check) == PAGING_OK && check.broken == 0,
-		"%" PRIu64 " rules are broken", check.broken);
-	book_close(&book);
+	end(&contest);
 	return contest.met != 0;
 }
 
 FORMAT_TEST(parallel_race, leaf)
 {
-	if (format->levels < 2)
-		return;
 	for (unsigned int batch = 0; batch < 2; batch++) {
-		REQUIRE(run(format, true, PAGE, batch != 0), "no store to the entry");
-		REQUIRE(run(format, true, ASIDE, batch != 0), "no store to the entry");
+		REQUIRE(one_page(format, false, PAGE, batch != 0), "no store to the entry");
+		REQUIRE(one_page(format, false, ASIDE, batch != 0), "no store to the entry");
 	}
+}
+
+/* Those that do not count in the entry above make no such store. */
+static bool counts(const struct format_case *format)
+{
+	return strncmp(format->name, "sv", 2) != 0;
 }
 
 FORMAT_TEST(parallel_race, count)
 {
-	/* Formats that do not count in the entry above make no such store. */
-	if (format->levels >= 2)
-		run(format, false, ASIDE, false);
+	REQUIRE(one_page(format, true, ASIDE, false) == counts(format), "the count");
 }
 
-/* A range of three pages, the middle one of which the second one takes; or another page of their
- * table, before the count is written. */
-static void run_range(const struct format_case *format, bool at_entry)
+/* Three pages, of which the second one takes the middle one; or another page of their table before
+ * they are counted. */
+static void three_pages(const struct format_case *format, bool count)
 {
-	struct format_case parallel = *format;
-	struct contest contest = { .at_entry = at_entry, .page = at_entry ? PAGE : ASIDE };
-	struct trap trap = { .before = before_store, .context = &contest };
-	struct page_table_op op = { .mode = PAGING_RESUMABLE };
-	struct page_check check = { .rules = 0 };
+	static struct contest contest;
+	struct world *world = &contest.book.world;
 	uint64_t granule = format_granule(format);
+	struct page_table_op op = { .mode = PAGING_RESUMABLE, .leaf_sizes = granule };
 	enum paging_status status;
-	struct book book;
 
-	parallel.config.parallel = true;
-	if (!book_open(&book, &parallel, 1, MEMORY_BY_OFFSET))
-		return;
-	contest.book = &book;
-	op.frames = world_frames(&book.world);
-	op.leaf_sizes = granule;
-	status = page_table_map_to(&book.world.table, book_at(&book, THERE), phys_of(&contest, 3),
-				   format_plain_flags(), op.frames);
-	REQUIRE(status == PAGING_OK, "%s", status_name(status));
-	contest.entry =
-		world_translate(&book.world, book_at(&book, THERE), world_accesses[0]).entry -
-		(THERE - PAGE) * sizeof(uint64_t);
-	/* Before the store of a leaf, whichever, the count is not written. */
-	enter(&contest);
-	trap.memory = book.world.memory;
-	trap.format = &book.format;
-	trap_begin(&trap);
-	status = page_table_map(&book.world.table, book_at(&book, PAGE - 1), 0, 3 * granule,
+	begin(&contest, format, count ? ASIDE : PAGE, true);
+	op.frames = world_frames(world);
+	contest.store = entry_at(world, book_at(&contest.book, PAGE), count ? 1 : 0);
+	trap_begin(&contest.trap);
+	status = page_table_map(&world->table, book_at(&contest.book, PAGE - 1), 0, 3 * granule,
 				format_plain_flags(), &op);
-	trap_end(&trap);
-	REQUIRE(contest.met != 0 && contest.status == PAGING_OK, "the second one: %s",
-		status_name(contest.status));
-	if (at_entry) {
-		REQUIRE(status == PAGING_ALREADY_MAPPED && op.done == granule &&
-				op.conflict == book_at(&book, PAGE),
-			"%s after 0x%" PRIx64, status_name(status), op.done);
-		require_mapped(&contest, PAGE, phys_of(&contest, 2));
-	} else {
-		REQUIRE(status == PAGING_OK && op.done == 3 * granule, "%s", status_name(status));
-		require_mapped(&contest, ASIDE, phys_of(&contest, 2));
-	}
+	trap_end(&contest.trap);
+	REQUIRE((contest.met != 0) == (!count || counts(format)) && contest.status == PAGING_OK,
+		"the second one: %s", status_name(contest.status));
+	REQUIRE(status == (count ? PAGING_OK : PAGING_ALREADY_MAPPED) &&
+			op.done == (count ? 3 : 1) * granule,
+		"%s after 0x%" PRIx64, status_name(status), op.done);
+	REQUIRE(count || op.conflict == book_at(&contest.book, PAGE), "0x%" PRIx64 " is in the way",
+		op.conflict);
 	require_mapped(&contest, PAGE - 1, 0);
-	REQUIRE(page_table_check(&book.world.table, &check) == PAGING_OK && check.broken == 0,
-		"%" PRIu64 " rules are broken", check.broken);
-	book_close(&book);
+	if (contest.met != 0)
+		require_mapped(&contest, contest.page, phys_of(&contest, 2));
+	end(&contest);
 }
 
 FORMAT_TEST(parallel_race, range)
 {
-	run_range(format, true);
-	run_range(format, false);
+	three_pages(format, false);
+	three_pages(format, true);
 }
 
 /* Both find no tables: the second one has linked its own before the first does. */
-static void run_link(const struct format_case *format, uint64_t page)
+static void both_link(const struct format_case *format, uint64_t page)
 {
-	struct format_case parallel = *format;
-	struct contest contest = { .at_entry = true, .page = page };
-	struct trap trap = { .before = before_store, .context = &contest };
-	struct page_table_op op = { .mode = PAGING_RESUMABLE };
-	struct page_check check = { .rules = 0 };
-	uint64_t granule = format_granule(format), live;
+	static struct contest contest;
+	struct world *world = &contest.book.world;
+	uint64_t granule = format_granule(format);
+	struct page_table_op op = { .mode = PAGING_RESUMABLE, .leaf_sizes = granule };
+	bool loses = page == PAGE;
 	enum paging_status status;
-	unsigned int top = format->levels - 1;
-	struct book book;
 
-	parallel.config.parallel = true;
-	if (!book_open(&book, &parallel, 1, MEMORY_BY_OFFSET))
-		return;
-	contest.book = &book;
-	op.frames = world_frames(&book.world);
-	op.leaf_sizes = granule;
-	contest.entry = book.world.table.root + book_at(&book, 0) / format->level_size[top] %
-							format_entries(format, top) *
-							sizeof(uint64_t);
-	enter(&contest);
-	trap.memory = book.world.memory;
-	trap.format = &book.format;
-	trap_begin(&trap);
-	status = page_table_map(&book.world.table, book_at(&book, PAGE - 1), 0, 3 * granule,
+	begin(&contest, format, page, false);
+	op.frames = world_frames(world);
+	contest.store = entry_at(world, book_at(&contest.book, PAGE), format->levels - 1);
+	trap_begin(&contest.trap);
+	status = page_table_map(&world->table, book_at(&contest.book, PAGE - 1), 0, 3 * granule,
 				format_plain_flags(), &op);
-	trap_end(&trap);
+	trap_end(&contest.trap);
 	REQUIRE(contest.met != 0 && contest.status == PAGING_OK, "the second one: %s",
 		status_name(contest.status));
-	REQUIRE(status == (page == PAGE ? PAGING_ALREADY_MAPPED : PAGING_OK) &&
-			op.done == (page == PAGE ? granule : 3 * granule),
+	REQUIRE(status == (loses ? PAGING_ALREADY_MAPPED : PAGING_OK) &&
+			op.done == (loses ? 1 : 3) * granule,
 		"%s after 0x%" PRIx64, status_name(status), op.done);
 	require_mapped(&contest, page, phys_of(&contest, 2));
 	require_mapped(&contest, PAGE - 1, 0);
-	live = book.world.memory->live;
-	book.world.table.tables = live; /* each of the two views has its own number */
-	REQUIRE(page_table_check(&book.world.table, &check) == PAGING_OK && check.broken == 0,
-		"%" PRIu64 " rules are broken", check.broken);
-	book_close(&book);
+	end(&contest);
 }
 
 FORMAT_TEST(parallel_race, link)
 {
-	run_link(format, PAGE);
-	run_link(format, ASIDE);
+	both_link(format, PAGE);
+	both_link(format, ASIDE);
 }

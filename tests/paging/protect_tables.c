@@ -63,7 +63,7 @@ static phys_addr phys_copies(const struct book *book, uint64_t page)
 	return (page - (twin(page) == 1)) * format_granule(&book->format);
 }
 
-/* In order, but for two of a table, after some that are, which are one frame. */
+/* In order, but that pages 24 and 25 of each table lead to frame 3. */
 static phys_addr phys_late_twins(const struct book *book, uint64_t page)
 {
 	return (page % book->entries / 2 == 12 ? 3 : page) * format_granule(&book->format);

@@ -260,6 +260,8 @@ static enum paging_status race_cursor(struct world *world, virt_addr virt, uint6
 	uint64_t done = 0;
 
 	status = page_cursor_open(&cursor, &world->table, virt, op);
+	if (status != PAGING_OK)
+		return status;
 	while (status == PAGING_OK && done < size) {
 		done += world_query(world, virt + done).size;
 		status = page_cursor_protect(&cursor, flags);
@@ -412,7 +414,9 @@ static void race(struct world *world, const struct racer *racer, virt_addr virt,
 	REQUIRE(mapping.flags.dirty == write && !mapping.flags.idle,
 		"0x%" PRIx64 " was %s, the table forgot it", watched, write ? "written" : "read");
 	if (!racer->removes)
-		REQUIRE(racer->done(world, world_query(world, virt)), "it is as it was");
+		REQUIRE(racer->done(world, world_query(world, virt)) &&
+				racer->done(world, world_query(world, virt + size - 1)),
+			"it is as it was");
 	world_resync(world);
 	world_check(world);
 }

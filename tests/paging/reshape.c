@@ -233,11 +233,21 @@ FORMAT_TEST(reshape, collapse_keeps_the_type)
 	world_close(&world);
 }
 
-/* Of a table's leaves, one is not like the others: page `odd` of them. */
-static void collapse_with_one(const struct format_case *format, unsigned int what, uint64_t odd)
+enum unlike {
+	UNLIKE_RIGHTS,
+	UNLIKE_HOLE,
+	UNLIKES, /* below it, of one page */
+	UNLIKE_UNALIGNED = UNLIKES,
+	UNLIKE_LAST_LEFT_OUT,
+	UNLIKE_FIRST_LEFT_OUT,
+};
+
+/* Page `odd` of a table's is not like the others; or all are where no leaf can lead, or are not all
+ * in the range. */
+static void collapse_with_one(const struct format_case *format, enum unlike what, uint64_t odd)
 {
 	uint64_t granule = format_granule(format), span = format->level_size[1];
-	virt_addr at = addr_align_down(format_middle(format), span);
+	virt_addr at = addr_align_down(format_middle(format), span), from = at;
 	struct page_flags other = format_plain_flags();
 	struct page_table_op op = { .mode = PAGING_SPLIT, .leaf_sizes = granule };
 	uint64_t size = span, tables;
@@ -248,23 +258,25 @@ static void collapse_with_one(const struct format_case *format, unsigned int wha
 		other = format_plain_flags();
 		other.write = 0;
 	}
-	require_story_begin("case %u, page %" PRIu64, what, odd);
 	world_open(&world, format, MEMORY_BY_OFFSET);
+	require_story("case %d, page %" PRIu64, (int)what, odd);
 	op.frames = world_frames(&world);
-	must(page_table_map(&world.table, at, what == 3 ? granule : 0, span, format_plain_flags(),
-			    &op),
+	must(page_table_map(&world.table, at, what == UNLIKE_UNALIGNED ? granule : 0, span,
+			    format_plain_flags(), &op),
 	     "map");
-	if (what == 0) /* other rights */
+	if (what == UNLIKE_RIGHTS)
 		must(page_table_protect(&world.table, at + odd * granule, granule, other, &op),
 		     "protect");
-	if (what == 1) /* a hole */
+	if (what == UNLIKE_HOLE)
 		must(page_table_unmap(&world.table, at + odd * granule, granule, &op), "unmap");
-	if (what == 2) /* not all of it is in the range */
+	if (what >= UNLIKE_LAST_LEFT_OUT)
 		size -= granule;
+	if (what == UNLIKE_FIRST_LEFT_OUT)
+		from += granule;
 	world_resync(&world);
 	tables = world.table.tables;
 	op.leaf_sizes = 0;
-	must(page_table_collapse(&world.table, at, size, &op), "collapse");
+	must(page_table_collapse(&world.table, from, size, &op), "collapse");
 	REQUIRE(world.table.tables == tables, "it was joined");
 	same_meaning(&world);
 	world_close(&world);
@@ -275,10 +287,12 @@ FORMAT_TEST(reshape, collapse_joins_only_what_is_alike)
 	uint64_t last = format->level_size[1] / format_granule(format) - 1;
 	const uint64_t odd[] = { 0, 1, 2, 3, last };
 
-	for (unsigned int what = 0; what < 4; what++) {
+	for (int what = 0; what < UNLIKES; what++) {
 		for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
-			collapse_with_one(format, what, odd[i]);
+			collapse_with_one(format, (enum unlike)what, odd[i]);
 	}
+	for (int what = UNLIKES; what <= UNLIKE_FIRST_LEFT_OUT; what++)
+		collapse_with_one(format, (enum unlike)what, 0);
 }
 
 /* Some have been accessed and some written to: as a leaf they are all of it. */
@@ -319,7 +333,7 @@ FORMAT_TEST(reshape, collapse_joins_no_group_in_part)
 	world_open(&world, format, MEMORY_BY_OFFSET);
 	for (unsigned int level = 0; level < format->levels; level++) {
 		uint64_t piece = format->level_size[level], size = format->group_size[level];
-		virt_addr at = format_middle(format) + size;
+		virt_addr at = size == 0 ? 0 : addr_align_down(format_middle(format), size) + size;
 		struct page_table_op op = { .frames = world_frames(&world), .leaf_sizes = piece };
 
 		if (!format_has_leaf(format, size) || !format_has_leaf(format, piece))
@@ -531,8 +545,8 @@ static void cut_out(const struct format_case *format, uint64_t from, uint64_t to
 	struct page_table_op op = { .mode = 0 };
 	struct world world;
 
-	require_story_begin("0x%" PRIx64 " to 0x%" PRIx64 " of 0x%" PRIx64, from, to, size);
 	world_open(&world, format, MEMORY_BY_OFFSET);
+	require_story("0x%" PRIx64 " to 0x%" PRIx64 " of 0x%" PRIx64, from, to, size);
 	op.frames = world_frames(&world);
 	must(page_table_map(&world.table, at, 0, size, format_plain_flags(), &op), "map");
 	op.mode = PAGING_SPLIT | PAGING_PLAN;
@@ -558,8 +572,8 @@ static void split_down(const struct format_case *format, uint64_t part, uint64_t
 	struct page_table_op op = { .mode = 0 };
 	struct world world;
 
-	require_story_begin("0x%" PRIx64 " to 0x%" PRIx64, part, leaf);
 	world_open(&world, format, MEMORY_BY_OFFSET);
+	require_story("0x%" PRIx64 " to 0x%" PRIx64, part, leaf);
 	op.frames = world_frames(&world);
 	must(page_table_map(&world.table, at, 0, size, format_plain_flags(), &op), "map");
 	op.mode = PAGING_PLAN;
@@ -663,8 +677,8 @@ static void map_with(const struct format_case *format, uint64_t from, uint64_t t
 	uint64_t before, planned;
 	struct world world;
 
-	require_story_begin("0x%" PRIx64 " to 0x%" PRIx64 " by 0x%" PRIx64, from, to, leaf);
 	world_open(&world, format, MEMORY_BY_OFFSET);
+	require_story("0x%" PRIx64 " to 0x%" PRIx64 " by 0x%" PRIx64, from, to, leaf);
 	op.frames = world_frames(&world);
 	op.leaf_sizes = leaf | format_granule(format);
 	must(page_table_map(&world.table, at + from, from, to - from, format_plain_flags(), &op),

@@ -126,6 +126,20 @@ static void require_whole(struct attempt *attempt, const struct model *whole, bo
 		world_check(world);
 }
 
+/* What was to be split when a frame was missing is named, and nothing else; all or nothing, nothing
+ * was yet. */
+static void require_named(const struct world *world, const struct page_table_op *op, bool resumable)
+{
+	struct page_mapping mapping;
+
+	if (op->conflict_size == 0)
+		return;
+	(void)page_table_query(&world->table, op->conflict, &mapping);
+	REQUIRE(resumable && mapping.virt == op->conflict && mapping.size == op->conflict_size,
+		"0x%" PRIx64 "+0x%" PRIx64 " is named, there is 0x%" PRIx64 "+0x%" PRIx64,
+		op->conflict, op->conflict_size, mapping.virt, mapping.size);
+}
+
 /* Allocation `n` of the operation fails. False: it has fewer. */
 static bool fail_at(const struct format_case *format, const struct shortage *shortage, uint64_t n,
 		    bool after, uint32_t mode)
@@ -153,8 +167,8 @@ static bool fail_at(const struct format_case *format, const struct shortage *sho
 	memory_fail_at(world->memory, 0, false);
 	REQUIRE(status == (failed ? PAGING_NO_MEMORY : PAGING_OK), "failing at %" PRIu64 ": %s", n,
 		status_name(status));
-	REQUIRE(!failed || shortage->way != NULL || what.kind != MODEL_MAP || op.conflict_size == 0,
-		"a conflict of 0x%" PRIx64, op.conflict_size);
+	if (failed && what.kind != MODEL_MAP_TO)
+		require_named(world, &op, (mode & PAGING_RESUMABLE) != 0);
 	if (failed && !(mode & PAGING_RESUMABLE)) {
 		REQUIRE(what.kind == MODEL_MAP_TO || op.done == 0, "done is 0x%" PRIx64, op.done);
 		require_untouched(&attempt, before, tables);

@@ -262,7 +262,9 @@ struct page_table_op {
 	virt_addr enlarged;     /* with PAGING_ENLARGE only: start and size of what is done, or */
 	uint64_t enlarged_size; /* planned, and all leaves that it touches; size 0: nothing is */
 	virt_addr conflict;     /* on failure: the input address it is about */
-	uint64_t conflict_size; /* and the size of the leaf, hole or table in the way, else 0 */
+	/* And the size of the leaf, hole or table in the way, or that there was no frame to split;
+	 * else 0, as where all or nothing is done and frames are missing. */
+	uint64_t conflict_size;
 };
 
 /* A place in a table (twofold/page_cursor.h). All of it is the library's. */
