@@ -193,7 +193,8 @@ class Judge:
         words = [f'status {self._test.status}']
         words += ['a complete plan'] if self._test.is_tap else []
         words += [f'says "{text}"' for text in self._test.says]
-        words += [f'does not say "{text}"' for text in self._test.lacks]
+        # After a # the words would be a directive of TAP.
+        words += [f'does not say "{text.lstrip("# ")}"' for text in self._test.lacks]
         return ', '.join(words)
 
     def _problems(self, event):
