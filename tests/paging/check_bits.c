@@ -55,6 +55,7 @@ static const struct bits_row x86_rows[] = {
 	{ 0, 0, 0, BITS(62, 59) | BITS(57, 52) | BITS(11, 9), 0 },
 	{ 0, 1, BIT(52), 0, RULE_BIT(LIVE_COUNT) }, /* the count was 1 */
 	{ 0, 3, 0, BIT(61), RULE_BIT(LIVE_COUNT) },
+	{ 0, 3, 0, BIT(62), 0 }, /* above the count */
 };
 
 static const struct bits_row x86_no_1g_rows[] = {
