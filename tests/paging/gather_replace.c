@@ -7,8 +7,11 @@
 #include "suite.h"
 #include "world.h"
 
-/* What all flushes together were asked for. */
+/* A gather that flushes, and what all flushes together were asked for. */
 struct asked {
+	struct tlb_gather gather;
+	struct tlb_range room[8];
+	struct frame frames[8];
 	struct tlb_range ranges[16];
 	size_t count;
 };
@@ -21,6 +24,18 @@ static void on_flush(const struct tlb_gather *gather, void *context)
 		"no room for ranges");
 	for (size_t i = 0; i < gather->range_count; i++)
 		asked->ranges[asked->count++] = gather->ranges[i];
+}
+
+static void asked_init(struct asked *asked, struct world *world)
+{
+	asked->count = 0;
+	asked->gather = (struct tlb_gather){ .ranges = asked->room,
+					     .range_capacity = 8,
+					     .frames = asked->frames,
+					     .frame_capacity = 8,
+					     .owner = world_frames(world),
+					     .flush = on_flush,
+					     .context = asked };
 }
 
 /* Whether [start, last] is asked for, by that very stride. A smaller one would do for no MMU that
@@ -56,23 +71,15 @@ static void map_page(struct world *world, virt_addr virt, struct page_flags flag
 /* Puts a leaf of that size over tables of pages, and one of its own level's children. */
 static void replace(struct world *world, virt_addr virt, uint64_t size, struct asked *asked)
 {
-	struct tlb_range ranges[8];
-	struct frame frames[8];
-	struct tlb_gather gather = { .ranges = ranges,
-				     .range_capacity = 8,
-				     .frames = frames,
-				     .frame_capacity = 8,
-				     .owner = world_frames(world),
-				     .flush = on_flush,
-				     .context = asked };
-	struct page_table_op op = { .gather = &gather,
-				    .frames = gather.owner,
+	struct page_table_op op = { .gather = &asked->gather,
+				    .frames = world_frames(world),
 				    .mode = PAGING_REPLACE };
 
+	asked_init(asked, world);
 	REQUIRE(page_table_map(&world->table, virt, 0, size, format_plain_flags(), &op) ==
 			PAGING_OK,
 		"no map");
-	tlb_gather_finish(&gather);
+	tlb_gather_finish(&asked->gather);
 	world_resync(world);
 	world_check(world);
 }
@@ -85,7 +92,7 @@ static void tables_in_tables(const struct format_case *format, bool beside)
 	virt_addr virt = addr_align_down(format_middle(format), size == 0 ? page : size);
 	struct page_table_op op = { .leaf_sizes = block };
 	struct page_flags global = format_plain_flags();
-	struct asked asked = { .count = 0 };
+	struct asked asked;
 	struct world world;
 
 	if (!format_has_leaf(format, size))
@@ -124,28 +131,21 @@ FORMAT_TEST(gather_replace, collapse)
 {
 	uint64_t page = format->level_size[0], size = format->level_size[1];
 	virt_addr virt = addr_align_down(format_middle(format), size);
-	struct asked asked = { .count = 0 };
-	struct tlb_range ranges[8];
-	struct frame frames[8];
-	struct tlb_gather gather = { .ranges = ranges,
-				     .range_capacity = 8,
-				     .frames = frames,
-				     .frame_capacity = 8,
-				     .flush = on_flush,
-				     .context = &asked };
+	struct asked asked;
 	struct page_table_op op = { .leaf_sizes = page };
 	struct world world;
 
 	if (!format_has_leaf(format, size))
 		return;
 	world_open(&world, format, MEMORY_BY_OFFSET);
-	op.frames = gather.owner = world_frames(&world);
+	asked_init(&asked, &world);
+	op.frames = world_frames(&world);
 	REQUIRE(page_table_map(&world.table, virt, 0, size, format_plain_flags(), &op) == PAGING_OK,
 		"no map");
 	op.leaf_sizes = size;
-	op.gather = &gather;
+	op.gather = &asked.gather;
 	REQUIRE(page_table_collapse(&world.table, virt, size, &op) == PAGING_OK, "no collapse");
-	tlb_gather_finish(&gather);
+	tlb_gather_finish(&asked.gather);
 	require_asked(&asked, virt, size, page, false, format->all_global);
 	require_asked(&asked, virt, size, size, true, false);
 	REQUIRE(asked.count == 2, "%zu ranges", asked.count);
@@ -191,21 +191,16 @@ FORMAT_TEST(gather_replace, more_tables_than_room)
 		return;
 	for (unsigned int way = 0; way < 4; way++) {
 		bool flush = way % 2 != 0;
-		struct frame frames[1];
-		struct asked asked = { .count = 0 };
-		struct tlb_range ranges[8];
-		struct tlb_gather gather = { .ranges = ranges,
-					     .range_capacity = 8,
-					     .frames = frames,
-					     .frame_capacity = 1,
-					     .flush = flush ? on_flush : NULL,
-					     .context = &asked };
-		struct page_table_op op = { .gather = &gather, .leaf_sizes = size };
+		struct asked asked;
+		struct page_table_op op = { .gather = &asked.gather, .leaf_sizes = size };
 		enum paging_status status, expected = PAGING_OK;
 		struct world world;
 
 		world_open(&world, format, MEMORY_BY_OFFSET);
-		op.frames = gather.owner = world_frames(&world);
+		asked_init(&asked, &world);
+		asked.gather.frame_capacity = 1;
+		asked.gather.flush = flush ? on_flush : NULL;
+		op.frames = world_frames(&world);
 		map_page(&world, virt, format_plain_flags());
 		map_page(&world, virt + 5 * format->level_size[1], format_plain_flags());
 		world_resync(&world);
@@ -214,7 +209,7 @@ FORMAT_TEST(gather_replace, more_tables_than_room)
 		if (!flush)
 			expected = format->break_flags ? PAGING_NEEDS_FLUSH : PAGING_GATHER_FULL;
 		REQUIRE(status == expected, "%s", status_name(status));
-		tlb_gather_finish(&gather);
+		tlb_gather_finish(&asked.gather);
 		if (flush)
 			world_resync(&world);
 		REQUIRE(world.model.count == (flush ? 1 : 2), "%zu leaves", world.model.count);

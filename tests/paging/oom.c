@@ -420,9 +420,8 @@ FORMAT_TEST(oom, map_batch)
 /* Its own ways to map, and the map that is all or nothing. */
 FORMAT_TEST(oom, parallel_tables)
 {
-	struct format_case parallel = *format;
+	struct format_case parallel = format_parallel(format);
 
-	parallel.config.parallel = true;
 	map_to_scenarios(&parallel);
 	map_scenarios(&parallel);
 	mixed_leaves_scenarios(&parallel);

@@ -30,11 +30,11 @@ static unsigned int make_places(const struct format_case *format, uint64_t seed,
 			places[n] += ((n >> level & 1) + 1 + seed % 2) * format->level_size[level];
 		}
 	}
-	for (unsigned int n = count - 1; n != 0; n--) {
-		unsigned int other = (unsigned int)(rng_next(&state) % (n + 1));
-		virt_addr place = places[n];
+	for (unsigned int n = count; n > 1; n--) {
+		unsigned int other = (unsigned int)(rng_next(&state) % n);
+		virt_addr place = places[n - 1];
 
-		places[n] = places[other];
+		places[n - 1] = places[other];
 		places[other] = place;
 	}
 	return count;
@@ -43,6 +43,13 @@ static unsigned int make_places(const struct format_case *format, uint64_t seed,
 static void must(enum paging_status status, virt_addr virt, const char *what)
 {
 	REQUIRE(status == PAGING_OK, "%s of 0x%" PRIx64 ": %s", what, virt, status_name(status));
+}
+
+static void map_one(struct world *world, virt_addr virt, phys_addr phys)
+{
+	must(page_table_map_to(&world->table, virt, phys, format_plain_flags(),
+			       world_frames(world)),
+	     virt, "map_to");
 }
 
 static void require_pages(struct world *world, const virt_addr *places, unsigned int count,
@@ -77,9 +84,7 @@ static void map_and_unmap(const struct format_case *format, uint64_t seed)
 	op.frames = world_frames(&world);
 	op.gather = &f.gather;
 	for (unsigned int n = 0; n < count; n++)
-		must(page_table_map_to(&world.table, places[n], (n + 1) * granule,
-				       format_plain_flags(), op.frames),
-		     places[n], "map_to");
+		map_one(&world, places[n], (n + 1) * granule);
 	require_pages(&world, places, count, 0);
 	world_resync(&world);
 	world_check(&world);
@@ -167,26 +172,15 @@ FORMAT_TEST(places, look_alikes_are_none)
 		struct world world;
 
 		world_open(&world, way % 2 != 0 ? &parallel : format, MEMORY_BY_OFFSET);
-		must(page_table_map_to(&world.table, virt, 0, format_plain_flags(),
-				       world_frames(&world)),
-		     virt, "map_to");
+		map_one(&world, virt, 0);
 		look_alikes(&world, virt);
 		virt = ranges[way / 2].last - 2 * format_granule(format) + 1;
-		must(page_table_map_to(&world.table, virt, 0, format_plain_flags(),
-				       world_frames(&world)),
-		     virt, "map_to");
+		map_one(&world, virt, 0);
 		look_alikes(&world, virt);
 		world_resync(&world);
 		world_check(&world);
 		world_close(&world);
 	}
-}
-
-static void map_one(struct world *world, virt_addr virt, phys_addr phys)
-{
-	must(page_table_map_to(&world->table, virt, phys, format_plain_flags(),
-			       world_frames(world)),
-	     virt, "map_to");
 }
 
 /* The last pages of each range of addresses, and what comes after them if one counts on. */
@@ -376,15 +370,15 @@ FORMAT_TEST(places, a_parallel_table_keeps_its_first_flags)
 /* The upper half, of four levels, with a root of few entries. */
 Test(places, small_root_of_the_upper_half, .timeout = SUITE_TIMEOUT)
 {
-	struct format_case format = *format_case_named("s1-4k-39-upper");
+	struct format_case format = *format_case_named("s1-4k-39-upper"), parallel;
 
 	format.config.input_bits = 42;
 	format.levels = 4;
 	format.level_size[3] = UINT64_C(1) << 39;
 	format.root_bytes = 8 * sizeof(uint64_t);
+	parallel = format_parallel(&format);
 	map_and_unmap(&format, 1);
-	format.config.parallel = true;
-	map_and_unmap(&format, 1);
+	map_and_unmap(&parallel, 1);
 }
 
 /* In a table that was taken over, one page is changed before any is mapped: flags that stand for

@@ -130,7 +130,6 @@ FORMAT_TEST(random, operations_on_a_parallel_table)
 {
 	static struct format_case parallel;
 
-	parallel = *format;
-	parallel.config.parallel = true;
+	parallel = format_parallel(format);
 	random_run(&parallel, MEMORY_BY_OFFSET, 4);
 }

@@ -140,11 +140,10 @@ FORMAT_TEST(ranges, leaves_of_each_size)
 /* What many may map at once is mapped in as large leaves as by one alone, but for groups. */
 FORMAT_TEST(ranges, large_leaves_of_a_parallel_table)
 {
-	struct format_case parallel = *format;
+	struct format_case parallel = format_parallel(format);
 	struct page_table_op op = { .mode = PAGING_RESUMABLE };
 	struct world world;
 
-	parallel.config.parallel = true;
 	world_open(&world, &parallel, MEMORY_BY_OFFSET);
 	op.frames = world_frames(&world);
 	for (unsigned int level = 0; level < format->levels; level++) {
@@ -169,12 +168,11 @@ FORMAT_TEST(ranges, large_leaves_of_a_parallel_table)
 /* Leaves of each size and no larger ones, by one mapper of a parallel table. */
 FORMAT_TEST(ranges, leaves_of_each_size_in_a_parallel_table)
 {
-	struct format_case parallel = *format;
+	struct format_case parallel = format_parallel(format);
 	uint64_t largest = format_largest_leaf(format);
 	virt_addr virt = format_roomy(format);
 	struct world world;
 
-	parallel.config.parallel = true;
 	world_open(&world, &parallel, MEMORY_BY_OFFSET);
 	for (unsigned int level = 0; level < format->levels; level++) {
 		uint64_t size = format->level_size[level];

@@ -15,15 +15,6 @@
 /* How many leaves of each size. */
 #define LEAVES 3
 
-/* The hardware writes to `virt`, or reads it: of a group, in the descriptor that it walks to. */
-static void touch(struct world *world, virt_addr virt, bool write)
-{
-	struct walk_result leaf = world_translate(world, virt, world_accesses[0]);
-	uint64_t d = world->format->touch(world->format, leaf.descriptor, write);
-
-	memcpy(memory_at(world->memory, leaf.entry, sizeof(d)), &d, sizeof(d));
-}
-
 static bool expressible(const struct format_case *format, bool idle, bool dirty)
 {
 	struct page_flags flags = format_plain_flags();
@@ -73,7 +64,7 @@ static void mark_leaves(struct world *world)
 		const struct model_leaf *leaf = &model->leaves[i];
 
 		if (leaf->note == 0 && i % LEAVES != 0)
-			touch(world, leaf->virt + leaf->size / 2, i % LEAVES == 2);
+			world_touch(world, leaf->virt + leaf->size / 2, i % LEAVES == 2);
 	}
 	world_resync(world);
 	world_check(world);
@@ -269,8 +260,8 @@ FORMAT_TEST(tell, whole_tables_are_looked_into)
 			return;
 		world_open(&world, format, MEMORY_BY_OFFSET);
 		map_leaves(&world, virt, granule, pages, granule);
-		touch(&world, virt + 7 * granule, true);
-		touch(&world, virt + span + 9 * granule, true);
+		world_touch(&world, virt + 7 * granule, true);
+		world_touch(&world, virt + span + 9 * granule, true);
 		world_resync(&world);
 		live_begin(&live, &world, way == 1);
 		live.op.gather = way == 2 ? NULL : &live.gather;
@@ -491,7 +482,7 @@ FORMAT_TEST(tell, a_group_is_dirty_by_any_of_its_leaves)
 
 				world_open(&world, format, MEMORY_BY_OFFSET);
 				map_leaves(&world, virt, size, 1, size);
-				touch(&world, virt + n * piece, true);
+				world_touch(&world, virt + n * piece, true);
 				world_resync(&world);
 				live_begin(&live, &world, true);
 				live.op.gather = way == 0 ? NULL : &live.gather;
