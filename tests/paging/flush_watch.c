@@ -147,10 +147,27 @@ static bool flushes_tables(const struct tlb_gather *gather)
 	return tables;
 }
 
+/* To read the table at each flush takes as long as the table is large, times the flushes: a live
+ * replace of ten thousand pages would take a minute. Beyond this many leaves read in one call, most
+ * rounds are of several flushes. */
+#define LEAVES_READ_MOST (UINT64_C(1) << 17)
+#define FLUSHES_OF_ROUND 64
+
+/* What TLBs may hold from now on. */
+static void look_anew(struct flush_watch *watch)
+{
+	struct model now = { 0 };
+
+	model_init(&now, watch->world->format);
+	world_read(watch->world, &now);
+	watch->leaves_read += now.count;
+	end_round(watch, &now);
+	model_drop(&now);
+}
+
 static void on_flush(const struct tlb_gather *gather, void *context)
 {
 	struct flush_watch *watch = context;
-	struct model now = { 0 };
 
 	REQUIRE(gather == &watch->gather, "another gather is flushed");
 	/* The structure must be whole whenever a walker may be told to look anew. Tables that are
@@ -163,10 +180,8 @@ static void on_flush(const struct tlb_gather *gather, void *context)
 	watch->flushes++;
 	if (watch->world->memory->reach == MEMORY_BY_HOOK)
 		return; /* the operation holds its pointers: no walk now, one round is the whole */
-	model_init(&now, watch->world->format);
-	world_read(watch->world, &now);
-	end_round(watch, &now);
-	model_drop(&now);
+	if (watch->leaves_read < LEAVES_READ_MOST || watch->flushes % FLUSHES_OF_ROUND == 0)
+		look_anew(watch);
 }
 
 void flush_watch_begin(struct flush_watch *watch, struct world *world, size_t range_capacity,

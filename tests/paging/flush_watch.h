@@ -19,7 +19,8 @@ struct flush_watch {
 	struct memory_snapshot *before;
 	struct model model_before;
 
-	/* Since the last flush: what TLBs may still hold, and what has been asked for. */
+	/* Since the last flush at which it looked: what TLBs may still hold, and what has been
+	 * asked for. */
 	struct model stale;
 	size_t round_first; /* in asked */
 	bool round_everything;
@@ -32,6 +33,7 @@ struct flush_watch {
 	bool everything;
 	bool everything_global;
 	unsigned int flushes;
+	uint64_t leaves_read; /* at all of them */
 };
 
 /* `flush`: the gather has a flush callback; without one a full frame array is the end. */

@@ -504,6 +504,38 @@ FORMAT_TEST(gather, too_many_tables_of_large_leaves)
 	}
 }
 
+/* So many that the watch does not read the table at each of them any more: a live replace of Arm
+ * has one for each leaf. */
+FORMAT_TEST(gather, more_flushes_than_looks)
+{
+	uint64_t granule = format_granule(format);
+	uint64_t pages = 2 * (granule / sizeof(uint64_t));
+	struct model_op what =
+		operation(MODEL_MAP, format_roomy(format), pages * granule, PAGING_REPLACE);
+	struct page_table_op op = { .mode = PAGING_REPLACE, .leaf_sizes = granule };
+	struct flush_watch watch;
+	struct world world;
+
+	world_open(&world, format, MEMORY_BY_OFFSET);
+	op.frames = world_frames(&world);
+	REQUIRE(page_table_map(&world.table, what.virt, 0, what.size, what.flags, &op) == PAGING_OK,
+		"no map");
+	world_resync(&world);
+	flush_watch_begin(&watch, &world, WATCH_RANGES, WATCH_FRAMES, true);
+	op.gather = &watch.gather;
+	REQUIRE(page_table_map(&world.table, what.virt, granule, what.size, what.flags, &op) ==
+			PAGING_OK,
+		"no map in its place");
+	REQUIRE(!format_breaks(format) || watch.flushes >= pages, "%u flushes", watch.flushes);
+	world_resync(&world);
+	REQUIRE(world.model.count == pages && world.model.leaves[0].phys == granule,
+		"%zu leaves, the first goes to 0x%" PRIx64, world.model.count,
+		world.model.leaves[0].phys);
+	flush_watch_end(&watch, &what);
+	world_check(&world);
+	world_close(&world);
+}
+
 FORMAT_TEST(gather, rounds_of_a_resumable_unmap)
 {
 	const struct model_op put = { .kind = MODEL_MAP, .flags = format_plain_flags() };
