@@ -29,12 +29,12 @@ class Macros:
     """Where those of all files are defined, and which others they use."""
 
     def __init__(self, texts):
-        self.words = {path: [WORD.findall(line) for line in blank(text).split('\n')]
-                      for path, text in texts.items()}
-        self.places = {}
+        self.words, self.places = {}, {}
         for path, text in texts.items():
-            for match in DEFINE.finditer(blank(text)):
-                first = text.count('\n', 0, match.start()) + 1
+            code = blank(text)
+            self.words[path] = [WORD.findall(line) for line in code.split('\n')]
+            for match in DEFINE.finditer(code):
+                first = code.count('\n', 0, match.start()) + 1
                 lines = range(first, first + match[0].count('\n') + 1)
                 self.places.setdefault(match[1], []).extend((path, line) for line in lines)
 
@@ -81,10 +81,11 @@ class Source:
 
     def _first(self, run, i):
         """The first token of the expression around token i, and how many literals that one is in."""
-        depth = inside = 0
+        depth = inside = behind = 0
         while i > 0:
             token = run[i - 1][2]
             if token in (')', ']'):
+                behind = i if depth == 0 else behind  # these parentheses
                 depth += 1
             elif token in ('(', '['):
                 if depth == 0 and not self._literal(run, i - 1):
@@ -92,20 +93,11 @@ class Source:
                 inside += depth == 0
                 depth -= depth > 0
                 if depth == 0 and i > 1 and run[i - 2][2] in STATEMENTS:
-                    return self._after_parentheses(run, i - 1), inside
+                    return behind, inside
             elif depth == 0 and token in BORDERS:
                 break
             i -= 1
         return i, inside
-
-    @staticmethod
-    def _after_parentheses(run, i):
-        depth = 0
-        while True:
-            depth += {'(': 1, ')': -1}.get(run[i][2], 0)
-            i += 1
-            if depth == 0:
-                return i
 
     @staticmethod
     def _last(run, i, inside):

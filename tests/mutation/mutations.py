@@ -54,6 +54,10 @@ class Mutation:
     def key(self):
         return (self.path, self.line_text, self.change)
 
+    def applied(self, text):
+        """The mutant of the file."""
+        return text[:self.start] + self.new + text[self.start + len(self.old):]
+
     def __str__(self):
         return f'{self.path}:{self.line}: {self.change}'
 

@@ -3,15 +3,14 @@
  * there. */
 #include <inttypes.h>
 
+#include "flushing.h"
 #include "require.h"
 #include "suite.h"
 #include "world.h"
 
 /* A gather that flushes, and what all flushes together were asked for. */
 struct asked {
-	struct tlb_gather gather;
-	struct tlb_range room[8];
-	struct frame frames[8];
+	struct flushing f;
 	struct tlb_range ranges[16];
 	size_t count;
 };
@@ -29,13 +28,9 @@ static void on_flush(const struct tlb_gather *gather, void *context)
 static void asked_init(struct asked *asked, struct world *world)
 {
 	asked->count = 0;
-	asked->gather = (struct tlb_gather){ .ranges = asked->room,
-					     .range_capacity = 8,
-					     .frames = asked->frames,
-					     .frame_capacity = 8,
-					     .owner = world_frames(world),
-					     .flush = on_flush,
-					     .context = asked };
+	flushing_init(&asked->f, world);
+	asked->f.gather.flush = on_flush;
+	asked->f.gather.context = asked;
 }
 
 /* Whether [start, last] is asked for, by that very stride. A smaller one would do for no MMU that
@@ -71,7 +66,7 @@ static void map_page(struct world *world, virt_addr virt, struct page_flags flag
 /* Puts a leaf of that size over tables of pages, and one of its own level's children. */
 static void replace(struct world *world, virt_addr virt, uint64_t size, struct asked *asked)
 {
-	struct page_table_op op = { .gather = &asked->gather,
+	struct page_table_op op = { .gather = &asked->f.gather,
 				    .frames = world_frames(world),
 				    .mode = PAGING_REPLACE };
 
@@ -79,7 +74,7 @@ static void replace(struct world *world, virt_addr virt, uint64_t size, struct a
 	REQUIRE(page_table_map(&world->table, virt, 0, size, format_plain_flags(), &op) ==
 			PAGING_OK,
 		"no map");
-	tlb_gather_finish(&asked->gather);
+	tlb_gather_finish(&asked->f.gather);
 	world_resync(world);
 	world_check(world);
 }
@@ -143,9 +138,9 @@ FORMAT_TEST(gather_replace, collapse)
 	REQUIRE(page_table_map(&world.table, virt, 0, size, format_plain_flags(), &op) == PAGING_OK,
 		"no map");
 	op.leaf_sizes = size;
-	op.gather = &asked.gather;
+	op.gather = &asked.f.gather;
 	REQUIRE(page_table_collapse(&world.table, virt, size, &op) == PAGING_OK, "no collapse");
-	tlb_gather_finish(&asked.gather);
+	tlb_gather_finish(&asked.f.gather);
 	require_asked(&asked, virt, size, page, false, format->all_global);
 	require_asked(&asked, virt, size, size, true, false);
 	REQUIRE(asked.count == 2, "%zu ranges", asked.count);
@@ -192,14 +187,14 @@ FORMAT_TEST(gather_replace, more_tables_than_room)
 	for (unsigned int way = 0; way < 4; way++) {
 		bool flush = way % 2 != 0;
 		struct asked asked;
-		struct page_table_op op = { .gather = &asked.gather, .leaf_sizes = size };
+		struct page_table_op op = { .gather = &asked.f.gather, .leaf_sizes = size };
 		enum paging_status status, expected = PAGING_OK;
 		struct world world;
 
 		world_open(&world, format, MEMORY_BY_OFFSET);
 		asked_init(&asked, &world);
-		asked.gather.frame_capacity = 1;
-		asked.gather.flush = flush ? on_flush : NULL;
+		asked.f.gather.frame_capacity = 1;
+		asked.f.gather.flush = flush ? on_flush : NULL;
 		op.frames = world_frames(&world);
 		map_page(&world, virt, format_plain_flags());
 		map_page(&world, virt + 5 * format->level_size[1], format_plain_flags());
@@ -209,7 +204,7 @@ FORMAT_TEST(gather_replace, more_tables_than_room)
 		if (!flush)
 			expected = format->break_flags ? PAGING_NEEDS_FLUSH : PAGING_GATHER_FULL;
 		REQUIRE(status == expected, "%s", status_name(status));
-		tlb_gather_finish(&asked.gather);
+		tlb_gather_finish(&asked.f.gather);
 		if (flush)
 			world_resync(&world);
 		REQUIRE(world.model.count == (flush ? 1 : 2), "%zu leaves", world.model.count);

@@ -20,6 +20,17 @@ static void require_foretold(const struct world *world, uint64_t before,
 		"%" PRIu64 " tables, %" PRIu64 " foretold", world->table.tables - before, planned);
 }
 
+/* The largest leaf there is, and nothing else, is at format_roomy. */
+static void open_with_leaf(struct world *world, const struct format_case *format,
+			   struct page_table_op *op)
+{
+	world_open(world, format, MEMORY_BY_OFFSET);
+	op->frames = world_frames(world);
+	must(page_table_map(&world->table, format_roomy(format), 0, format_largest_leaf(format),
+			    format_plain_flags(), op),
+	     "map");
+}
+
 /* Unmaps [from, to) of the largest leaf: what the plan says is what it takes. */
 static void cut_out(const struct format_case *format, uint64_t from, uint64_t to)
 {
@@ -28,10 +39,8 @@ static void cut_out(const struct format_case *format, uint64_t from, uint64_t to
 	struct page_table_op op = { .mode = 0 };
 	struct world world;
 
-	world_open(&world, format, MEMORY_BY_OFFSET);
+	open_with_leaf(&world, format, &op);
 	require_story("0x%" PRIx64 " to 0x%" PRIx64 " of 0x%" PRIx64, from, to, size);
-	op.frames = world_frames(&world);
-	must(page_table_map(&world.table, at, 0, size, format_plain_flags(), &op), "map");
 	op.mode = PAGING_SPLIT | PAGING_PLAN;
 	must(page_table_unmap(&world.table, at + from, to - from, &op), "plan");
 	planned = op.tables;
@@ -49,15 +58,13 @@ static void cut_out(const struct format_case *format, uint64_t from, uint64_t to
 /* Splits `part` of the largest leaf down to that size. */
 static void split_down(const struct format_case *format, uint64_t part, uint64_t leaf)
 {
-	uint64_t size = format_largest_leaf(format), planned, before;
 	virt_addr at = format_roomy(format);
 	struct page_table_op op = { .mode = 0 };
+	uint64_t planned, before;
 	struct world world;
 
-	world_open(&world, format, MEMORY_BY_OFFSET);
+	open_with_leaf(&world, format, &op);
 	require_story("0x%" PRIx64 " to 0x%" PRIx64, part, leaf);
-	op.frames = world_frames(&world);
-	must(page_table_map(&world.table, at, 0, size, format_plain_flags(), &op), "map");
 	op.mode = PAGING_PLAN;
 	must(page_table_split(&world.table, at, part, leaf, &op), "plan");
 	planned = op.tables;
